@@ -1,0 +1,81 @@
+"""The task: learn a + b mod N from pairs of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from modadd import _checks
+
+
+@dataclass(frozen=True)
+class ModularAddition:
+    """Addition modulo N on unordered pairs.
+
+    The pairs (a, b) and (b, a) have the same pair sum and the same label, so they are computed
+    once, with multiplicity 2; pairs (a, a) have multiplicity 1. Multiplicities add up to N².
+
+    Args:
+        modulus: N, at least 3; it need not be prime.
+
+    Raises:
+        ValueError: if the modulus is not an integer of at least 3.
+
+    >>> task = ModularAddition(3)
+    >>> task.pairs.tolist()
+    [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]
+    >>> task.labels.tolist()
+    [0, 1, 2, 2, 0, 1]
+    """
+
+    modulus: int
+
+    def __post_init__(self) -> None:
+        """Check the modulus before anything is built on it."""
+        object.__setattr__(self, "modulus", _checks.integer("modulus", self.modulus, 3))
+
+    @cached_property
+    def pairs(self) -> np.ndarray:
+        """Unordered pairs a <= b in row-major order, (P, 2) ints with P = N (N + 1) / 2."""
+        return np.stack(np.triu_indices(self.modulus), axis=-1)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Label (a + b) mod N of each pair, (P,) ints."""
+        return self.pairs.sum(axis=-1) % self.modulus
+
+    @cached_property
+    def multiplicity(self) -> np.ndarray:
+        """Number of ordered pairs behind each unordered one: 1 for (a, a), else 2; (P,) ints."""
+        return np.where(self.pairs[:, 0] == self.pairs[:, 1], 1, 2)
+
+    def pair_sums(self, embeddings: np.ndarray) -> np.ndarray:
+        """Pair sums x_p = E_a + E_b: (..., N, 2) embeddings to (..., P, 2)."""
+        if embeddings.shape[-2] != self.modulus:
+            shape = tuple(embeddings.shape)
+            raise ValueError(f"embeddings must have shape (..., {self.modulus}, 2), got {shape}")
+        return embeddings[..., self.pairs[:, 0], :] + embeddings[..., self.pairs[:, 1], :]
+
+    def training_pairs(self, share: float, seed: int) -> np.ndarray:
+        """Draw the training pairs: (P,) bools, True where a pair is trained on.
+
+        Whole unordered pairs are drawn, so (a, b) and (b, a) never straddle the split.
+
+        Args:
+            share: share of the pairs to train on, in ]0, 1]; at least one pair is kept.
+            seed: the seed of the draw; the draw does not depend on anything else.
+
+        Raises:
+            ValueError: if the share is outside ]0, 1] or the seed is not an integer >= 0.
+        """
+        share = _checks.real("train_share", share, 0.0, 1.0, open_low=True)
+        seed = _checks.integer("seed", seed, 0)
+        count = len(self.pairs)
+        chosen = np.zeros(count, dtype=bool)
+        kept = max(1, round(share * count))
+        # A stream of its own: the split must not shift when the initialisation draws more numbers.
+        order = np.random.default_rng([seed, 1]).permutation(count)
+        chosen[order[:kept]] = True
+        return chosen

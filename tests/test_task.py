@@ -1,0 +1,61 @@
+"""The task: pairs, multiplicities, labels and the split."""
+
+import numpy as np
+import pytest
+
+from modadd import ModularAddition
+
+
+@pytest.mark.parametrize("modulus", [3, 4, 12, 17, 31])
+def test_unordered_pairs_stand_for_all_ordered_ones(modulus):
+    task = ModularAddition(modulus)
+    ordered = [(a, b) for a in range(modulus) for b in range(modulus)]
+    counted = {}
+    for a, b in ordered:
+        counted[min(a, b), max(a, b)] = counted.get((min(a, b), max(a, b)), 0) + 1
+    assert counted == dict(zip(map(tuple, task.pairs.tolist()), task.multiplicity, strict=True))
+    assert task.multiplicity.sum() == modulus**2
+    assert (task.labels == [(a + b) % modulus for a, b in task.pairs]).all()
+
+
+def test_every_label_has_the_same_number_of_ordered_pairs():
+    task = ModularAddition(12)
+    totals = np.bincount(task.labels, weights=task.multiplicity)
+    assert (totals == 12).all()
+
+
+def test_pair_sums_broadcast_over_leading_axes(rng=np.random.default_rng(0)):
+    task = ModularAddition(5)
+    e = rng.normal(size=(4, 3, 5, 2))
+    x = task.pair_sums(e)
+    assert x.shape == (4, 3, 15, 2)
+    for p, (a, b) in enumerate(task.pairs):
+        np.testing.assert_array_equal(x[..., p, :], e[..., a, :] + e[..., b, :])
+
+
+def test_split_keeps_the_share_and_depends_on_the_seed_alone():
+    task = ModularAddition(17)
+    mask = task.training_pairs(0.8, 3)
+    assert mask.sum() == round(0.8 * 153)
+    np.testing.assert_array_equal(mask, task.training_pairs(0.8, 3))
+    assert (mask != task.training_pairs(0.8, 4)).any()
+    assert task.training_pairs(1.0, 3).all()
+    assert task.training_pairs(1e-9, 3).sum() == 1
+
+
+def test_splits_of_growing_share_are_nested():
+    task = ModularAddition(17)
+    small, large = task.training_pairs(0.3, 7), task.training_pairs(0.6, 7)
+    assert (large | ~small).all()
+
+
+@pytest.mark.parametrize("modulus", [2, 0, -3, 17.0, "17", None, True])
+def test_bad_modulus_is_named(modulus):
+    with pytest.raises(ValueError, match=r"modulus must be an integer of at least 3"):
+        ModularAddition(modulus)
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan"), "half"])
+def test_bad_share_is_named(share):
+    with pytest.raises(ValueError, match=r"train_share must be a finite number in \]0, 1\]"):
+        ModularAddition(5).training_pairs(share, 0)

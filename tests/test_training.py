@@ -1,0 +1,224 @@
+"""Training: two engines, one recipe; reproducible bits; clear errors."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from modadd import TrainingConfig, model, train
+from modadd.run import SCALARS
+from modadd.training import DivergenceError, snapshot_steps
+
+SHORT = TrainingConfig(modulus=7, hidden=10, steps=12)
+QUIET = {"cache": False, "progress": False}
+
+
+def change(**fields):
+    return dataclasses.replace(SHORT, **fields)
+
+
+OPTIONS = {
+    "default": {},
+    "plain": {"momentum": 0.0},
+    "standard readout": {"readout_init": "standard"},
+    "no bias": {"bias_scale": 0.0},
+    "large bias": {"bias_scale": 4.0},
+    "smoothing": {"label_smoothing": 0.3},
+    "split": {"train_share": 0.6},
+    "small start": {"embedding_scale": 0.1},
+    "decay on embeddings": {"weight_decay": 0.0, "embedding_decay": 0.05},
+    "decay on layers": {"weight_decay": 0.05, "embedding_decay": 0.0},
+    "decay switched": {"weight_decay": 0.05, "decay_from": 3, "decay_until": 8},
+    "frozen first layer": {"freeze_first_layer": True},
+    "wide": {"hidden": 37},
+    "composite modulus": {"modulus": 12},
+    "several blocks": {"modulus": 17, "hidden": 16},
+}
+
+
+@pytest.mark.parametrize("optimiser", ["gradient_descent", "adam", "adamw"])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_engines_agree_at_every_step(optimiser, option):
+    settings = {"optimiser": optimiser, "learning_rate": 0.3}
+    if optimiser != "gradient_descent":
+        # With a zero readout the first gradient of b2 is nothing but rounding, and Adam, which
+        # divides it by its own size, takes a full step in a random direction.
+        settings |= {"learning_rate": 0.01, "readout_init": "standard"}
+    config = change(**(settings | OPTIONS[option]))
+    compiled, reference = (
+        train(config, [0, 4], snapshots=range(13), keep_parameters=True, engine=engine, **QUIET)
+        for engine in ("compiled", "torch")
+    )
+    # Adam divides by the root of the second moment, which magnifies rounding where it is tiny.
+    tolerance = 2e-6 if optimiser == "gradient_descent" else 2e-4
+    for name, a in compiled.parameters._asdict().items():
+        b = getattr(reference.parameters, name)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1, np.abs(b).max()))
+    for name in ("loss", "force_rms", "residual_rms"):
+        a, b = getattr(compiled, name), getattr(reference, name)
+        np.testing.assert_allclose(a, b, rtol=50 * tolerance, atol=1e-6)
+
+
+def test_first_step_of_each_optimiser_is_that_of_torch_optim():
+    makers = {
+        "gradient_descent": lambda p: torch.optim.SGD(p, 0.3, momentum=0.9, weight_decay=0.01),
+        "adam": lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.01),
+        "adamw": lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.01),
+    }
+    for optimiser, make in makers.items():
+        rate = 0.3 if optimiser == "gradient_descent" else 0.01
+        config = change(
+            optimiser=optimiser, learning_rate=rate, weight_decay=0.01, readout_init="standard"
+        )
+        run = train(config, [2], snapshots=range(4), keep_parameters=True, **QUIET)
+        parameters = config.initial(2).map(lambda a: torch.tensor(a, requires_grad=True))
+        weights = torch.tensor(model.pair_weights(config.task, np.ones(28, bool))).float()
+        optimizer = make(parameters)
+        for step in range(1, 4):
+            optimizer.zero_grad()
+            model.loss(parameters, config.task, weights).backward()
+            optimizer.step()
+            for ours, theirs in zip(run.parameters, parameters, strict=True):
+                np.testing.assert_allclose(ours[step, 0], theirs.detach(), atol=1e-5)
+
+
+def test_scalars_are_those_of_the_reference_model():
+    config = change(train_share=0.6, label_smoothing=0.2, readout_init="standard", steps=30)
+    run = train(config, [5], snapshots=[0, 30], keep_parameters=True, **QUIET)
+    mask = config.task.training_pairs(0.6, 5)
+    weights = model.pair_weights(config.task, mask)
+    for t in range(2):
+        p = run.parameters.map(lambda a, t=t: torch.tensor(a[t, 0]))
+        options = {"label_smoothing": 0.2}
+        w = torch.tensor(weights).float()
+        z = model.logits(p, model.pair_sums(p, config.task)).numpy()
+        hit = z.argmax(-1) == config.task.labels
+        alpha = model.residuals(p, config.task, **options).numpy()
+        force = model.embedding_forces(p, config.task, w, **options).numpy()
+        held_out = config.task.multiplicity * ~mask
+        expected = {
+            "loss": model.loss(p, config.task, w, **options).item(),
+            "accuracy": weights @ hit,
+            "validation_accuracy": held_out @ hit / held_out.sum(),
+            "force_rms": np.sqrt((force**2).sum(-1).mean()),
+            "residual_rms": np.sqrt(weights @ (alpha**2).sum(-1)),
+        }
+        for name in SCALARS:
+            assert getattr(run, name)[t, 0] == pytest.approx(expected[name], rel=1e-5), name
+
+
+def test_a_seed_has_the_same_bits_in_any_ensemble_and_with_any_threads():
+    config = change(train_share=0.7, steps=200)
+    alone = train(config, [3], keep_parameters=True, **QUIET)
+    crowd = train(config, [9, 3, 1, 0, 22], keep_parameters=True, threads=3, **QUIET).select(3)
+    assert alone.embeddings.tobytes() == crowd.embeddings.tobytes()
+    for name in SCALARS:
+        assert getattr(alone, name).tobytes() == getattr(crowd, name).tobytes()
+    for a, b in zip(alone.parameters, crowd.parameters, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_recording_does_not_change_the_training():
+    often = train(change(steps=100), [1], snapshots=range(101), **QUIET)
+    rarely = train(change(steps=100), [1], snapshots=[100], **QUIET)
+    assert often.final.tobytes() == rarely.final.tobytes()
+
+
+def test_given_embeddings_replace_those_of_the_seed():
+    start = np.random.default_rng(0).normal(size=(2, 7, 2))
+    run = train(SHORT, [0, 1], initial_embeddings=start, **QUIET)
+    np.testing.assert_array_equal(run.embeddings[0], start.astype(np.float32))
+    own = train(SHORT, [0, 1], **QUIET)
+    again = train(SHORT, [5, 6], initial_embeddings=own.embeddings[0], **QUIET)
+    assert np.abs(again.final - own.final).max() > 1e-4  # the layers still come from the seed
+
+
+def test_decay_schedule_acts_in_its_window_only():
+    on = train(change(weight_decay=0.1, decay_from=4, decay_until=8), [0], snapshots=13, **QUIET)
+    off = train(change(weight_decay=0.0), [0], snapshots=on.steps, **QUIET)
+    same = (on.embeddings == off.embeddings).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(same, on.steps <= 4)
+
+
+def test_frozen_first_layer_stays():
+    run = train(change(freeze_first_layer=True), [0], keep_parameters=True, **QUIET)
+    assert (run.parameters.w1 == run.parameters.w1[0]).all()
+    assert (run.parameters.b1 == run.parameters.b1[0]).all()
+    assert (run.parameters.w2[-1] != 0).any()
+
+
+def test_force_is_minus_the_gradient_that_moves_the_embeddings():
+    config = change(momentum=0.0, weight_decay=0.0, learning_rate=0.1, readout_init="standard")
+    run = train(config, [0], snapshots=range(13), **QUIET)
+    moved = np.diff(run.embeddings[:, 0], axis=0) / 0.1
+    rms = np.sqrt((moved**2).sum(-1).mean(-1))
+    np.testing.assert_allclose(run.force_rms[:-1, 0], rms, rtol=1e-4)
+
+
+def test_snapshots_are_dense_early_and_sparse_late():
+    steps = snapshot_steps(2500)
+    assert steps[0] == 0 and steps[-1] == 2500 and len(steps) <= 60
+    gaps = np.diff(steps)
+    assert gaps[0] == 1 and gaps[-1] > 50 and (np.diff(gaps) >= -1).all()
+    np.testing.assert_array_equal(snapshot_steps(9, [5, 0, 5]), [0, 5])
+    assert snapshot_steps(0).tolist() == [0]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_divergence_names_step_and_seed(engine):
+    config = change(learning_rate=1e30, steps=50)
+    with pytest.raises(DivergenceError, match=r"at step \d+ of seed 8"):
+        train(config, [8], engine=engine, **QUIET)
+
+
+BAD = {
+    "modulus": [2, 17.5],
+    "hidden": [0, -1, 2.5],
+    "steps": [-1, None],
+    "optimiser": ["sgd", None],
+    "learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
+    "momentum": [-0.1, 1.5],
+    "weight_decay": [-1e-3, float("nan")],
+    "embedding_decay": [-1.0],
+    "decay_from": [-1],
+    "decay_until": [-5],
+    "train_share": [0.0, 1.5, float("nan")],
+    "bias_scale": [-1.0],
+    "embedding_scale": [0.0],
+    "readout_init": ["small"],
+    "label_smoothing": [-0.1, 1.1],
+    "freeze_first_layer": [1, "yes"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(k, v) for k, values in BAD.items() for v in values])
+def test_bad_settings_are_named_before_any_work(name, value):
+    with pytest.raises(ValueError, match=name):
+        TrainingConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seeds": [1, 2, 1]}, "seeds must be distinct, got 1 more than once"),
+        ({"seeds": []}, "seeds must hold at least one"),
+        ({"seeds": [-1]}, "seeds must be an integer"),
+        ({"snapshots": [13]}, r"snapshots must be an integer in \[0, 12\], got 13"),
+        ({"snapshots": 1}, "snapshots must be an integer of at least 2"),
+        ({"engine": "jax"}, "engine must be one of compiled, torch"),
+        ({"device": "cuda"}, "device must be 'cpu' for the compiled engine"),
+        ({"threads": 0}, "threads must be an integer of at least 1"),
+        ({"initial_embeddings": np.zeros((2, 7, 2))}, "initial_embeddings must have shape"),
+        ({"initial_embeddings": np.full((1, 7, 2), np.nan)}, "initial_embeddings must be finite"),
+    ],
+)
+def test_bad_arguments_are_named_before_any_work(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        train(SHORT, **({"seeds": [0]} | QUIET | arguments))
+
+
+def test_default_recipe_learns_the_task():
+    run = train(TrainingConfig(), range(500, 508), snapshots=2, **QUIET)
+    assert run.accuracy[-1].mean() > 0.9
+    assert (run.accuracy[-1] > 0.7).all()
