@@ -1,0 +1,484 @@
+"""Measures of structure on embeddings whose structure is known, and on noise that has none."""
+
+from itertools import combinations, combinations_with_replacement
+from math import gcd, sqrt
+
+import numpy as np
+import pytest
+
+from modadd import structure
+
+MODULI = [5, 7, 12, 17, 31, 59]
+SQUARE = ((1.0, 0.0), (0.0, 1.0))
+SKEWED = ((1.0, 0.2), (0.5, 1.4))
+HEXAGONAL = ((1.0, 0.0), (0.5, sqrt(3) / 2))
+
+
+def ring(modulus, frequency=1, direction=1, axes=(1.0, 1.0)):
+    """A circle, or an ellipse with the given axes, (N, 2)."""
+    angle = 2 * np.pi * frequency * np.arange(modulus) / modulus + 0.3
+    return np.stack([axes[0] * np.cos(angle), axes[1] * direction * np.sin(angle)], -1)
+
+
+def lattice(modulus, columns, vectors=SQUARE, unit=1):
+    """Rows of `columns` tokens, the last row perhaps shorter: a = unit · (i + columns · j)."""
+    j, i = np.divmod(np.arange(modulus), columns)
+    E = np.empty((modulus, 2))
+    E[unit * np.arange(modulus) % modulus] = np.stack([i, j], -1) @ np.array(vectors)
+    return E
+
+
+def square_columns(modulus):
+    """Columns of the most compact patch."""
+    return int(np.ceil(sqrt(modulus)))
+
+
+def noise(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def units(modulus):
+    return [u for u in range(1, modulus) if gcd(u, modulus) == 1]
+
+
+def moved(E, angle=0.7, flip=True, scale=3.0, shift=(5.0, -2.0)):
+    """E rotated, reflected, scaled and translated."""
+    c, s = np.cos(angle), np.sin(angle)
+    matrix = np.array([[c, s], [-s, c]]) @ np.diag([1.0, -1.0 if flip else 1.0])
+    return scale * E @ matrix + shift
+
+
+def folded(frequency, modulus):
+    """The frequency in 0 to N // 2 that is the same up to direction."""
+    return min(frequency % modulus, -frequency % modulus)
+
+
+# --- circles --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modulus", MODULI)
+@pytest.mark.parametrize("direction", [1, -1])
+def test_every_frequency_is_a_circle(modulus, direction):
+    frequencies = np.arange(1, (modulus + 1) // 2)
+    E = np.stack([ring(modulus, k, direction) for k in frequencies])
+    found = structure.circle(E)
+    np.testing.assert_allclose(found.score, 1)
+    np.testing.assert_allclose(found.roundness, 1)
+    np.testing.assert_array_equal(found.frequency, frequencies)
+    assert (structure.classify(E) == "circle").all()
+    noisy = structure.circle(E + 0.05 * noise(0, *E.shape))
+    np.testing.assert_array_equal(noisy.frequency, frequencies)
+    assert (noisy.score > 0.95).all()
+
+
+def test_circle_score_is_the_share_of_power():
+    # Orthogonal frequencies of radius 2 and 1: four parts of power in five.
+    found = structure.circle(2 * ring(17, 3) + ring(17, 5, -1))
+    assert found.score == pytest.approx(0.8)
+    assert found.frequency == 3
+    # Ellipse with axes 1 and 0.5, as its own frequency.
+    assert structure.circle(ring(17, 2, axes=(1.0, 0.5))).roundness == pytest.approx(0.5)
+
+
+def test_a_line_is_no_circle():
+    line = ring(17, 3, axes=(1.0, 0.0))
+    assert structure.circle(line).score == pytest.approx(1)
+    assert structure.circle(line).roundness == pytest.approx(0, abs=1e-12)
+    assert structure.classify(line) == "other"
+    two_clumps = np.stack([(-1.0) ** np.arange(12), np.zeros(12)], -1)
+    assert structure.circle(two_clumps).score == pytest.approx(1)
+    assert structure.circle(two_clumps).frequency == 6
+    assert structure.classify(two_clumps) == "other"
+
+
+# --- grids ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modulus", [7, 12, 17, 31, 59])
+@pytest.mark.parametrize("vectors", [SQUARE, SKEWED, HEXAGONAL])
+def test_lattice_patches_are_grids(modulus, vectors):
+    columns = square_columns(modulus)
+    steps = units(modulus)[:4]
+    E = np.stack([lattice(modulus, columns, vectors, unit) for unit in steps])
+    E = moved(E) + 0.05 * noise(1, *E.shape)
+    found = structure.grid(E)
+    assert (found.score == 1).all()
+    assert found.joined.all()
+    assert (found.r2 > 0.98).all()
+    assert (structure.classify(E) != "other").all()
+    # What was found says how to walk: adding a step moves a token by its vector.
+    for e, (u, v), (g1, g2) in zip(E, found.steps, found.vectors, strict=True):
+        for step, vector in ((u, g1), (v, g2)):
+            assert 1 <= step <= modulus // 2
+            gap = np.linalg.norm(np.roll(e, -step, 0) - e - vector, axis=-1)
+            # A mode matches at least the shorter side of the patch; 3 is the scale of `moved`.
+            assert (gap < 3 * 0.3).sum() >= modulus // 2
+
+
+@pytest.mark.parametrize("unit", units(17))
+def test_an_exact_lattice_is_recovered(unit):
+    E = moved(lattice(17, 4, SQUARE, unit), angle=0.0, flip=False)
+    found = structure.grid(E)
+    assert found.score == 1
+    assert found.r2 == pytest.approx(1)
+    wanted = {}
+    for step, vector in ((unit, (3.0, 0.0)), (4 * unit, (0.0, 3.0))):
+        back = step % 17 > 8
+        wanted[folded(step, 17)] = -np.array(vector) if back else np.array(vector)
+    assert found.steps.tolist() == sorted(wanted)
+    np.testing.assert_allclose(found.vectors, [wanted[s] for s in sorted(wanted)], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("modulus", "columns", "rows", "kind"),
+    [
+        (17, 9, 2, "stripe"),
+        (17, 6, 3, "stripe"),
+        (17, 4, 5, "grid"),
+        (12, 6, 2, "stripe"),
+        (12, 4, 3, "grid"),  # three rows, but none of them long
+        (31, 6, 6, "grid"),
+        (59, 20, 3, "stripe"),
+        (59, 8, 8, "grid"),
+    ],
+)
+@pytest.mark.parametrize("vectors", [SQUARE, SKEWED, HEXAGONAL])
+def test_rows_and_columns_tell_stripes_from_grids(modulus, columns, rows, kind, vectors):
+    E = lattice(modulus, columns, vectors) + 0.03 * noise(2, modulus, 2)
+    found = structure.grid(E)
+    assert found.rows in (rows, modulus // columns)  # a last row of few tokens may lie elsewhere
+    assert found.columns >= columns
+    assert structure.classify(E) == kind
+
+
+def test_hexagon_with_its_centre():
+    # Rows of 2, 3 and 2 tokens; steps 1, 2 and 3 are its three short vectors.
+    E = np.zeros((7, 2))
+    for step, angle in ((1, 0), (3, 60), (2, 120)):
+        direction = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+        E[step], E[-step] = direction, -direction
+    E += 0.02 * noise(3, 7, 2)
+    found = structure.grid(E)
+    assert (found.score, found.rows, found.columns) == (1, 3, 3)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=-1), 1, atol=0.05)
+
+
+def test_the_basis_is_reduced():
+    found = structure.grid(lattice(31, 6, ((1.0, 0.0), (2.3, 1.0))))
+    g1, g2 = found.vectors
+    shorter = min(g1 @ g1, g2 @ g2)
+    assert abs(g1 @ g2) <= shorter / 2 + 1e-9
+    assert abs(np.linalg.det(found.vectors)) == pytest.approx(1)
+
+
+def test_a_broken_patch_scores_its_share():
+    whole = lattice(31, 6)
+    scores = []
+    for broken in range(0, 31, 5):
+        E = whole.copy()
+        E[:broken] += 4 * noise(4, broken, 2)
+        found = structure.grid(E)
+        scores.append(found.score)
+        assert abs(found.score - (31 - broken) / 31) <= 4 / 31
+    assert structure.classify(whole + 0.5 * noise(5, 31, 2)) == "other"
+    assert scores[0] == 1 and scores[-1] < 0.3
+
+
+def slow_grid_score(E):
+    """The grid score by its definition: loops, sets and no array operations on batches."""
+    modulus = len(E)
+    gap = np.linalg.norm(E[:, None] - E[None, :], axis=-1)
+    np.fill_diagonal(gap, np.inf)
+    reach = 0.3 * np.median(gap.min(0))
+    modes = {}
+    for u in range(1, modulus // 2 + 1):
+        difference = np.roll(E, -u, 0) - E
+        near = [np.linalg.norm(difference - d, axis=-1) <= reach for d in difference]
+        most = max(n.sum() for n in near)
+        length = {a: np.linalg.norm(difference[a]) for a in range(modulus) if near[a].sum() == most}
+        mode = difference[near[min(length, key=length.get)]].mean(0)
+        match = np.linalg.norm(difference - mode, axis=-1) <= reach
+        if match.sum() >= 2 and np.linalg.norm(mode) > reach:
+            modes[u] = mode, match
+    best = 0
+    for u, v in combinations(modes, 2):
+        (g, match_u), (h, match_v) = modes[u], modes[v]
+        if abs(g[0] * h[1] - g[1] * h[0]) <= 0.2 * np.linalg.norm(g) * np.linalg.norm(h):
+            continue
+        component = list(range(modulus))
+        edges = [(a, (a + u) % modulus) for a in np.flatnonzero(match_u)]
+        edges += [(a, (a + v) % modulus) for a in np.flatnonzero(match_v)]
+        for a, b in edges:
+            old, new = component[a], component[b]
+            component = [new if c == old else c for c in component]
+        best = max(best, *(component.count(c) for c in component))
+    return best / modulus
+
+
+@pytest.mark.parametrize("modulus", [5, 12, 17, 20])
+def test_grid_score_agrees_with_its_definition(modulus):
+    E = [noise(seed, modulus, 2) for seed in range(10)]
+    E += [
+        lattice(modulus, columns, SKEWED) + spread * noise(6, modulus, 2)
+        for columns in (3, 4)
+        for spread in (0.05, 0.1, 0.15, 0.2, 0.3)
+    ]
+    wanted = [slow_grid_score(e) for e in E]
+    np.testing.assert_allclose(structure.grid(E).score, wanted)
+
+
+# --- invariances ----------------------------------------------------------------------------------
+
+
+def zoo(modulus):
+    """A circle, a grid, a stripe and noise, none of them exact."""
+    columns = square_columns(modulus)
+    shapes = [ring(modulus, 2), lattice(modulus, columns), lattice(modulus, -(-modulus // 2))]
+    return np.stack([e + 0.04 * noise(7, modulus, 2) for e in shapes] + [noise(8, modulus, 2)])
+
+
+@pytest.mark.parametrize("modulus", [12, 17, 31])
+def test_rigid_motion_and_scale_change_nothing(modulus):
+    E = zoo(modulus)
+    assert structure.classify(E).tolist() == ["circle", "grid", "stripe", "other"]
+    for flip in (False, True):
+        for scale in (1e-6, 1.0, 1e6):
+            F = moved(E, flip=flip, scale=scale, shift=(5 * scale, -2 * scale))
+            a, b = structure.grid(E), structure.grid(F)
+            assert structure.classify(F).tolist() == structure.classify(E).tolist()
+            np.testing.assert_allclose(structure.circle(F).score, structure.circle(E).score)
+            np.testing.assert_allclose(structure.closure(F), structure.closure(E))
+            np.testing.assert_array_equal(a.score, b.score)
+            np.testing.assert_array_equal(a.steps, b.steps)
+            np.testing.assert_allclose(
+                np.linalg.norm(b.vectors, axis=-1), scale * np.linalg.norm(a.vectors, axis=-1)
+            )
+
+
+@pytest.mark.parametrize("modulus", [12, 17, 31])
+def test_relabelling_multiplies_frequencies_and_steps(modulus):
+    E = zoo(modulus)
+    ring_, patch = structure.circle(E), structure.grid(E)
+    for unit in units(modulus):
+        F = E[:, (unit * np.arange(modulus) + 3) % modulus]  # a becomes unit · a + 3
+        assert structure.classify(F).tolist() == structure.classify(E).tolist()
+        np.testing.assert_allclose(structure.circle(F).score, ring_.score)
+        wanted = [folded(unit * k, modulus) for k in ring_.frequency.tolist()]
+        assert structure.circle(F).frequency.tolist() == wanted
+        np.testing.assert_allclose(structure.closure(F), structure.closure(E))
+        found = structure.grid(F)
+        np.testing.assert_array_equal(found.score, patch.score)
+        np.testing.assert_array_equal(found.rows, patch.rows)
+        inverse = pow(unit, -1, modulus)
+        for kind in (1, 2):  # grid and stripe: noise may tie
+            steps = sorted(folded(inverse * s, modulus) for s in patch.steps[kind].tolist())
+            assert found.steps[kind].tolist() == steps
+
+
+def test_batch_axes_are_independent():
+    E = zoo(17)
+    batch = np.stack([E, E[::-1], moved(E)]).reshape(3, 2, 2, 17, 2)
+    before = batch.copy()
+    for measure in (structure.closure, structure.classify):
+        assert measure(batch).shape == (3, 2, 2)
+        np.testing.assert_array_equal(measure(batch)[0, 1, 0], measure(E[2]))
+    for measure in (structure.circle, structure.grid):
+        for whole, alone in zip(measure(batch), measure(E[2]), strict=True):
+            np.testing.assert_allclose(whole[0, 1, 0], alone)
+    np.testing.assert_array_equal(batch, before)
+    assert structure.grid(batch[:0]).steps.shape == (0, 2, 2, 2)
+    assert structure.classify(batch[:0]).shape == (0, 2, 2)
+
+
+def test_a_batch_larger_than_a_chunk():
+    E = np.tile(zoo(31), (60, 1, 1))  # 240 embeddings, in several chunks
+    kinds = structure.classify(E).reshape(60, 4)
+    assert (kinds == ["circle", "grid", "stripe", "other"]).all()
+    assert np.ptp(structure.closure(E).reshape(60, 4), axis=0).max() == 0
+
+
+# --- degenerate embeddings ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e300, -7.3])
+def test_a_point_has_no_structure(value):
+    E = np.full((17, 2), value)
+    assert tuple(structure.circle(E)) == (0, 0, 0)
+    found = structure.grid(E)
+    assert (found.score, found.rows, found.columns) == (0, 0, 0)
+    assert found.steps.tolist() == [0, 0]
+    assert np.isnan(found.r2) and np.isnan(found.vectors).all() and not found.joined.any()
+    assert structure.closure(E) == 0
+    assert structure.classify(E) == "other"
+    assert structure.procrustes_r2(E, ring(17)) == 0
+
+
+def test_collinear_tokens_are_no_grid():
+    E = np.stack([np.arange(17.0), 2 * np.arange(17.0)], -1)
+    assert structure.grid(E).score == 0
+    E += 0.02 * noise(9, 17, 2)
+    assert structure.classify(E) == "other"
+
+
+def test_coincident_tokens():
+    E = lattice(17, 4)
+    E[3] = E[7]
+    assert structure.classify(E) == "grid"
+    # A frequency that shares a factor with N lays tokens on top of each other: still a circle.
+    assert structure.classify(ring(12, 4)) == "circle"
+    assert structure.closure(ring(12, 4)) > 0.2
+    assert structure.grid(np.zeros((3, 2))).score == 0
+
+
+def test_extreme_sizes():
+    for scale in (1e-300, 1e300):
+        assert structure.classify(scale * lattice(17, 4)) == "grid"
+        assert structure.classify(scale * ring(17)) == "circle"
+        assert structure.procrustes_r2(scale * ring(17), ring(17)) == pytest.approx(1)
+
+
+# --- noise ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("modulus", "embeddings", "circles", "lattices"),
+    # Upper bounds on the share of Gaussian noise that passes for structure.
+    [
+        (5, 4000, 0.045, 0.045),  # inevitable: four tokens of five need one coincidence
+        (7, 4000, 0.002, 0.002),
+        (12, 2000, 0.0, 0.0),
+        (17, 4000, 0.0, 0.0),
+        (31, 500, 0.0, 0.0),
+        (59, 50, 0.0, 0.0),
+    ],
+)
+def test_false_positives_on_noise(modulus, embeddings, circles, lattices):
+    found = structure.census(noise(10, embeddings, modulus, 2))
+    assert found.share("circle") <= circles
+    assert found.share("grid", "stripe") <= lattices
+
+
+def test_scores_of_noise_are_far_below_the_thresholds():
+    E = noise(11, 4000, 17, 2)
+    assert structure.circle(E).score.max() < 0.75
+    assert structure.grid(E).score.max() < 0.45
+    assert np.median(structure.grid(E).score) < 0.3
+    assert structure.closure(E).mean() == pytest.approx(0.003, abs=0.0005)
+    assert structure.grid(np.stack([ring(17, k) for k in range(1, 9)])).score.max() < 0.3
+
+
+# --- closure --------------------------------------------------------------------------------------
+
+
+def slow_closure(E):
+    """Closure by its definition, over sets of pairs."""
+    modulus = len(E)
+    gap = np.linalg.norm(E[:, None] - E[None, :], axis=-1)
+    np.fill_diagonal(gap, np.inf)
+    reach = 0.35 * np.median(gap.min(0))
+    closed = total = 0
+    for p, q in combinations(combinations_with_replacement(range(modulus), 2), 2):
+        if (sum(p) - sum(q)) % modulus == 0:
+            total += 1
+            closed += np.linalg.norm(E[list(p)].sum(0) - E[list(q)].sum(0)) <= reach
+    return closed / total
+
+
+@pytest.mark.parametrize("modulus", [5, 7, 12, 17])
+def test_closure_agrees_with_its_definition(modulus):
+    E = np.stack([e for seed in range(2) for e in (*zoo(modulus), noise(seed, modulus, 2))])
+    np.testing.assert_allclose(structure.closure(E), [slow_closure(e) for e in E])
+
+
+def test_closure_of_small_lattices_by_hand():
+    # Z_4 on a unit square, rows 0 1 and 2 3. Labels 0 and 2 have three pairs each, hence three
+    # pairs of pairs, labels 1 and 3 one each: eight, of which only 0 + 3 = 1 + 2 closes.
+    assert structure.closure(lattice(4, 2)) == pytest.approx(1 / 8)
+    # Three tokens: each label has one pair of pairs, 0+0 and 1+2 and so on; none can close.
+    assert structure.closure(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) == 0
+
+
+def test_closure_tells_grids_from_circles():
+    assert structure.closure(lattice(17, 4)) == pytest.approx(224 / 612)
+    assert structure.closure(ring(17, 3)) < 0.1
+
+
+# --- agreement ------------------------------------------------------------------------------------
+
+
+def test_procrustes_r2():
+    A, B = noise(12, 20, 17, 2), noise(13, 20, 17, 2)
+    r2 = structure.procrustes_r2(A, B)
+    np.testing.assert_allclose(structure.procrustes_r2(B, A), r2)
+    np.testing.assert_allclose(structure.procrustes_r2(A, moved(A)), 1)
+    np.testing.assert_allclose(structure.procrustes_r2(moved(A), B), r2)
+    for a, b, value in zip(A, B, r2, strict=True):
+        a, b = a - a.mean(0), b - b.mean(0)
+        nuclear = np.linalg.svd(a.T @ b, compute_uv=False).sum()
+        assert value == pytest.approx(nuclear**2 / (a**2).sum() / (b**2).sum())
+    every = structure.procrustes_r2(A[:, None], B)
+    np.testing.assert_allclose(np.diagonal(every), r2)
+    # Two circles of different frequency are orthogonal as shapes.
+    assert structure.procrustes_r2(ring(17, 2), ring(17, 3)) == pytest.approx(0, abs=1e-12)
+
+
+# --- census ---------------------------------------------------------------------------------------
+
+
+def test_census_counts_every_kind():
+    E = zoo(17)[[0, 1, 1, 2, 3, 3, 3]]
+    found = structure.census(E)
+    assert found.counts == {"circle": 1, "grid": 2, "stripe": 1, "other": 3}
+    assert found == structure.census(structure.classify(E)) == structure.census(E[None])
+    assert (found.total, found.lattices) == (7, 3)
+    assert found.count("grid", "stripe", "grid") == 3
+    assert found.share("other") == 3 / 7
+    assert found.interval("grid", "stripe") == structure.wilson(3, 7)
+    assert len(str(found).splitlines()) == 5
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (16, 60), (40, 60), (60, 60)])
+def test_wilson_agrees_with_its_formula(successes, trials):
+    z, p = 1.959963984540054, successes / trials
+    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    low, high = structure.wilson(successes, trials)
+    assert low == pytest.approx(max(0.0, centre - half), abs=1e-12)
+    assert high == pytest.approx(min(1.0, centre + half), abs=1e-12)
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measure", ["circle", "grid", "closure", "classify", "census"])
+@pytest.mark.parametrize("shape", [(2,), (17,), (17, 3), (2, 2), (4, 17, 1)])
+def test_wrong_shapes_are_refused(measure, shape):
+    with pytest.raises(ValueError, match=r"E .*\(\.\.\., N, 2\).*" + str(shape[-1])):
+        getattr(structure, measure)(np.zeros(shape))
+
+
+@pytest.mark.parametrize("measure", ["circle", "grid", "closure", "classify", "census"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_non_finite_values_are_refused(measure, value):
+    E = noise(14, 3, 17, 2)
+    E[1, 2, 0] = value
+    with pytest.raises(ValueError, match=r"E .*finite"):
+        getattr(structure, measure)(E)
+
+
+def test_other_errors():
+    with pytest.raises(ValueError, match="B must have as many tokens"):
+        structure.procrustes_r2(ring(17), ring(12))
+    with pytest.raises(ValueError, match=r"B must .* broadcast"):
+        structure.procrustes_r2(np.zeros((2, 17, 2)), np.zeros((3, 17, 2)))
+    with pytest.raises(ValueError, match="A must be finite"):
+        structure.procrustes_r2(np.full((17, 2), np.nan), ring(17))
+    with pytest.raises(ValueError, match="kind must be one of circle"):
+        structure.census(["circle", "square"])
+    with pytest.raises(ValueError, match="kind must be one of circle"):
+        structure.census(["circle"]).share("square")
+    with pytest.raises(ValueError, match="at least one embedding"):
+        structure.census(np.zeros((0, 17, 2)))
+    for arguments in ((1, 0), (-1, 3), (4, 3), (1, 3, 1.5)):
+        with pytest.raises(ValueError, match=r"trials|successes|confidence"):
+            structure.wilson(*arguments)
