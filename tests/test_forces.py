@@ -1,0 +1,580 @@
+"""The force laws against autograd and against the network; their symmetries, limits and rules."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+import torch
+
+from modadd import forces, kernel, model
+from modadd.task import ModularAddition
+
+N = 17
+TASK = ModularAddition(N)
+EVERY_LAW = {
+    "exact": forces.exact,
+    "clustering": forces.clustering,
+    "alignment": forces.alignment,
+    "torque": forces.torque,
+    "stretch": forces.stretch,
+    "quadratic": forces.quadratic,
+}
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def close(actual, expected, tolerance=1e-11):
+    """Compare to a tolerance relative to the largest component."""
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def relative_error(actual, expected):
+    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+
+# --- the laws are gradients -----------------------------------------------------------------------
+
+
+def torch_arc_cosine(x, y, beta):
+    """The kernel for autograd, with the diagonal set apart: there k = (x·y + β²) / 2."""
+    dot = (x * y).sum(-1) + beta**2
+    plane = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
+    square = plane**2 + beta**2 * ((x - y) ** 2).sum(-1)
+    same = torch.eye(len(dot), dtype=torch.bool)
+    cross = torch.where(same, 1.0, square).sqrt()
+    theta = torch.atan2(cross, dot)
+    return torch.where(same, dot / 2, (cross + (math.pi - theta) * dot) / (2 * math.pi))
+
+
+def torch_cubic(x, y, beta):
+    square = ((x - y) ** 2).sum(-1)
+    same = torch.eye(len(square), dtype=torch.bool)
+    return torch.where(same, 0.0, torch.where(same, 1.0, square) ** 1.5) / (6 * math.pi * beta)
+
+
+def torch_quadratic(x, y, beta):
+    return (x * y).sum(-1) ** 2
+
+
+def by_autograd(potential, embeddings, beta, charges, weights):
+    """−∂/∂E of −½ Σ m_p m_q c_pq k(x_p, x_q)."""
+    at = torch.tensor(embeddings, requires_grad=True)
+    x = at[TASK.pairs[:, 0]] + at[TASK.pairs[:, 1]]
+    both = torch.tensor(charges * weights[:, None] * weights)
+    (both * potential(x[:, None], x[None], beta)).sum().mul(0.5).backward()
+    return at.grad.numpy()
+
+
+@pytest.mark.parametrize("case", ["labels", "training", "residuals"])
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0, 20.0])
+def test_exact_law_is_the_gradient_of_its_potential(beta, case):
+    embeddings = draw(N, 2)
+    training = None if case == "labels" else TASK.training_pairs(0.7, 0)
+    residuals = draw(len(TASK.pairs), N, seed=1) if case == "residuals" else None
+    charges = forces.label_charges(TASK) if residuals is None else residuals @ residuals.T
+    weights = TASK.multiplicity * (1.0 if training is None else training)
+    expected = by_autograd(torch_arc_cosine, embeddings, beta, charges, weights)
+    actual = forces.exact(embeddings, beta, residuals=residuals, training=training)
+    close(actual, expected, 1e-10)
+
+
+@pytest.mark.parametrize(
+    ("potential", "law"), [(torch_cubic, forces.clustering), (torch_quadratic, forces.quadratic)]
+)
+def test_clustering_and_toy_law_are_gradients_of_their_potentials(potential, law):
+    embeddings = draw(N, 2)
+    training = TASK.training_pairs(0.7, 0)
+    charges = forces.label_charges(TASK)
+    expected = by_autograd(potential, embeddings, 1.0, charges, TASK.multiplicity * training)
+    close(law(embeddings, training=training), expected)
+
+
+def test_pair_forces_are_the_plain_double_sum():
+    embeddings, beta = draw(5, 2), 0.7
+    task = ModularAddition(5)
+    x = task.pair_sums(embeddings)
+    expected = np.zeros_like(x)
+    for p in range(len(x)):
+        for q in range(len(x)):
+            orderings = task.multiplicity[p] * task.multiplicity[q]
+            charge = (task.labels[p] == task.labels[q]) - 1 / 5
+            expected[p] += orderings * charge * kernel.arc_cosine_gradient(x[p], x[q], beta)
+    close(forces.pair_forces(embeddings, "exact", beta), expected)
+
+
+def test_scatter_counts_a_pair_of_twins_twice():
+    # Over all N² ordered pairs (a, b), each moves E_a and E_b.
+    per_ordered = draw(N, N, 2)
+    per_ordered = per_ordered + per_ordered.transpose(1, 0, 2)
+    expected = per_ordered.sum(1) + per_ordered.sum(0)
+    on_pairs = per_ordered[*TASK.pairs.T] * TASK.multiplicity[:, None]
+    close(forces.embedding_forces(on_pairs, TASK), expected)
+
+
+# --- symmetries -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("law", EVERY_LAW.values(), ids=EVERY_LAW)
+def test_rotation_and_reflection_equivariance(law):
+    embeddings = draw(N, 2)
+    c, s = math.cos(0.7), math.sin(0.7)
+    for turn in (np.array([[c, -s], [s, c]]), np.array([[c, s], [s, -c]])):
+        close(law(embeddings @ turn), law(embeddings) @ turn)
+
+
+@pytest.mark.parametrize("law", EVERY_LAW.values(), ids=EVERY_LAW)
+@pytest.mark.parametrize(("modulus", "unit", "shift"), [(12, 5, 3), (17, 3, 0), (17, 16, 5)])
+def test_relabelling_by_a_unit_and_a_shift(law, modulus, unit, shift):
+    embeddings = draw(modulus, 2)
+    renamed = (unit * np.arange(modulus) + shift) % modulus
+    moved = np.empty_like(embeddings)
+    moved[renamed] = embeddings
+    close(law(moved)[renamed], law(embeddings))
+
+
+def test_a_step_that_is_no_unit_is_no_symmetry():
+    # u = 5 permutes Z_12, but exchanging two tokens is not of the form a → u a + v.
+    embeddings = draw(12, 2)
+    swapped = np.r_[1, 0, 2:12]
+    assert (
+        relative_error(forces.exact(embeddings[swapped])[swapped], forces.exact(embeddings)) > 0.1
+    )
+
+
+@pytest.mark.parametrize("law", EVERY_LAW.values(), ids=EVERY_LAW)
+def test_batches_are_independent_bit_for_bit(law):
+    embeddings = draw(3, 2, 7, 2)
+    order = [2, 0, 1]
+    whole = law(embeddings)
+    assert whole.shape == embeddings.shape
+    np.testing.assert_array_equal(law(embeddings[order]), whole[order])
+    np.testing.assert_array_equal(law(embeddings[1, 0]), whole[1, 0])
+
+
+def test_result_does_not_depend_on_the_number_of_threads():
+    embeddings, before = draw(N, 2), numba.get_num_threads()
+    results = []
+    for threads in (1, before):
+        numba.set_num_threads(threads)
+        results.append(forces.exact(embeddings))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 0.5, 40.0])
+def test_scale_laws(factor):
+    embeddings = draw(N, 2)
+    close(forces.exact(factor * embeddings, 0.0), factor * forces.exact(embeddings, 0.0))
+    close(forces.alignment(factor * embeddings), factor * forces.alignment(embeddings))
+    close(forces.exact(factor * embeddings, factor), factor * forces.exact(embeddings), 1e-10)
+    close(forces.clustering(factor * embeddings), factor**2 * forces.clustering(embeddings))
+    close(forces.clustering(embeddings, factor), forces.clustering(embeddings) / factor)
+    close(forces.quadratic(factor * embeddings), factor**3 * forces.quadratic(embeddings))
+
+
+def test_clustering_is_translation_invariant_and_its_total_is_zero():
+    embeddings = draw(N, 2)
+    training, residuals = TASK.training_pairs(0.6, 1), draw(len(TASK.pairs), N, seed=1)
+    for extra in ({}, {"training": training}, {"residuals": residuals, "training": training}):
+        force = forces.clustering(embeddings, **extra)
+        assert np.abs(force.sum(0)).max() < 1e-12 * np.abs(force).max()
+        close(forces.clustering(embeddings + np.array([3.0, -2.0]), **extra), force)
+    # The exact law knows where the origin is, so its total is not zero.
+    exact = forces.exact(embeddings)
+    assert np.abs(exact.sum(0)).max() > 1e-2 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("law", ["exact", "clustering", "torque", "alignment", "linear"])
+def test_total_moment_about_the_origin_is_zero(law):
+    embeddings, training = draw(N, 2), TASK.training_pairs(0.6, 1)
+    force = forces.embedding_forces(forces.pair_forces(embeddings, law, training=training), TASK)
+    moments = embeddings[:, 0] * force[:, 1] - embeddings[:, 1] * force[:, 0]
+    assert abs(moments.sum()) < 1e-11 * np.abs(moments).sum()
+
+
+# --- sum rules and gauge --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modulus", [3, 12, 17, 31])
+def test_sum_rules_hold_to_rounding_over_all_pairs(modulus):
+    embeddings = draw(2, modulus, 2) + 5.0
+    rules = forces.charge_sum_rules(embeddings)
+    assert rules.charge.shape == (2, modulus * (modulus + 1) // 2)
+    assert rules.moment.shape == (*rules.charge.shape, 2)
+    assert np.abs(rules.charge).max() < 1e-12
+    assert np.abs(rules.moment).max() < 1e-12 * np.abs(embeddings).sum()
+    assert np.abs(forces.linear(embeddings)).max() < 1e-12 * np.abs(embeddings).sum()
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 2.0, 8.0])
+@pytest.mark.parametrize("modulus", [12, 17])
+def test_gauge_is_free_over_all_pairs(beta, modulus):
+    embeddings = draw(3, modulus, 2)
+    reference = forces.exact(embeddings, beta)
+    for gauge in (0.0, math.pi / 2, math.pi, -7.0):
+        close(forces.exact(embeddings, beta, gauge), reference, 1e-12)
+
+
+def test_partial_training_set_breaks_both_rules_by_the_label_imbalance():
+    embeddings, training = draw(N, 2), TASK.training_pairs(0.8, 0)
+    rules = forces.charge_sum_rules(embeddings, training)
+    weights = training * TASK.multiplicity
+    owned = np.bincount(TASK.labels, weights, minlength=N)
+    close(rules.charge, (owned - owned.mean())[TASK.labels])
+    moment = (forces.label_charges(TASK) * weights) @ TASK.pair_sums(embeddings)
+    close(rules.moment, moment)
+    # Not a small correction: a label is short by about two ordered pairs of its N.
+    assert 1 < rules.charge.std() < 4
+
+
+@pytest.mark.parametrize("case", ["training", "residuals"])
+def test_without_the_rules_the_gauge_is_fixed_and_linear_is_the_difference(case):
+    embeddings = draw(N, 2)
+    extra = (
+        {"training": TASK.training_pairs(0.8, 0)}
+        if case == "training"
+        else {"residuals": draw(len(TASK.pairs), N, seed=1)}
+    )
+    default = forces.exact(embeddings, **extra)
+    np.testing.assert_array_equal(default, forces.exact(embeddings, 1.0, math.pi, **extra))
+    rest = forces.exact(embeddings, 1.0, 0.0, **extra)
+    close(rest + forces.linear(embeddings, **extra), default)
+    assert relative_error(rest, default) > 0.3
+
+
+def test_pairs_outside_the_training_set_neither_push_nor_move():
+    embeddings, training = draw(N, 2), TASK.training_pairs(0.5, 3)
+    for law in forces.LAWS:
+        force = forces.pair_forces(embeddings, law, training=training)
+        assert (force[~training] == 0).all() and force[training].any()
+    pushes = forces.interactions(embeddings, training=training)
+    assert (pushes.exact[:, ~training] == 0).all()
+    every = np.ones(len(TASK.pairs), bool)
+    np.testing.assert_array_equal(
+        forces.exact(embeddings, training=every), forces.exact(embeddings)
+    )
+
+
+def test_label_charges_are_residual_charges_of_a_uniform_softmax():
+    embeddings = draw(2, N, 2)
+    residuals = np.eye(N)[TASK.labels] - 1 / N
+    close(residuals @ residuals.T, forces.label_charges(TASK))
+    close(forces.exact(embeddings, residuals=residuals), forces.exact(embeddings))
+    close(forces.quadratic(embeddings, residuals=residuals), forces.quadratic(embeddings))
+
+
+def test_mean_squared_distances_are_equal_over_all_pairs_only():
+    embeddings = draw(4, N, 2)
+    means = forces.mean_squared_distances(embeddings)
+    np.testing.assert_allclose(means.same_label, means.all_pairs, rtol=1e-13)
+    # By brute force, over ordered pairs.
+    first, second = np.divmod(np.arange(N * N), N)
+    x, label = embeddings[0][first] + embeddings[0][second], (first + second) % N
+    square = ((x[:, None] - x) ** 2).sum(-1)
+    assert means.all_pairs[0] == pytest.approx(square.mean())
+    assert means.same_label[0] == pytest.approx(square[label[:, None] == label].mean())
+    # Distinct unordered pairs with one label are farther apart, by about 1 + 2/N.
+    x, label = TASK.pair_sums(embeddings), TASK.labels
+    square = ((x[:, :, None] - x[:, None]) ** 2).sum(-1)
+    distinct = ~np.eye(len(label), dtype=bool)
+    same = distinct & (label[:, None] == label)
+    ratio = square[:, same].mean(-1) / square[:, distinct].mean(-1)
+    assert (ratio > 1).all() and ratio.mean() == pytest.approx(1 + 2 / N, abs=0.03)
+    partial = forces.mean_squared_distances(embeddings, TASK.training_pairs(0.8, 0))
+    assert (np.abs(partial.same_label / partial.all_pairs - 1) > 1e-3).all()
+
+
+# --- two faces of one law -------------------------------------------------------------------------
+
+
+def test_near_limit_is_clustering_to_second_order():
+    embeddings = draw(N, 2)
+    errors = [
+        relative_error(forces.clustering(e), forces.exact(e))
+        for e in (0.1 * embeddings, 0.01 * embeddings)
+    ]
+    assert errors[0] < 0.1
+    assert errors[1] == pytest.approx(errors[0] / 100, rel=0.2)
+
+
+def test_far_limit_is_alignment_to_first_order():
+    embeddings = draw(20, N, 2)
+    errors = [
+        relative_error(forces.alignment(embeddings), forces.exact(embeddings, beta))
+        for beta in (0.1, 0.01)
+    ]
+    assert errors[0] < 0.06
+    assert 5 < errors[0] / errors[1] < 20
+
+
+def test_alignment_is_torque_across_and_stretch_along():
+    embeddings = draw(N, 2)
+    x = TASK.pair_sums(embeddings)
+    parts = {law: forces.pair_forces(embeddings, law) for law in ("torque", "stretch", "alignment")}
+    close(parts["torque"] + parts["stretch"], parts["alignment"])
+    scale = np.abs(x * parts["alignment"]).max()
+    assert np.abs((x * parts["torque"]).sum(-1)).max() < 1e-13 * scale
+    across = parts["stretch"][:, 0] * x[:, 1] - parts["stretch"][:, 1] * x[:, 0]
+    assert np.abs(across).max() < 1e-13 * scale
+
+
+# rms |x| / β, and lower bounds of R² together, of clustering alone and of alignment alone.
+@pytest.mark.parametrize(
+    ("ratio", "both", "near", "far"),
+    [(0.5, 0.985, 0.96, 0.6), (2.1, 0.97, 0.7, 0.9), (7.0, 0.99, 0.5, 0.98)],
+)
+def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
+    embeddings = draw(40, N, 2)
+    rms = np.sqrt(np.square(TASK.pair_sums(embeddings)).sum(-1).mean())
+    fit = forces.two_term_fit(embeddings, rms / ratio)
+    assert fit.r2 > both and fit.r2_clustering > near and fit.r2_alignment > far
+    assert fit.r2 >= max(fit.r2_clustering, fit.r2_alignment)
+    assert 0 < fit.clustering < 1 and 0 < fit.alignment < 1
+
+
+def test_fitted_weights_tend_to_the_limits():
+    embeddings = draw(20, N, 2)
+    near, far = (forces.two_term_fit(embeddings, beta) for beta in (100.0, 0.01))
+    assert near.clustering == pytest.approx(1, abs=0.01)
+    assert near.alignment == pytest.approx(0, abs=0.01)
+    assert far.alignment == pytest.approx(1, abs=0.01)
+    assert far.clustering == pytest.approx(0, abs=0.01)
+
+
+# --- who pushes whom ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gauge", [0.0, math.pi / 2, math.pi])
+def test_interactions_add_up_to_the_forces(gauge):
+    embeddings = draw(2, N, 2)
+    pushes = forces.interactions(embeddings, 0.8, gauge)
+    assert pushes.exact.shape == (2, len(TASK.pairs), len(TASK.pairs), 2)
+    close(pushes.on_pairs(), forces.pair_forces(embeddings, "exact", 0.8))
+    close(pushes.on_embeddings("exact"), forces.exact(embeddings, 0.8))
+    close(pushes.on_embeddings("clustering"), forces.clustering(embeddings, 0.8))
+    for part in ("alignment", "torque", "stretch"):
+        close(pushes.on_embeddings(part), EVERY_LAW[part](embeddings))
+    assert pushes.weights == forces.two_term_fit(embeddings, 0.8)
+
+
+def test_interactions_with_residuals_on_a_partial_set():
+    embeddings, training = draw(N, 2), TASK.training_pairs(0.7, 0)
+    extra = {"training": training, "residuals": draw(len(TASK.pairs), N, seed=1)}
+    pushes = forces.interactions(embeddings, 0.8, math.pi, **extra)
+    close(pushes.on_embeddings(), forces.exact(embeddings, 0.8, **extra))
+    pushes = forces.interactions(embeddings, 0.8, 0.0, **extra)
+    close(pushes.on_embeddings("clustering"), forces.clustering(embeddings, 0.8, **extra))
+    close(pushes.on_embeddings("stretch"), forces.stretch(embeddings, **extra))
+
+
+def test_like_labels_cluster_when_near_and_align_on_the_nearer_end():
+    embeddings, beta = draw(N, 2), 1.5
+    x = TASK.pair_sums(embeddings)
+    pushes = forces.interactions(embeddings, beta)
+    like = TASK.labels[:, None] == TASK.labels
+    apart = x[None, :] - x[:, None]
+    distance = np.linalg.norm(apart, axis=-1)
+    toward = (pushes.clustering * apart).sum(-1)
+    near, far = distance < math.pi / 2 * beta, distance > math.pi / 2 * beta
+    proper = like & (distance > 0)
+    assert (toward[proper & near] > 0).all() and (toward[proper & far] < 0).all()
+    assert (toward[~like & near] < 0).all() and (toward[~like & far] > 0).all()
+    # Torque turns x_p towards x_q, or towards −x_q if that is nearer: it pulls on (x_p·x_q) x_q.
+    pull = (pushes.torque * x[None, :]).sum(-1) * (x @ x.T)
+    assert (pull[proper] > 0).all() and (pull[~like] < 0).all()
+
+
+# --- toy kernel -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modulus", [12, 17])
+def test_frequencies_decouple_under_the_toy_kernel(modulus):
+    embeddings = draw(5, modulus, 2) + 1.0
+    transform = np.fft.fft(embeddings, axis=-2)
+    power = np.square(np.abs(transform)).sum(-1, keepdims=True)
+    power[..., 0, :] = 0
+    close(np.fft.fft(forces.quadratic(embeddings), axis=-2), 8 * power * transform, 1e-13)
+
+
+# --- against networks, in absolute units ----------------------------------------------------------
+
+
+def feature_forces(embeddings, weights, biases):
+    """Label-charge forces through given features: κ ∇k replaced by the sum over H features."""
+    x = TASK.pair_sums(embeddings)
+    hidden = x @ weights + biases
+    laid = (forces.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
+    on_pairs = ((hidden > 0) * laid) @ weights.T * TASK.multiplicity[:, None]
+    return forces.embedding_forces(on_pairs, TASK)
+
+
+def test_prediction_is_absolute_for_gaussian_features_and_close_for_uniform_ones():
+    rng, hidden, scale = np.random.default_rng(0), 4096, 2**-0.5
+    found = {}
+    for kind in ("gaussian", "uniform"):
+        measured, predicted = [], []
+        for seed in range(24):
+            embeddings = draw(N, 2, seed=seed)
+            layer = (
+                rng.standard_normal((3, hidden)) / 6**0.5
+                if kind == "gaussian"
+                else rng.uniform(-scale, scale, (3, hidden))
+            )
+            measured.append(feature_forces(embeddings, layer[:2], layer[2]))
+            predicted.append(forces.exact(embeddings) * hidden / 6)
+        f, g = np.ravel(measured), np.ravel(predicted)
+        coefficient = f @ g / (g @ g)
+        found[kind] = coefficient, 1 - np.square(f - coefficient * g).sum() / (f @ f)
+    assert found["gaussian"] == pytest.approx((1, 1), abs=0.02)
+    # U(±1/√2) is not isotropic: no width brings R² to 1.
+    assert found["uniform"][0] == pytest.approx(0.95, abs=0.03)
+    assert 0.95 < found["uniform"][1] < 0.985
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7])
+def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
+    # Wide Gaussian features, frozen; embeddings and readout learn with momentum and decay.
+    task, hidden, steps, rate, decay, momentum = ModularAddition(5), 40_000, 6, 5e-4, 30.0, 0.5
+    rng = np.random.default_rng(0)
+    training = task.training_pairs(share, 0)
+    weights = torch.tensor(model.pair_weights(task, training))
+    learned = [torch.tensor(draw(5, 2)), torch.zeros(hidden, 5, dtype=torch.float64)]
+    features = [torch.tensor(rng.standard_normal(s) / 6**0.5) for s in ((2, hidden), (hidden,))]
+    velocities = [torch.zeros_like(v) for v in learned]
+    past = []
+    for step in range(steps + 1):
+        leaves = [v.clone().requires_grad_() for v in learned]
+        network = model.Parameters(
+            leaves[0], *features, leaves[1], torch.zeros(5, dtype=torch.float64)
+        )
+        gradients = torch.autograd.grad(model.loss(network, task, weights), leaves)
+        alpha = model.residuals(network, task).detach().numpy()
+        past.append((learned[0].numpy().copy(), alpha))
+        if step == steps:
+            break
+        for i, gradient in enumerate(gradients):
+            velocities[i] = momentum * velocities[i] + gradient + decay * learned[i] * (i == 1)
+            learned[i] = learned[i] - (1.0 if i == 1 else 600.0) * rate * velocities[i]
+    positions, residuals = (np.stack(v) for v in zip(*past, strict=True))
+    # Both must have moved, or memory would not be tested.
+    assert relative_error(positions[0], positions[-1]) > 0.02
+    assert relative_error(residuals[0], residuals[-1]) > 0.05
+    predicted = forces.field_law(
+        positions[-1],
+        residuals[-1],
+        positions[:-1],
+        residuals[:-1],
+        forces.memory_weights(steps, rate, decay, momentum),
+        training=training,
+    ) * forces.prefactor(task, hidden, 1.0, training=training)
+    assert relative_error(predicted, -gradients[0].numpy()) < 0.03
+
+
+def test_memory_weights_are_a_readout_fed_one_gradient_at_a_time():
+    rate, decay, momentum, steps = 0.3, 0.2, 0.9, 12
+    expected = []
+    for pulse in range(steps):
+        readout = torch.zeros(1, requires_grad=True, dtype=torch.float64)
+        optimiser = torch.optim.SGD([readout], rate, momentum, weight_decay=decay)
+        for step in range(steps):
+            readout.grad = torch.full_like(readout, -1.0 if step == pulse else 0.0)
+            optimiser.step()
+        expected.append(readout.item())
+    np.testing.assert_allclose(
+        forces.memory_weights(steps, rate, decay, momentum), expected, rtol=1e-12
+    )
+    assert forces.memory_weights(10, 0.5).sum() == 5.0
+    assert forces.memory_weights(0, 0.5).shape == (0,)
+
+
+def test_prefactor_counts_training_pairs_and_smoothing():
+    training = np.stack([TASK.training_pairs(share, 0) for share in (1.0, 0.5)])
+    ordered = (training * TASK.multiplicity).sum(-1)
+    factors = forces.prefactor(TASK, 64, 3.0, training=training)
+    np.testing.assert_allclose(factors, 64 / 6 * 3.0 / ordered**2)
+    assert factors[0] == pytest.approx(forces.prefactor(TASK, 64, 3.0))
+    smoothed = forces.prefactor(TASK, 64, 3.0, label_smoothing=0.5)
+    assert smoothed == pytest.approx(factors[0] / 4)
+
+
+# --- the compiled angle ---------------------------------------------------------------------------
+
+
+def test_compiled_angle_is_atan2_to_rounding():
+    rng = np.random.default_rng(0)
+    tiny = 10.0 ** rng.uniform(-15, 0, 10_000)
+    angle = np.r_[rng.uniform(0, math.pi, 10_000), tiny, math.pi - tiny, 0, math.pi]
+    size = 10.0 ** rng.uniform(-8, 8, len(angle))
+    cross, dot = size * np.abs(np.sin(angle)), size * np.cos(angle)
+    cross, dot = np.r_[cross, 0.0, 1.0, 1.0, 0.0, 0.0], np.r_[dot, 0.0, 0.0, 1.0, 1.0, -1.0]
+    np.testing.assert_allclose(forces._angles(cross, dot), np.arctan2(cross, dot), rtol=1e-15)
+
+
+# --- awkward input --------------------------------------------------------------------------------
+
+
+def test_coincident_embeddings_and_the_origin():
+    assert np.abs(forces.exact(np.ones((5, 2)))).max() < 1e-13
+    assert (forces.exact(np.zeros((5, 2)), 0.0) == 0).all()
+    antipodal = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    assert np.isfinite(forces.exact(antipodal, 0.0)).all()
+    assert (forces.pair_forces(antipodal, "exact", 0.0)[1] == 0).all()  # 0 + 1 sit at the origin
+    assert (forces.interactions(antipodal).torque[1] == 0).all()
+    with pytest.raises(ValueError, match=r"^embeddings must feel"):
+        forces.two_term_fit(np.zeros((5, 2)))
+
+
+def test_float32_is_computed_in_float64():
+    embeddings = draw(5, 2).astype(np.float32)
+    force = forces.exact(embeddings)
+    assert force.dtype == np.float64
+    np.testing.assert_array_equal(force, forces.exact(embeddings.astype(np.float64)))
+
+
+E5 = draw(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: forces.exact(np.zeros((5, 3))), "embeddings"),
+        (lambda: forces.exact(np.full((5, 2), np.nan)), "embeddings"),
+        (lambda: forces.exact(E5, -0.1), "bias_scale"),
+        (lambda: forces.exact(E5, gauge=math.nan), "gauge"),
+        (lambda: forces.clustering(E5, 0.0), "bias_scale"),
+        (lambda: forces.two_term_fit(E5, 0.0), "bias_scale"),
+        (lambda: forces.interactions(E5, 0.0), "bias_scale"),
+        (lambda: forces.interactions(draw(80, 2)), "embeddings"),
+        (lambda: forces.interactions(E5).on_pairs("task"), "part"),
+        (lambda: forces.pair_forces(E5, "gravity"), "law"),
+        (lambda: forces.exact(E5, residuals=np.zeros((15, 4))), "residuals"),
+        (lambda: forces.exact(E5, residuals=np.full((15, 5), np.inf)), "residuals"),
+        (lambda: forces.exact(E5, training=np.ones(15)), "training"),
+        (lambda: forces.exact(E5, training=np.ones(14, bool)), "training"),
+        (lambda: forces.exact(E5, training=np.zeros(15, bool)), "training"),
+        (lambda: forces.exact(E5, training=np.ones((3, 15), bool)), "training"),
+        (lambda: forces.embedding_forces(np.zeros((4, 2)), TASK), "pair_forces"),
+        (lambda: forces.memory_weights(-1, 0.1), "steps"),
+        (lambda: forces.memory_weights(3, 0.0), "learning_rate"),
+        (lambda: forces.memory_weights(3, 0.1, momentum=1.5), "momentum"),
+        (lambda: forces.prefactor(TASK, 0, 1.0), "hidden"),
+        (lambda: forces.prefactor(TASK, 1, -1.0), "memory"),
+        (
+            lambda: forces.field_law(E5, np.ones((15, 5)), E5[None], np.ones((1, 15, 4)), [1.0]),
+            "past_residuals",
+        ),
+        (
+            lambda: forces.field_law(E5, np.ones((15, 5)), E5, np.ones((1, 15, 5)), [1.0]),
+            "past_embeddings",
+        ),
+        (
+            lambda: forces.field_law(E5, np.ones((15, 5)), E5[None], np.ones((1, 15, 5)), 1.0),
+            "weights",
+        ),
+    ],
+)
+def test_bad_input_is_named_before_any_work(call, name):
+    with pytest.raises(ValueError, match=rf"^{name} must"):
+        call()
