@@ -1,0 +1,274 @@
+"""The committed notebooks, and the script that rebuilds them.
+
+That each cell runs and each Check cell prints what it did is nbval's part: pytest collects
+notebooks/*.ipynb by itself. Here is what nbval would pass over in silence.
+"""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from modadd import export
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+PNG = "image/png"
+PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def rebuild():
+    """notebooks/rebuild.py as a module; fresh, so that a test may change its constants."""
+    spec = importlib.util.spec_from_file_location("rebuild", NOTEBOOKS / "rebuild.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# The committed notebooks
+
+
+@pytest.fixture(params=SOURCES, ids=lambda source: source.stem)
+def source(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def committed(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def code_cells(notebook) -> list:
+    return [c for c in notebook.cells if c.cell_type == "code" and c.source]
+
+
+def bundles(cell) -> list[dict]:
+    return [output.get("data", {}) for output in cell.outputs]
+
+
+def test_every_notebook_has_its_pair():
+    assert SOURCES
+    assert [s.stem for s in SOURCES] == [n.stem for n in sorted(NOTEBOOKS.glob("*.ipynb"))]
+    numbers = [s.stem[:2] for s in SOURCES]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_source_says_how_to_open_and_run_it(source, rebuild):
+    notebook = jupytext.read(source)
+    assert notebook.metadata.jupytext.formats == "ipynb,py:percent"
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "PROFILE" in rebuild.parameters(notebook)
+
+
+def test_pair_is_in_sync(source, committed):
+    def cells(notebook):
+        return [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
+
+    assert cells(committed) == cells(jupytext.read(source)), "run `make notebooks`"
+
+
+def test_committed_notebook_ran_without_error(committed):
+    cells = code_cells(committed)
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    for output in (o for c in cells for o in c.outputs):
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr", output.text
+
+
+def test_committed_notebook_has_a_checked_cell(committed):
+    checked = [c for c in code_cells(committed) if "# NBVAL_CHECK_OUTPUT" in c.source]
+    assert checked
+    assert all(c.outputs for c in checked)
+
+
+def test_committed_notebook_shows_pictures_without_a_kernel(committed):
+    shown = [bundle for cell in code_cells(committed) for bundle in bundles(cell)]
+    assert any(PNG in bundle for bundle in shown)
+    assert all(PNG in bundle for bundle in shown if PLOTLY in bundle)
+    assert not any(WIDGET in bundle for bundle in shown)
+
+
+def test_committed_notebook_is_small_and_keeps_no_traces(source, committed, rebuild):
+    assert source.with_suffix(".ipynb").stat().st_size <= rebuild.MAX_BYTES
+    assert not {"widgets", "papermill"} & set(committed.metadata)
+    assert all(set(c.metadata) <= {"tags", "slideshow"} for c in committed.cells)
+    assert [c.id for c in committed.cells] == [
+        f"{source.stem}-{i:02d}" for i in range(1, len(committed.cells) + 1)
+    ]
+
+
+# The script that rebuilds them
+
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A tiny notebook
+
+"""
+PARAMETERS = """\
+# %% tags=["parameters"]
+PROFILE = "quick"
+
+"""
+FIGURE = """\
+# %%
+import base64
+from pathlib import Path
+
+from IPython.display import Image
+from ipywidgets import IntSlider
+from tqdm.auto import tqdm
+
+png = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2DLxXgAAAABJRU5ErkJggg=="
+)
+for _ in tqdm(range(2)):
+    print(PROFILE)
+Path("../figures/01_tiny.png").write_bytes(png)
+Path("../figures/01_tiny.html").write_text(f"<p>{PROFILE}</p>")
+display(IntSlider())
+Image(png)
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """An empty project around a copy of the script; returns a function that adds a notebook."""
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "00_older.png").write_bytes(b"not rebuilt")
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(NOTEBOOKS / "rebuild.py", tmp_path / "notebooks")
+
+    def add(name: str, text: str) -> Path:
+        (tmp_path / "notebooks" / name).write_text(text)
+        return tmp_path
+
+    return add
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "notebooks/rebuild.py", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+
+
+def test_rebuild_runs_a_notebook_and_lists_its_figures(project):
+    root = project("01_tiny.py", HEADER + PARAMETERS + FIGURE)
+    done = run(root, "--profile", "full")
+    assert done.returncode == 0, done.stderr
+    assert "[1/1] 01_tiny: cell 4/4" in done.stderr
+    figures = json.loads((root / "build/figures.json").read_text())
+    assert [f["file"] for f in figures] == ["figures/01_tiny.html", "figures/01_tiny.png"]
+    assert (root / "figures/01_tiny.html").read_text() == "<p>full</p>"
+    for figure in figures:
+        assert re.search(rf"{figure['file']} .* {figure['sha256'][:12]}", done.stdout)
+    assert not (root / "notebooks/01_tiny.ipynb").exists()
+
+
+def test_renewing_leaves_only_what_lasts(project, browser_path):
+    root = project("01_tiny.py", HEADER + PARAMETERS + FIGURE)
+    committed = root / "notebooks/01_tiny.ipynb"
+    texts = []
+    for _ in range(2):
+        done = run(root, "--renew")
+        assert done.returncode == 0, done.stderr
+        texts.append(committed.read_text())
+    assert texts[0] == texts[1]
+    assert str(root) not in texts[0]
+    notebook = nbformat.read(committed, as_version=4)
+    nbformat.validate(notebook)
+    assert [c.get("execution_count") for c in notebook.cells] == [None, 1, 2]
+    text, picture = notebook.cells[2].outputs  # neither progress bar nor slider
+    assert text.text == "quick\nquick\n"
+    assert PNG in picture.data
+
+
+def test_rebuild_stops_at_a_failing_cell(project):
+    failing = "# %%\ndef risky():\n    raise OverflowError('too much')\n\n\nrisky()\n"
+    project("01_failing.py", HEADER + PARAMETERS + failing)
+    root = project("02_tiny.py", HEADER + PARAMETERS + FIGURE)
+    done = run(root)
+    assert done.returncode == 1
+    assert "01_failing.py failed in cell 3 of 3" in done.stderr
+    assert "OverflowError: too much" in done.stderr
+    assert "02_tiny" not in done.stdout + done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("only", "profile", "message"),
+    [
+        ("7", "quick", "ONLY=7: choose one of 01_tiny, 02_bare"),
+        ("01_tin", "quick", "ONLY=01_tin: choose one of 01_tiny, 02_bare"),
+        ("01", "huge", "PROFILE=huge: choose one of quick, full"),
+        ("02", "quick", "02_bare.py: its cell tagged 'parameters' does not set PROFILE"),
+        ("", "quick", "02_bare.py: its cell tagged 'parameters' does not set PROFILE"),
+    ],
+)
+def test_rebuild_refuses_before_any_work(
+    project, rebuild, monkeypatch, capsys, only, profile, message
+):
+    project("01_tiny.py", HEADER + PARAMETERS + FIGURE)
+    root = project("02_bare.py", HEADER + FIGURE)
+    monkeypatch.setattr(rebuild, "NOTEBOOKS", root / "notebooks")
+    monkeypatch.setattr(sys, "argv", ["rebuild.py", "--only", only, "--profile", profile])
+    monkeypatch.setattr(rebuild, "execute", lambda *_: pytest.fail("a notebook was started"))
+    assert rebuild.main() == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["01", "01_tiny"])
+def test_rebuild_chooses_by_number_or_name(project, rebuild, monkeypatch, name):
+    project("01_tiny.py", HEADER + PARAMETERS)
+    root = project("02_other.py", HEADER + PARAMETERS)
+    monkeypatch.setattr(rebuild, "NOTEBOOKS", root / "notebooks")
+    assert rebuild.choose(name, "quick") == [root / "notebooks/01_tiny.py"]
+
+
+def test_committed_notebooks_are_not_renewed_in_the_full_profile(rebuild, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["rebuild.py", "--renew", "--profile", "full"])
+    monkeypatch.setattr(rebuild, "execute", lambda *_: pytest.fail("a notebook was started"))
+    assert rebuild.main() == 2
+    assert "PROFILE=full" in capsys.readouterr().err
+
+
+def test_without_a_browser_figures_are_told_of_and_notebooks_refused(
+    rebuild, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(rebuild, "BUILD", tmp_path)
+    rebuild.report([], 1.0, browser=None)
+    said = capsys.readouterr().out
+    assert "No Chrome or Chromium was found" in said
+    assert "left as they are" in said
+    monkeypatch.setattr(export, "browser", lambda: None)
+    with pytest.raises(rebuild.Refusal, match="No Chrome or Chromium"):
+        rebuild.rebuild(SOURCES, "quick", renew_committed=True)
+
+
+def test_a_widget_needs_a_picture_beside_it(rebuild):
+    view = nbformat.v4.new_output("display_data", {WIDGET: {}, "text/plain": "VBox()"})
+    picture = nbformat.v4.new_output("display_data", {PNG: "..."})
+    with pytest.raises(rebuild.Refusal, match="cell 3 shows a widget"):
+        rebuild.tidy([view], 1, "01_tiny.py, cell 3")
+    assert rebuild.tidy([view, picture], 1, "01_tiny.py, cell 3") == [picture]
+
+
+def test_there_is_a_browser_where_tests_must_not_be_skipped(browser_path):
+    assert Path(browser_path).exists()
