@@ -168,7 +168,9 @@ def compare(modulus: int, hidden: int, seeds: int, work: dict[str, int], rounds:
     print(f"\nN = {modulus}, H = {hidden}, {seeds} seeds; sgemm peak {peak / 1e9:.0f} GFLOP/s")
     print(f"{'':14}{'seed-steps/s':>14}{'× plain loop':>14}{'× JAX':>8}{'of peak':>9}")
     for name, value in speed.items():
-        jax_ratio = f"{value / speed['JAX vmap+jit']:8.2f}" if "JAX vmap+jit" in speed else "       –"
+        jax_ratio = (
+            f"{value / speed['JAX vmap+jit']:8.2f}" if "JAX vmap+jit" in speed else "       –"
+        )
         share = value * operations(modulus, hidden) / peak
         print(f"{name:14}{value:14,.0f}{value / speed['plain loop']:14.1f}{jax_ratio}{share:9.0%}")
 
@@ -178,7 +180,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="one ensemble size, fewer steps")
     quick = parser.parse_args().quick
-    print(f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads")
+    print(
+        f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads"
+    )
     engine("compiled", 5, 4, 1, 1)  # compile, or load the compilation
     names = ("plain loop", "torch vmap", "JAX vmap+jit", "torch engine", "compiled")
 

@@ -2,8 +2,8 @@
 
 It computes what `model` defines, in float32, with closed-form gradients. Pairs are processed in
 blocks that fit the cache, stored features-first, (H, block) and (N, block), so that every inner
-loop runs along pairs (or hidden units) with unit stride and compiles to vector instructions; loops
-are unrolled by hand where that keeps sums in registers. Padding pairs carry weight zero.
+loop runs along pairs (or hidden units) with unit stride and compiles to vector instructions.
+Padding pairs carry weight zero.
 
 All parameters of a seed live in one flat vector θ, so that an optimiser is one loop:
 E (N, 2) | W1 (2, H) | b1 (H) | W2ᵀ (N, H) | b2 (N).
@@ -16,145 +16,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
+
+from modadd._simd import FLAGS, LANES, add_product, exp
 
 GRADIENT_DESCENT, ADAM, ADAMW = range(3)
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Constants of Adam and AdamW (Kingma & Ba 2015)."""
-
-# nnan and ninf are left out: divergence must stay visible as NaN or infinity.
-FLAGS = {"contract", "reassoc", "nsz", "arcp"}
-
-
-@intrinsic
-def _power_of_two(typingctx, exponent):
-    """2**exponent for an int32 in [-126, 127], built from its bits so that loops vectorise."""
-
-    def codegen(context, builder, signature, args):
-        bits = builder.shl(
-            builder.add(args[0], ir.Constant(ir.IntType(32), 127)), ir.Constant(ir.IntType(32), 23)
-        )
-        return builder.bitcast(bits, ir.FloatType())
-
-    return types.float32(types.int32), codegen
-
-
-@njit(inline="always", fastmath=FLAGS)
-def _exp(x):
-    """Exponential of a float32 x <= 0, to 2 units in the last place (polynomial for 2**f)."""
-    y = max(x * np.float32(1.4426950408889634), np.float32(-126.0))
-    n = np.floor(y + np.float32(0.5))
-    f = y - n
-    p = np.float32(1.535336188319500e-4)
-    p = p * f + np.float32(1.339887440266574e-3)
-    p = p * f + np.float32(9.618437357674640e-3)
-    p = p * f + np.float32(5.550332471162809e-2)
-    p = p * f + np.float32(2.402264791363012e-1)
-    p = p * f + np.float32(6.931472028550421e-1)
-    p = p * f + np.float32(1.0)
-    return p * _power_of_two(np.int32(n))
-
-
-LANES = 16
-"""Columns of a product's tile: two AVX2 or one AVX-512 register."""
-
-
-def _make_tile(rows):
-    """Intrinsic that adds `rows` rows of a matrix product, `LANES` columns wide.
-
-    The sums stay in registers over the whole inner dimension, which no loop that a vectoriser
-    finds by itself does; 6 rows fill the 16 registers of AVX2.
-    """
-
-    @intrinsic
-    def tile(
-        typingctx,
-        out,
-        out_at,
-        left,
-        left_at,
-        left_row,
-        left_step,
-        right,
-        right_at,
-        row_length,
-        count,
-    ):
-        def codegen(context, builder, signature, args):
-            data = [
-                context.make_array(kind)(context, builder, value).data
-                for kind, value in zip(signature.args, args, strict=True)
-                if isinstance(kind, types.Array)
-            ]
-            _, out_at, _, left_at, left_row, left_step, _, right_at, row_length, count = args
-            vector = ir.VectorType(ir.FloatType(), LANES)
-
-            def vector_pointer(pointer, offset):
-                return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
-
-            index = [ir.Constant(ir.IntType(64), row) for row in range(rows)]
-            out_at = [builder.add(out_at, builder.mul(row_length, i)) for i in index]
-            left_at = [builder.add(left_at, builder.mul(left_row, i)) for i in index]
-            sums = [cgutils.alloca_once(builder, vector) for _ in index]
-            for total, at in zip(sums, out_at, strict=True):
-                builder.store(builder.load(vector_pointer(data[0], at), align=4), total)
-            with cgutils.for_range(builder, count, intp=ir.IntType(64)) as loop:
-                step = builder.mul(loop.index, left_step)
-                at = builder.add(right_at, builder.mul(loop.index, row_length))
-                row = builder.load(vector_pointer(data[2], at), align=4)
-                for total, at in zip(sums, left_at, strict=True):
-                    scalar = builder.load(builder.gep(data[1], [builder.add(at, step)]))
-                    one = builder.insert_element(
-                        ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
-                    )
-                    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-                    splat = builder.shuffle_vector(one, one, zeros)
-                    product = builder.fmul(splat, row, flags=["contract"])
-                    builder.store(
-                        builder.fadd(builder.load(total), product, flags=["contract"]), total
-                    )
-            for total, at in zip(sums, out_at, strict=True):
-                builder.store(builder.load(total), vector_pointer(data[0], at), align=4)
-            return context.get_dummy_value()
-
-        i = types.int64
-        signature = types.void(out, i, left, i, i, i, right, i, i, i)
-        return signature, codegen
-
-    return tile
-
-
-_tile1, _tile2, _tile3, _tile4, _tile5, _tile6 = (_make_tile(rows) for rows in range(1, 7))
-
-
-@njit(nogil=True)
-def _add_product(out, left, left_row, left_step, right, m, k, columns):
-    """out (M, B) += left (M, K) @ right (K, B) on the first `columns`, a multiple of LANES.
-
-    out and right are C-ordered with rows of equal length; left is any array whose entry (i, j)
-    lies left_row i + left_step j entries from its start.
-    """
-    b = out.shape[1]
-    full = m - m % 6
-    rest = m - full
-    start = full * left_row
-    for p in range(0, columns, LANES):
-        for i in range(0, full, 6):
-            _tile6(out, i * b + p, left, i * left_row, left_row, left_step, right, p, b, k)
-        at = full * b + p
-        if rest == 1:
-            _tile1(out, at, left, start, left_row, left_step, right, p, b, k)
-        elif rest == 2:
-            _tile2(out, at, left, start, left_row, left_step, right, p, b, k)
-        elif rest == 3:
-            _tile3(out, at, left, start, left_row, left_step, right, p, b, k)
-        elif rest == 4:
-            _tile4(out, at, left, start, left_row, left_step, right, p, b, k)
-        elif rest == 5:
-            _tile5(out, at, left, start, left_row, left_step, right, p, b, k)
 
 
 class Recipe(NamedTuple):
@@ -290,7 +158,7 @@ def _forward(theta, recipe, pairs, start, x, hidden, z):
     w2 = theta[2 * n + 3 * h :]
     for m in range(n):
         z[m, :] = w2[n * h + m]
-    _add_product(z, w2, h, 1, hidden, n, h, b)
+    add_product(z, w2, h, 1, hidden, n, h, b)
 
 
 @njit(nogil=True, fastmath=FLAGS)
@@ -305,7 +173,7 @@ def _softmax(z, top, total):
             top[p] = max(top[p], z[m, p])
     for m in range(n):
         for p in range(b):
-            z[m, p] = _exp(z[m, p] - top[p])
+            z[m, p] = exp(z[m, p] - top[p])
             total[p] += z[m, p]
 
 
@@ -369,9 +237,9 @@ def _gradient(theta, recipe, pairs, work, gradient):
             u, v = x[0, p], x[1, p]
             for k in range(h):
                 units[p, k] = max(u * w1[k] + v * w1[h + k] + bias[k], np.float32(0.0))
-        _add_product(g2, z, b, 1, units, n, b, columns)
+        add_product(g2, z, b, 1, units, n, b, columns)
         back[:] = np.float32(0.0)
-        _add_product(back, w2, 1, h, z, h, n, b)
+        add_product(back, w2, 1, h, z, h, n, b)
         _back_to_pairs(theta, recipe, x, hidden, back, gradient, push)
         for p in range(b):
             i, j = 2 * pairs.first[start + p], 2 * pairs.second[start + p]

@@ -206,7 +206,7 @@ def cache_folder() -> Path:
 def code_version() -> str:
     """Hash of the modules that decide what a run contains; part of every cache key."""
     digest = hashlib.sha256(np.__version__.encode())
-    for name in ("task", "model", "run", "_engine", "training", "kernel", "forces", "particles"):
+    for name in ("task", "model", "run", "_simd", "_engine", "training", "particles", "_particles"):
         source = Path(__file__).with_name(f"{name}.py")
         digest.update(source.read_bytes() if source.exists() else b"")
     return digest.hexdigest()

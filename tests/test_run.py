@@ -7,6 +7,7 @@ import pytest
 
 import modadd.run
 from modadd import Run, TrainingConfig, train
+from modadd.__main__ import main
 from modadd.run import RunFileError, cache_folder, cache_size, clear_cache, join
 
 CONFIG = TrainingConfig(modulus=5, hidden=6, steps=20, train_share=0.7)
@@ -182,3 +183,12 @@ def test_clearing_frees_what_the_size_says_and_spares_other_files(cache):
     assert clear_cache() == size > 0
     assert cache_size() == 0
     assert [path.name for path in cache.iterdir()] == ["notes.txt"]
+
+
+def test_the_command_reports_and_clears_the_cache(cache, capsys):
+    train(CONFIG, [0], progress=False)
+    main([])
+    assert f"{cache_size() / 1e6:.1f} MB in {cache}" in capsys.readouterr().out
+    main(["--clear-cache"])
+    assert "freed" in capsys.readouterr().out
+    assert cache_size() == 0

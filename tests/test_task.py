@@ -24,7 +24,8 @@ def test_every_label_has_the_same_number_of_ordered_pairs():
     assert (totals == 12).all()
 
 
-def test_pair_sums_broadcast_over_leading_axes(rng=np.random.default_rng(0)):
+def test_pair_sums_broadcast_over_leading_axes():
+    rng = np.random.default_rng(0)
     task = ModularAddition(5)
     e = rng.normal(size=(4, 3, 5, 2))
     x = task.pair_sums(e)
