@@ -1,0 +1,782 @@
+"""Clustering and alignment drawn: how same-label pair sums move, and the forces that move them.
+
+Measures come first, then the figures of notebooks 3 and 4. What is measured here is defined in
+this project and not quoted from the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter1d
+
+from modadd import _checks, forces, kernel, model, structure
+from modadd.palette import STYLES, Style, theme
+from modadd.panels import (
+    WIDTH,
+    Panel,
+    band,
+    bonds,
+    embeddings,
+    font,
+    over_steps,
+    pair_sums,
+    segments,
+    sheet,
+    square_root,
+)
+from modadd.plots import _player
+from modadd.run import Run
+from modadd.task import ModularAddition
+
+LAWS = {
+    "label charges": Style(STYLES["validation"].color, "diamond", "dash"),
+    "field, ideal features": Style(STYLES["training"].color, "circle", "solid"),
+    "field, initial features": Style(STYLES["stripe"].color, "square", "dashdot"),
+    "field, actual features": Style(STYLES["measured"].color, "cross", "dot"),
+}
+"""The laws that are compared with a network's force; see `predicted`."""
+
+
+# --- same-label pair sums ------------------------------------------------------------------------
+
+
+class Couples(NamedTuple):
+    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
+
+    same_label: np.ndarray
+    """(..., M)"""
+    everything: np.ndarray
+    """(..., D)"""
+
+
+class Order(NamedTuple):
+    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
+
+    same_label: np.ndarray
+    """(...): within labels."""
+    everything: np.ndarray
+    """(...): over all couples."""
+
+
+def distances(E: ArrayLike) -> Couples:
+    """Distances |x_p − x_q| between pair sums, over the root mean square distance of all sums.
+
+    The unit is taken over ordered pairs (`forces.mean_squared_distances`), in which the mean
+    square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
+    returned here both mean squares are a little above 1.
+
+    Args:
+        E: embeddings (..., N, 2), not all equal.
+
+    Returns:
+        Couples of distances.
+
+    Raises:
+        ValueError: E is not (..., N >= 3, 2) or not finite.
+    """
+    E = _checks.embeddings("E", E)
+    task = ModularAddition(E.shape[-2])
+    x = task.pair_sums(E)
+    unit = np.sqrt(forces.mean_squared_distances(E).all_pairs)[..., None]
+    same, everything = _couples(task)
+    return Couples(
+        *(
+            np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit
+            for p, q in (same, everything)
+        )
+    )
+
+
+def angles(E: ArrayLike) -> tuple[Couples, Couples]:
+    """Angles between pair sums seen from the origin, in [0, π], and their weights |x_p|² |x_q|².
+
+    Arguments and errors as for `distances`.
+    """
+    E = _checks.embeddings("E", E)
+    task = ModularAddition(E.shape[-2])
+    x = task.pair_sums(E)
+    z = x[..., 0] + 1j * x[..., 1]
+    turns = [z[..., q] * z[..., p].conj() for p, q in _couples(task)]
+    weights = Couples(*(np.abs(turn) ** 2 for turn in turns))
+    return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
+
+
+def nematic_order(E: ArrayLike) -> Order:
+    """Mean of cos 2Δφ over couples of distinct pairs, weighted by |x_p|² |x_q|².
+
+    Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
+    antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
+    Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
+    difference.
+
+    Arguments and errors as for `distances`.
+
+    >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
+    >>> order = nematic_order(np.stack([np.cos(angle), np.sin(angle)], -1))
+    >>> print(order.same_label.round(6))
+    1.0
+    """
+    E = _checks.embeddings("E", E)
+    task = ModularAddition(E.shape[-2])
+    x = task.pair_sums(E)
+    double = (x[..., 0] + 1j * x[..., 1]) ** 2  # |x|² at twice the angle
+    size = np.abs(double)
+    onehot = np.eye(task.modulus)[task.labels]
+
+    def mean(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        # Σ_p≠q Re(d_p d̄_q) = |Σ d|² − Σ |d|², and the same for the weights.
+        own = (size**2).sum(-1)
+        whole = (sizes**2).sum(-1) - own
+        return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
+
+    return Order(
+        mean(double @ onehot, size @ onehot),
+        mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
+    )
+
+
+def density(
+    values: np.ndarray, top: float, width: float, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smoothed histogram of values in [0, top], reflected at both ends: (120,) places and heights.
+
+    Heights are square roots of the density over [0, 1] (a *rootogram*), so that one figure holds
+    sharp peaks and flat distributions.
+    """
+    counts, edges = np.histogram(values, 120, (0, top), weights=weights)
+    whole = len(values) if weights is None else weights.sum()
+    step = edges[1]
+    middle = (edges[:-1] + step / 2).astype(np.float32)
+    smooth = gaussian_filter1d(counts / (whole * step), width / step, mode="reflect")
+    return middle, np.sqrt(top * smooth).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _couples(task: ModularAddition) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of distinct unordered pairs: (2, M) couples of one label, (2, D) all."""
+    everything = np.stack(np.triu_indices(len(task.pairs), 1))
+    same = task.labels[everything[0]] == task.labels[everything[1]]
+    return everything[:, same], everything
+
+
+# --- forces of a network and of the laws ---------------------------------------------------------
+
+
+class Agreement(NamedTuple):
+    """How a predicted force agrees with a measured one, over all components of each seed (...)."""
+
+    cosine: np.ndarray
+    """Direction; its square is R² with one fitted coefficient."""
+    coefficient: np.ndarray
+    """Size: the factor by which the prediction must be multiplied to fit best; 1 is right."""
+    r2: np.ndarray
+    """1 − |F − F̂|² / |F|² with nothing fitted."""
+
+
+def agreement(measured: np.ndarray, predicted: np.ndarray) -> Agreement:
+    """Compare forces (..., N, 2) on embeddings, one number (...) each; nothing is subtracted."""
+    dot, own, whole = (
+        (a * b).sum((-1, -2))
+        for a, b in ((measured, predicted), (predicted, predicted), (measured, measured))
+    )
+    gap = np.square(measured - predicted).sum((-1, -2))
+    return Agreement(dot / np.sqrt(own * whole), dot / own, 1 - gap / whole)
+
+
+def pooled_r2(measured: np.ndarray, predicted: np.ndarray) -> float:
+    """R² of measured ≈ c · predicted with one coefficient c for all seeds together."""
+    dot = float((measured * predicted).sum())
+    return dot**2 / float((predicted**2).sum() * (measured**2).sum())
+
+
+def measured(run: Run, steps: Sequence[int]) -> np.ndarray:
+    """Force −∂L/∂E of the networks of a run at recorded steps, (T, S, N, 2) float64."""
+    found = []
+    for step in steps:
+        task, parameters, options = _network(run, step)
+        weights = torch.as_tensor(model.pair_weights(task, np.ones(len(task.pairs), bool)))
+        found.append(model.embedding_forces(parameters, task, weights, **options).numpy())
+    return np.stack(found)
+
+
+def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
+    """Force on the embeddings by one of LAWS, in absolute units: nothing is fitted.
+
+    - label charges: `forces.exact` at the present embeddings, as if softmax were uniform still
+      and nothing had moved;
+    - field, ideal features: `forces.field_law`, the residuals and positions of all past steps
+      through the kernel of infinitely many Gaussian features;
+    - field, initial features: the same with the ReLU features that each network started with;
+    - field, actual features: the same with the features that it had at each step. This is the
+      network itself, unrolled: exact by construction, from a readout of zero.
+
+    Args:
+        run: of networks trained by gradient descent on all pairs, with all parameters, recorded
+            at every step up to the last one asked for.
+        steps: T recorded steps, each at least 1.
+        law: one of LAWS.
+
+    Returns:
+        (T, S, N, 2) float64.
+
+    Raises:
+        ValueError: naming what the run lacks, or an unknown law.
+    """
+    _checks.choice("law", law, tuple(LAWS))
+    last = max(steps)
+    if not np.array_equal(run.steps[: last + 1], np.arange(last + 1)):
+        raise ValueError(f"run must be recorded at every step up to {last}")
+    task, _, options = _network(run, 0)
+    s, beta = run.settings, options["bias_scale"]
+    weights = [
+        forces.memory_weights(step, s["learning_rate"], s["weight_decay"], s["momentum"])
+        for step in steps
+    ]
+    E = run.embeddings[: last + 1].astype(np.float64)
+    if law == "label charges":
+        factors = [forces.prefactor(task, s["hidden"], w.sum()) for w in weights]
+        return np.stack([f * forces.exact(E[t], beta) for f, t in zip(factors, steps, strict=True)])
+    alpha = np.stack([_residuals(run, t) for t in range(last + 1)])
+    if law == "field, ideal features":
+        factor = forces.prefactor(task, s["hidden"], 1.0)
+        return factor * np.stack(
+            [
+                forces.field_law(E[t], alpha[t], E[:t], alpha[:t], w, beta)
+                for w, t in zip(weights, steps, strict=True)
+            ]
+        )
+    return _through_features(run, steps, weights, E, alpha, law == "field, initial features")
+
+
+def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray:
+    """The field of past residuals through the networks' own features, (T, S, N, 2)."""
+    task, _, options = _network(run, 0)
+    share = task.multiplicity[:, None] / task.modulus**2
+    x = task.pair_sums(E)
+
+    def fed(t: int) -> tuple[np.ndarray, np.ndarray]:
+        own = _network(run, 0 if frozen else t)[1]
+        w1 = own.w1.numpy()
+        return w1, x[t] @ w1 + options["bias_scale"] * own.b1.numpy()[:, None]
+
+    laid = np.stack(
+        [(np.maximum(fed(t)[1], 0) * share).swapaxes(-1, -2) @ alpha[t] for t in range(max(steps))]
+    )
+    found = []
+    for w, t in zip(weights, steps, strict=True):
+        readout = np.tensordot(w, laid[:t], 1)
+        w1, before = fed(t)
+        back = (alpha[t] @ readout.swapaxes(-1, -2)) * (before > 0)
+        found.append(forces.embedding_forces(share * (back @ w1.swapaxes(-1, -2)), task))
+    return np.stack(found)
+
+
+def _network(run: Run, step: int) -> tuple[ModularAddition, model.Parameters, dict]:
+    """Task, parameters at a recorded step (float64 torch), bias scale and label smoothing."""
+    if run.parameters is None:
+        raise ValueError("run must hold all parameters: train it with keep_parameters=True")
+    if step not in run.steps:
+        raise ValueError(f"steps must be among those of the run, got {step}")
+    if run.settings["train_share"] != 1 or run.settings["optimiser"] != "gradient_descent":
+        raise ValueError("run must be trained by gradient descent on all pairs")
+    t = run.nearest(step)
+    parameters = run.parameters.map(lambda a: torch.as_tensor(a[t].astype(np.float64)))
+    options = {name: run.settings[name] for name in ("bias_scale", "label_smoothing")}
+    return ModularAddition(run.modulus), parameters, options
+
+
+def _residuals(run: Run, step: int) -> np.ndarray:
+    """Residuals of every pair at a recorded step, (S, P, N)."""
+    task, parameters, options = _network(run, step)
+    return model.residuals(parameters, task, **options).numpy()
+
+
+# --- figure 3 ------------------------------------------------------------------------------------
+
+
+def tendencies(
+    run: Run, seeds: Sequence[int], steps: Sequence[int], kinds: np.ndarray
+) -> go.Figure:
+    """Same-label pair sums of two runs at a few steps, and the time courses of the population.
+
+    Args:
+        run: an ensemble.
+        seeds: two of its seeds, one row each: final embeddings, distances, angles.
+        steps: the steps of the ridges, the nearest recorded ones are taken.
+        kinds: (S,) the final kind of every seed, words of structure.KINDS.
+    """
+    tall, left = 46 * len(steps), (8, 268, 600)
+    top = (62, 62 + tall + 92)
+    boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 190), strict=True)]
+    below = top[1] + tall + 124
+    boxes += [(44 + 262 * i, below, 212, 130) for i in range(3)]
+    figure, panels = sheet(below + 130 + 48, boxes)
+    for seed, row in zip(seeds, (panels[:3], panels[3:6]), strict=True):
+        one = run.select(seed)
+        kind = str(structure.classify(one.final)[0])
+        _structure(row[0], one.final[0], kind)
+        chosen = [one.nearest(step) for step in steps]
+        _ridges(row[1], row[2], one.embeddings[chosen, 0], one.steps[chosen], kind)
+    _population(panels[6:], run, kinds)
+    return figure
+
+
+def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
+    """Final embeddings with their bonds, under the coloured name of their kind."""
+    E = E - E.mean(0)
+    joined = bonds(E)
+    panel.plane(1.15 * np.abs(E).max())
+    panel.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, 14))
+    name = f'ends as a <span style="color:{STYLES[kind].color}">{kind}</span>'
+    panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
+
+
+def _ridges(near: Panel, turn: Panel, E: np.ndarray, steps: np.ndarray, kind: str) -> None:
+    """Distributions of same-label distances and angles of E (T, N, 2), one row a step."""
+    rows = len(steps)
+    for panel, title in ((near, "Distances"), (turn, "Angles")):
+        panel.note(f"<b>{title}</b> within labels", yshift=12, font=font(13))
+        panel.axes(y={"range": [rows - 0.85, -0.6], "visible": False})
+    near.axes({"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}})
+    turn.axes(
+        {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°", "title": {"text": _ANGLE}}
+    )
+    for i, (step, positions) in enumerate(zip(steps, E, strict=True)):
+        for panel, traces in zip((near, turn), _shapes(positions, kind), strict=True):
+            for trace in traces:
+                trace.y = i - trace.y
+                panel.add(trace)
+        mean = np.sqrt(np.square(distances(positions).same_label).mean())
+        marker = {"symbol": "triangle-up", "size": 7, "color": theme().ink}
+        hover = f"rms within labels: {mean:.3f}<extra></extra>"
+        near.add(go.Scatter(x=[mean], y=[i + 0.11], marker=marker, hovertemplate=hover))
+        label = f"step {step:,}"
+        place = {"x": 0, "y": 1 - (i + 0.6) / (rows - 0.25), "xanchor": "right", "xshift": -8}
+        near.note(label, **place, font=font(11, theme().muted))
+
+
+def _shapes(E: np.ndarray, kind: str) -> tuple[list, list]:
+    """Densities of distances and of angles of E (N, 2), within labels filled, of all a line.
+
+    Heights are in units of a ridge's row.
+    """
+    there = distances(E)
+    turns, weights = angles(E)
+    near = [density(values, 2.6, 0.05) for values in there]
+    turn = [
+        density(np.degrees(values), 180, 5, weight)
+        for values, weight in zip(turns, weights, strict=True)
+    ]
+    return tuple(
+        _filled(*same, rise, kind) + _outline(*everything, rise)
+        for (same, everything), rise in ((near, 0.32), (turn, 0.28))
+    )
+
+
+def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Trace]:
+    """The density within labels, in its kind's colour."""
+    red, green, blue = bytes.fromhex(STYLES[kind].color[1:])
+    return [
+        go.Scatter(
+            x=np.concatenate([x[:1], x, x[-1:]]),
+            y=np.concatenate([[0], rise * y, [0]]).astype(np.float32),
+            mode="lines",
+            line={"color": STYLES[kind].color, "width": 1.4},
+            fill="toself",
+            fillcolor=f"rgba({red},{green},{blue},0.28)",
+            hoverinfo="skip",
+        )
+    ]
+
+
+def _outline(x: np.ndarray, y: np.ndarray, rise: float) -> list[go.Trace]:
+    """The density over all couples, as a line."""
+    line = {"color": theme().muted, "width": 1.2, "dash": "dot"}
+    return [go.Scatter(x=x, y=rise * y, mode="lines", line=line, hoverinfo="skip")]
+
+
+_DISTANCE = "distance, in rms of all pair sums"
+_ANGLE = "angle seen from the origin"
+
+
+def _population(panels: Sequence[Panel], run: Run, kinds: np.ndarray) -> None:
+    """Time courses of closure, axial order and the mean-square identity, by final kind."""
+    order = nematic_order(run.embeddings)
+    squares = forces.mean_squared_distances(run.embeddings)
+    courses = (
+        structure.closure(run.embeddings),
+        order.same_label - order.everything,
+        squares.same_label / squares.all_pairs,
+    )
+    titles = ("Coincident sums", "Shared axes", "Mean square, labels over all")
+    ranges = ([-0.02, 0.42], [-0.12, 1.05], [0, 2])
+    ticks = [t for t in (0, 100, 500, 1000, 2000, 5000) if t <= run.steps[-1]]
+    places = {"tickvals": square_root(ticks), "ticktext": [f"{t:,}" for t in ticks]}
+    present = [kind for kind in ("stripe", "grid", "circle") if (kinds == kind).any()]
+    for panel, values, title, limits in zip(panels, courses, titles, ranges, strict=True):
+        over_steps(panel, run.steps[-1], title, range=limits, nticks=4)
+        panel.axes(places)
+        for kind in present:
+            panel.add(*band(run.steps, values[:, kinds == kind], kind, kind))
+    for i, kind in enumerate(present[::-1]):
+        words = f"{(kinds == kind).sum()} {kind}s"
+        look = {"yshift": 34, "xshift": 80 * i, "font": font(12, STYLES[kind].color)}
+        panels[0].note(f"<b>{words}</b>", **look)
+    words = "1 for every run at every step"
+    panels[2].note(words, 0.5, 0.56, xanchor="center", font=font(11, theme().muted))
+
+
+def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Figure:
+    """Pair sums, same-label distances and angles of two runs under one slider.
+
+    Args:
+        run: an ensemble.
+        seeds: two of its seeds, one row each.
+        frames: at most so many recorded steps, the last among them.
+    """
+    side, top = 210, (56, 336)
+    boxes = [
+        box
+        for y in top
+        for box in (
+            (8, y, side, side),
+            (254, y + 20, 270, side - 40),
+            (570, y + 20, 214, side - 40),
+        )
+    ]
+    figure, panels = sheet(672, boxes)
+    count = min(_checks.integer("frames", frames, 2), len(run.steps))
+    chosen = np.unique(np.rint(np.linspace(0, len(run.steps) - 1, count)).astype(int))
+    runs = [run.select(seed) for seed in seeds]
+    kinds = [str(structure.classify(one.final)[0]) for one in runs]
+    for one, kind, row in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
+        row[0].plane(2.1 * np.abs(one.embeddings).max())
+        color = STYLES[kind].color
+        name = f'<b>Pair sums</b> of a <b><span style="color:{color}">{kind}</span></b>'
+        row[0].note(f"{name}, label 0 ringed", yshift=6)
+        row[1].note("<b>Distances</b> within labels; all sums dotted", yshift=12)
+        row[2].note("<b>Angles</b> within labels", yshift=12)
+        row[1].axes(
+            {"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}},
+            {"range": [0, 1.3], "visible": False},
+        )
+        row[2].axes(
+            {
+                "range": [0, 180],
+                "tickvals": [0, 90, 180],
+                "ticksuffix": "°",
+                "title": {"text": _ANGLE},
+            },
+            {"range": [0, 1.3], "visible": False},
+        )
+
+    def moving(t: int) -> list[tuple[int, go.Trace]]:
+        traces = []
+        for i, (one, kind) in enumerate(zip(runs, kinds, strict=True)):
+            E = one.embeddings[t, 0]
+            task = ModularAddition(run.modulus)
+            sums = pair_sums(E.astype(np.float32), task.labels != 0, size=6)
+            for j, part in enumerate((sums, *_shapes(E, kind))):
+                traces += [(3 * i + j, trace) for trace in part]
+        return traces
+
+    _animate(figure, panels, moving, chosen, [str(step) for step in run.steps[chosen]], -1)
+    return figure
+
+
+def _animate(figure, panels, moving, keys, names, shown) -> None:
+    """Add the traces of moving(key), (panel's index, trace) each, with a frame for every key."""
+    first = len(figure.data)
+    for index, trace in moving(keys[shown]):
+        panels[index].add(trace)
+    moved = list(range(first, len(figure.data)))
+    figure.frames = [
+        go.Frame(name=name, data=[_changing(trace) for _, trace in moving(key)], traces=moved)
+        for key, name in zip(keys, names, strict=True)
+    ]
+    layout = _player(names)
+    height = figure.layout.height
+    layout["sliders"][0] |= {"y": 66 / height, "active": shown % len(names)}
+    layout["updatemenus"][0] |= {"y": 54 / height}
+    figure.update_layout(**layout)
+
+
+def _changing(trace: go.Scatter) -> go.Scatter:
+    """What a frame must say of a trace: the rest stays as it was drawn first."""
+    kept = {"x": trace.x, "y": trace.y}
+    if trace.marker.angle is not None:
+        kept["marker"] = {"angle": trace.marker.angle}
+    if trace.text is not None:
+        kept["text"] = trace.text
+    return go.Scatter(**kept)
+
+
+# --- figure 4 ------------------------------------------------------------------------------------
+
+
+def two_faces() -> go.Figure:
+    """The force on one pair sum from a like one: along the line between them, and across x."""
+    figure, (near, turn) = sheet(330, [(60, 44, 310, 216), (470, 44, 310, 216)])
+    flat = {"color": theme().line, "width": 1}
+    for panel, top in ((near, 2.5), (turn, 180)):
+        panel.add(go.Scatter(x=[0, top], y=[0, 0], mode="lines", line=flat, hoverinfo="skip"))
+    r = np.linspace(0, 2.5, 101)
+    x = np.stack([-r / 2, np.zeros_like(r)], -1)
+    # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
+    law = 2 * np.pi * kernel.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
+    _law(near, r, r * (1 - r), "clustering")
+    _law(near, r, law[:, 0], None)
+    near.axes(
+        {"range": [0, 2.5], "title": {"text": "distance r / β"}},
+        {"range": [-1.3, 0.5], "nticks": 5},
+    )
+    phi = np.linspace(0, np.pi, 121)
+    other = np.stack([np.cos(phi), np.sin(phi)], -1)
+    places = {1: (112, 0.42, "left"), 3: (121, -0.24, "left"), 10: (108, -0.4, "right")}
+    for size, (at, height, side) in places.items():
+        here = np.array([1.0, 0.0])
+        across = 2 * np.pi * kernel.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
+        _law(turn, np.degrees(phi), across[:, 1], None, 0.3 + 0.3 * list(places).index(size))
+        text = f"|x| = {size} β" if size > 1 else "exact law, |x| = β"
+        look = {"xref": turn.x, "yref": turn.y, "xanchor": side, "font": font(12)}
+        figure.add_annotation(text=text, x=at, y=height, **look)
+    _law(turn, np.degrees(phi), (np.pi / 2 - phi) * np.sin(phi), "alignment")
+    turn.axes(
+        {"range": [0, 180], "tickvals": [0, 45, 90, 135, 180], "ticksuffix": "°"},
+        {"range": [-0.72, 0.95], "nticks": 5},
+    )
+    turn.axes({"title": {"text": "angle between x and x′, seen from the origin"}})
+    near.note("<b>Clustering</b>: pull of x′ on x along their line", yshift=10)
+    turn.note("<b>Alignment</b>: pull on x across x, towards x′", yshift=10)
+    for panel, words, style, x, y in (
+        (near, "clustering", "clustering", 0.36, 0.3),
+        (near, "exact law", None, 0.72, 0.5),
+        (turn, "alignment", "alignment", 0.34, 0.06),
+    ):
+        panel.note(words, x, y, font=font(12, STYLES[style].color if style else theme().ink))
+    return figure
+
+
+def _law(panel: Panel, x, y, style: str | None, opacity: float = 1.0) -> None:
+    """One curve, in a force's style or, for the exact law, in ink."""
+    color, dash = (STYLES[style].color, STYLES[style].dash) if style else (theme().ink, "solid")
+    line = {"color": color, "dash": dash, "width": 2.2 if style else 1.6, "simplify": False}
+    panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, hoverinfo="skip"))
+
+
+def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figure:
+    """How well clustering plus alignment give the exact law, and with which weights.
+
+    Args:
+        ratios: (R,) rms |x| / β.
+        fits: as many fits.
+    """
+    figure, (share, weight) = sheet(330, [(60, 44, 330, 216), (484, 44, 286, 216)])
+    best = np.array([fit.r2 for fit in fits])
+    for panel in (share, weight):
+        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if ratios[0] <= t * 1.01]
+        panel.axes(
+            {
+                "type": "log",
+                "tickvals": ticks,
+                "ticktext": [f"{t:g}" for t in ticks],
+                "range": np.log10([ratios[0], ratios[-1]]),
+                "title": {"text": "size of the pair sums over the bias, rms |x| / β"},
+            }
+        )
+    share.axes(y={"range": [0.6, 1.05], "tickvals": [0.6, 0.7, 0.8, 0.9, 1.0]})
+    weight.axes(y={"range": [-0.06, 1.12], "nticks": 6})
+    share.note("<b>Share of the exact force explained (R²)</b>", yshift=10)
+    weight.note("<b>Weights of the two terms</b>", yshift=10)
+    ink = Style(theme().ink, "circle", "solid")
+    for panel, style, values, name in (
+        (share, STYLES["clustering"], [fit.r2_clustering for fit in fits], "clustering alone"),
+        (share, STYLES["alignment"], [fit.r2_alignment for fit in fits], "alignment alone"),
+        (share, ink, best, "both"),
+        (weight, STYLES["clustering"], [fit.clustering for fit in fits], "clustering"),
+        (weight, STYLES["alignment"], [fit.alignment for fit in fits], "alignment"),
+    ):
+        line = {"color": style.color, "dash": style.dash, "width": 2, "simplify": False}
+        hover = "%{x:.2f}: %{y:.3f}<extra>" + name + "</extra>"
+        panel.add(go.Scatter(x=ratios, y=values, mode="lines", line=line, hovertemplate=hover))
+    worst = int(best.argmin())
+    share.add(
+        go.Scatter(
+            x=ratios[[worst]],
+            y=best[[worst]],
+            marker={"size": 8, "color": theme().paper, "line": {"color": ink.color, "width": 1.6}},
+            hoverinfo="skip",
+        )
+    )
+    text = f"both together: at least {best[worst]:.3f}"
+    place = {"x": np.log10(ratios[worst]), "y": best[worst], "xref": share.x, "yref": share.y}
+    figure.add_annotation(text=text, **place, yshift=22)
+    for panel, x, y, style in (
+        (share, 0.985, 0.05, "clustering"),
+        (share, 0.015, 0.05, "alignment"),
+        (weight, 0.03, 0.52, "clustering"),
+        (weight, 0.97, 0.52, "alignment"),
+    ):
+        side, alone = "left" if x < 0.5 else "right", " alone" * (panel is share)
+        panel.note(style + alone, x, y, xanchor=side, font=font(12, STYLES[style].color))
+    return figure
+
+
+def arrows(
+    starts: np.ndarray, vectors: np.ndarray, color: str, width: float = 1.6
+) -> list[go.Trace]:
+    """Arrows from starts (B, 2) along vectors (B, 2): shafts and heads, two traces."""
+    ends = starts + vectors
+    turn = np.degrees(np.arctan2(vectors[:, 0], vectors[:, 1]))
+    head = {"symbol": "triangle-up", "size": 6.5, "angle": turn.round(1), "color": color}
+    shafts = segments(starts, ends, color, width)
+    where = {"x": ends[:, 0].astype(np.float32), "y": ends[:, 1].astype(np.float32)}
+    shafts[0].update(x=np.float32(shafts[0].x), y=np.float32(shafts[0].y), cliponaxis=False)
+    look = {"mode": "markers", "marker": head, "hoverinfo": "skip", "cliponaxis": False}
+    return [*shafts, go.Scatter(**where, **look)]
+
+
+def force_balance(
+    E: np.ndarray,
+    force: np.ndarray,
+    parts: dict[str, np.ndarray],
+    courses: dict,
+    steps: Sequence[int],
+) -> go.Figure:
+    """Forces on one network's embeddings, measured beside modelled; agreement over steps below.
+
+    Args:
+        E: (N, 2) embeddings.
+        force: (N, 2) −∂L/∂E, measured.
+        parts: "clustering", "alignment" and "sum" as (N, 2), in the unit of `force`.
+        courses: title of a panel -> law -> (T, S) agreement, for two or three panels.
+        steps: (T,) steps of the courses.
+    """
+    side, gap, top = 188, 12, 62
+    boxes = [(6 + i * (side + gap), top, side, side) for i in range(4)]
+    below, wide = top + side + 96, (WIDTH - 44 * 3 - 14) / 3
+    boxes += [(44 + i * (wide + 46), below, wide, 170) for i in range(len(courses))]
+    figure, panels = sheet(below + 170 + 50, boxes)
+    shown = {"measured": force, **parts}
+    longest = np.linalg.norm(np.stack(list(shown.values())), axis=-1).max()
+    scale = 0.5 * np.abs(E - E.mean(0)).max() / longest
+    ends = np.concatenate([E, *(E + scale * values for values in shown.values())])
+    middle = (ends.max(0) + ends.min(0)) / 2
+    reach = 1.04 * np.abs(ends - middle).max()
+    titles = ("Measured", "Clustering", "Alignment", "Clustering + alignment")
+    for panel, (name, values), title in zip(panels, shown.items(), titles, strict=False):
+        color = STYLES[name].color if name in STYLES else theme().ink
+        panel.plane(reach)
+        panel.add(*embeddings(E - middle, 12, 0.45), *arrows(E - middle, scale * values, color))
+        center = {"x": 0.5, "xanchor": "center"}
+        panel.note(f"<b>{title}</b>", yshift=22, **center, font=font(13, color))
+        text = "−∂L/∂E of the network"
+        if name != "measured":
+            found = agreement(force[None], values[None])
+            text = f"direction {found.cosine[0]:.2f}"
+            text += f", size {found.coefficient[0]:.2f}" if name == "sum" else ""
+        panel.note(text, yshift=6, **center, font=font(11, theme().muted))
+    for panel, (title, laws) in zip(panels[4:], courses.items(), strict=True):
+        _courses(panel, title, laws, steps)
+    _legend(panels[4])
+    return figure
+
+
+def _courses(panel: Panel, title: str, laws: dict[str, np.ndarray], steps: Sequence[int]) -> None:
+    """Median and middle half over seeds of an agreement, one curve a law."""
+    ticks = [1, 2, 5, 10, 20, 50, 100, 200]
+    panel.axes(
+        {
+            "type": "log",
+            "tickvals": ticks,
+            "ticktext": [str(t) for t in ticks],
+            "range": np.log10([0.93, 1.07 * max(steps)]),
+            "title": {"text": "step"},
+        },
+        {"range": [-0.05, 1.25] if "Size" in title else [-0.32, 1.06], "tickvals": [0, 0.5, 1]},
+    )
+    panel.note(f"<b>{title}</b>", yshift=10)
+    for law, values in laws.items():
+        style = LAWS[law]
+        low, median, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=1)
+        red, green, blue = bytes.fromhex(style.color[1:])
+        panel.add(
+            go.Scatter(
+                x=[*steps, *steps[::-1]],
+                y=np.concatenate([high, low[::-1]]),
+                mode="none",
+                fill="toself",
+                fillcolor=f"rgba({red},{green},{blue},0.16)",
+                hoverinfo="skip",
+            ),
+            go.Scatter(
+                x=list(steps),
+                y=median,
+                mode="lines+markers",
+                line={"color": style.color, "dash": style.dash, "width": 1.8},
+                marker={"size": 5, "symbol": style.symbol, "color": style.color},
+                hovertemplate="step %{x}: %{y:.2f}<extra>" + law + "</extra>",
+            ),
+        )
+
+
+def _legend(panel: Panel) -> None:
+    """The four laws in their colours, in one line above the panels."""
+    left = 0
+    for law, style in LAWS.items():
+        mark = {"circle": "●", "diamond": "◆", "square": "■", "cross": "✚"}[style.symbol]
+        panel.note(f"{mark} {law}", 0, yshift=42, xshift=left, font=font(12, style.color))
+        left += 50 + 6 * len(law)
+
+
+def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str]) -> go.Figure:
+    """One seed's measured force and that of some laws, as arrows under one slider.
+
+    Each panel is scaled to equal rms arrows, so that it shows directions; its words say how the
+    sizes compare.
+
+    Args:
+        run: as for `predicted`.
+        seed: one of its seeds.
+        steps: the recorded steps to show.
+        laws: two of LAWS.
+    """
+    side, one = 252, run.select(seed)
+    figure, panels = sheet(
+        442, [(8 + i * (side + 14), 66, side, side) for i in range(1 + len(laws))]
+    )
+    steps = list(steps)
+    found_at = {"Measured": measured(one, steps)}
+    found_at |= {law: predicted(one, steps, law) for law in laws}
+    reach = 1.2 * np.abs(one.embeddings[[one.nearest(step) for step in steps]]).max()
+    for panel, name in zip(panels, found_at, strict=True):
+        color = STYLES["measured"].color if name == "Measured" else LAWS[name].color
+        panel.plane(reach)
+        panel.note(f"<b>{name[0].upper() + name[1:]}</b>", 0.5, yshift=26, xanchor="center")
+        panel.figure.layout.annotations[-1].font.color = color
+
+    def moving(step: int) -> list[tuple[int, go.Trace]]:
+        E, force = one.embeddings[one.nearest(step), 0], found_at["Measured"][steps.index(step)]
+        traces = []
+        for i, (name, every) in enumerate(found_at.items()):
+            values = every[steps.index(step)]
+            found = agreement(force, values)
+            words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
+            words = f"rms {np.sqrt((force**2).sum(-1).mean()):.1e}" if i == 0 else words
+            color = STYLES["measured"].color if i == 0 else LAWS[name].color
+            scaled = 0.16 * reach * values[0] / np.sqrt((values**2).sum(-1).mean())
+            note = {"x": [0], "y": [0.95 * reach], "text": [words], "mode": "text"}
+            look = {"textfont": font(12, theme().muted), "hoverinfo": "skip"}
+            drawn = [*embeddings(E, 13, 0.45), *arrows(E, scaled, color)]
+            traces += [(i, trace) for trace in (*drawn, go.Scatter(**note, **look))]
+        return traces
+
+    _animate(figure, panels, moving, steps, [str(step) for step in steps], len(steps) // 2)
+    return figure
