@@ -1,0 +1,111 @@
+"""Many configurations: jobs for joblib, finished seeds from the cache, one progress bar.
+
+There is no scheduler here. A sweep cuts its configurations into jobs of about a second, each a few
+seeds of one configuration trained on one thread, and joblib runs them: by itself on the threads of
+this process, because the compiled engine releases Python's lock, and otherwise on whatever backend
+surrounds the call, such as a Dask cluster (docs/cluster.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import joblib
+from tqdm.auto import tqdm
+
+from modadd import _checks
+from modadd.run import Run, join
+from modadd.training import TrainingConfig, snapshot_steps, train
+
+JOB_SIZE = 2.5e8
+"""Steps x pairs x hidden units of one job: about a second of one core."""
+
+
+def sweep(
+    configs: Iterable[TrainingConfig],
+    seeds: int | Iterable[int],
+    *,
+    snapshots: int | Iterable[int] = 60,
+    keep_parameters: bool = False,
+    jobs: int | None = None,
+    cache: bool = True,
+    progress: bool = True,
+) -> list[Run]:
+    """Train the same seeds under every configuration.
+
+    Runs are those of `train`, bit for bit, however the jobs are cut and wherever they run on like
+    machines. Called again after an interruption, a sweep continues: each seed that was finished
+    comes from the cache. On a cluster that takes a cache folder which all machines share.
+
+    Args:
+        configs: the recipes, at least one.
+        seeds: distinct integers >= 0, the same for every recipe.
+        snapshots, keep_parameters, cache: as for `train`.
+        jobs: how many at a time; None: one per core, or what the surrounding
+            `joblib.parallel_config` says. Each uses one thread, so none compete.
+        progress: show a progress bar, over the seeds of all configurations.
+
+    Returns:
+        one Run for each configuration, in their order, with the seeds in their order.
+
+    Raises:
+        ValueError: for an argument out of range, before any training.
+        DivergenceError: naming step and seed, when a seed's loss stops being finite.
+
+    >>> low, high = sweep([TrainingConfig(5, 8, 20, bias_scale=b) for b in (0, 1)], [3, 4])
+    >>> low.settings["bias_scale"], high.seeds.tolist(), high.embeddings.shape
+    (0, [3, 4], (21, 2, 5, 2))
+    """
+    configs = _configs(configs)
+    seeds = _checks.seeds("seeds", seeds)
+    if jobs is not None:
+        jobs = _checks.integer("jobs", jobs, 1)
+    if isinstance(snapshots, Iterable):
+        snapshots = list(snapshots)
+    for config in configs:
+        snapshot_steps(config.steps, snapshots)
+    options = {"snapshots": snapshots, "keep_parameters": keep_parameters, "cache": cache}
+    parts = [_parts(config, seeds) for config in configs]
+    calls = [
+        joblib.delayed(_job)((i, j), configs[i], part, options)
+        for i, every in enumerate(parts)
+        for j, part in enumerate(every)
+    ]
+    _, surrounding = joblib.parallel.get_active_backend()
+    parallel = joblib.Parallel(
+        n_jobs=jobs or surrounding or -1,
+        prefer="threads",
+        return_as="generator_unordered",
+        batch_size=1,
+    )
+    done: dict[tuple[int, int], Run] = {}
+    total = len(configs) * len(seeds)
+    with tqdm(total=total, desc="sweep", unit="seed", delay=1, disable=not progress) as bar:
+        for place, run in parallel(calls):
+            done[place] = run
+            bar.update(len(run.seeds))
+    return [join([done[i, j] for j in range(len(every))]) for i, every in enumerate(parts)]
+
+
+def _job(place: tuple, config: TrainingConfig, seeds: Sequence[int], options: dict) -> tuple:
+    """Train a few seeds on one thread: what one worker does at a time."""
+    return place, train(config, seeds, threads=1, progress=False, **options)
+
+
+def _parts(config: TrainingConfig, seeds: Sequence[int]) -> list[Sequence[int]]:
+    """Seeds in runs that take about a second each."""
+    work = max(1, config.steps) * len(config.task.pairs) * config.hidden
+    size = max(1, int(JOB_SIZE / work))
+    return [seeds[i : i + size] for i in range(0, len(seeds), size)]
+
+
+def _configs(configs: Iterable[TrainingConfig]) -> list[TrainingConfig]:
+    if isinstance(configs, TrainingConfig):
+        raise ValueError(f"configs must be a list of TrainingConfig, got one: {configs!r}")
+    configs = list(configs)
+    if not configs:
+        raise ValueError("configs must hold at least one TrainingConfig, got none")
+    for config in configs:
+        if not isinstance(config, TrainingConfig):
+            raise ValueError(f"configs must hold TrainingConfigs only, got {config!r}")
+    return configs

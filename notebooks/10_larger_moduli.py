@@ -1,0 +1,179 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Larger moduli
+#
+# **Claim.** Lattices are not a peculiarity of $N = 17$: they form from $N = 12$ to $N = 113$, in all
+# shapes.
+#
+# The law of notebook 4 mentions neither a particular $N$ nor that $N$ is prime, so the structures
+# ought to carry over. From single runs we expected two things more: that circles become rare as $N$
+# grows, and that lattices of many tokens become *hexagonal*, the densest packing. Both are tested
+# below, and neither is borne out.
+
+# %% tags=["parameters"]
+PROFILE = "quick"  # "full" trains ten times as many networks of each modulus
+FIRST_SEED = 10500  # seeds that were used for nothing else
+
+# %% [markdown]
+# ## Settings
+#
+# More tokens share a loss that is a mean over $N^2$ pairs, so each is pushed less and needs a larger
+# learning rate; the decay shrinks so that the embeddings may grow; and more labels take more hidden
+# units. The number of steps is enough for the structure to stand, not for the last percent of
+# accuracy. All else is the default recipe.
+
+# %%
+import numpy as np
+
+from modadd import TrainingConfig, prediction_plots, structure, train
+from modadd.export import show
+
+configs = {
+    12: TrainingConfig(12),
+    17: TrainingConfig(17),
+    31: TrainingConfig(31, 128, 2000, learning_rate=0.3, weight_decay=1.5e-3),
+    59: TrainingConfig(59, 128, 1500, learning_rate=0.5, weight_decay=5e-4),
+    113: TrainingConfig(113, 256, 1000, learning_rate=1.0, weight_decay=2e-4),
+}
+counts = {12: 60, 17: 60, 31: 16, 59: 8, 113: 2}
+
+# %%
+final, accuracy, first = {}, {}, FIRST_SEED
+for N, config in configs.items():
+    count = counts[N] * (1 if PROFILE == "quick" else 10)
+    run = train(config, range(first, first + count), snapshots=[0, config.steps])
+    final[N], accuracy[N], first = run.final, run.accuracy[-1], first + count
+
+# %% [markdown]
+# ## What they build
+#
+# The first four networks of each modulus, and of $N = 113$ two: not chosen. Lines join tokens that
+# differ by the two steps of the lattice; pale lines join across the short diagonal of its cells, so
+# that a hexagonal lattice shows its triangles.
+
+# %%
+show(
+    prediction_plots.moduli_gallery({N: E for N, E in final.items() if N != 17}),
+    name="10_larger_moduli",
+    caption="Figure 10. Final embeddings of the first networks of four moduli. The number is the "
+    "share of tokens on the lattice.",
+)
+
+# %% [markdown]
+# ## Which kinds, and lattices of which shape
+#
+# The shape of a lattice, whatever its size and direction, is one complex number: lay the shorter
+# vector of its reduced basis along 1, and the longer one points to $\tau$. A square lattice has
+# $\tau = i$, the hexagonal one $\tau = e^{i\pi/3}$; the higher, the more stretched.
+
+# %%
+show(
+    prediction_plots.lattices(final),
+    name="10_lattices",
+    caption="Left: one point for each lattice at its shape τ; every lattice has its place within "
+    "the border. Height on a logarithmic axis. Right: kinds by modulus.",
+)
+
+# %%
+shapes = {}
+for N, E in final.items():
+    kinds = structure.classify(E)
+    shapes[N] = prediction_plots.lattice_shape(
+        structure.grid(E[np.isin(kinds, ["grid", "stripe"])])
+    )
+    near = [
+        int((np.abs(shapes[N] - target) < 0.25).sum())
+        for target in (prediction_plots.HEXAGONAL, prediction_plots.SQUARE)
+    ]
+    found = f"{len(shapes[N]):3} lattices of {len(E):3}, near hexagonal {near[0]}, near square {near[1]}"
+    ratio = np.median(np.abs(shapes[N]))
+    print(f"N = {N:3}: {found}; median ratio {ratio:.1f}; accuracy {accuracy[N].mean():.2f}")
+
+# %% [markdown]
+# Lattices of all shapes occur at all sizes. Compact hexagonal patches are among them, and so are
+# rows drawn out so far that their discs overlap. Nothing in training mends this: continued four
+# times as long, lattices of $N = 59$ kept the shapes that they had (on other seeds). It is the
+# *closing* of parallelograms that the forces care about, and every lattice closes them.
+#
+# ## What it costs
+#
+# A step multiplies arrays of all $N (N + 1) / 2$ pairs by $H$ hidden units and $N$ labels, so its
+# time should grow as $N^3$ at one width. Memory is that of the parameters in the recorded steps: the
+# engine works through the pairs in blocks.
+
+# %%
+costs = prediction_plots.training_cost([TrainingConfig(N, 128) for N in configs])
+show(
+    prediction_plots.cost_over_moduli(list(configs), costs, 128),
+    name="10_cost",
+    caption="Time of one step on one core and memory of one seed with 60 recorded steps, measured "
+    "while this notebook ran, at H = 128. Dotted: the expected powers, through the last point.",
+)
+for N, cost in zip(configs, costs):
+    each = cost.seconds * configs[N].steps * configs[N].hidden / 128
+    print(
+        f"N = {N:3}: {1e3 * cost.seconds:6.2f} ms a step at H = 128; about {each:5.1f} s a seed here"
+    )
+
+# %% [markdown]
+# ## Check
+#
+# Each line is a statement about 95 % Wilson intervals, or about means, and could be false.
+
+
+# %%
+def share(moduli, *kinds):
+    """Wilson interval of the share of kinds among all networks of some moduli."""
+    found = [structure.classify(final[N]) for N in moduli]
+    return structure.census(np.concatenate(found)).interval(*kinds)
+
+
+large = np.concatenate([shapes[N] for N in (31, 59, 113)])
+near = int((np.abs(large - prediction_plots.HEXAGONAL) < 0.25).sum())
+hexagonal = structure.wilson(near, len(large))
+lattice, circle = share((31, 59, 113), "grid", "stripe"), share((31, 59, 113), "circle")
+
+# %%
+# NBVAL_CHECK_OUTPUT
+good = all(accuracy[N].mean() > 0.8 for N in (12, 17, 31, 59))
+print(f"lattices for every N:                    {all(len(tau) for tau in shapes.values())}")
+print(f"N = 12 to 59, mean accuracy over 80 %:   {good}")
+print(f"N = 31 to 113, more lattices than circles: {lattice[0] > circle[1]}")
+print(f"... fewer circles than for N = 17:       {circle[1] < share((17,), 'circle')[0]}")
+print(f"... most lattices are hexagonal:         {hexagonal[0] > 0.5}")
+print(f"... most lattices are not hexagonal:     {hexagonal[1] < 0.5}")
+
+# %% [markdown]
+# Lattices form at every size, and two numbers a token suffice for most of a table of thousands of
+# pairs. That circles fade is not shown: there are few, but with so few networks chance could do
+# that. That large lattices are hexagonal is false of most.
+#
+# ## What is the paper's, what is ours
+#
+# The authors' demonstration fixes $N = 17$. The measurements at other moduli, and the map of shapes,
+# are ours. Settings were found by hand on other seeds, with an eye to time.
+#
+# ## Limits
+#
+# For $N = 12$ many networks count as *other*. Some are unfinished; others close as many
+# parallelograms as a grid does, but with a composite $N$ a lattice can be spanned by three steps,
+# such as 2, 3 and 6, of which our measure follows only two.
+#
+# There are two networks of $N = 113$ in the quick profile and twenty in the full one: enough to see
+# that lattices form, not how often. A network may also still be a bent line after its 1000 steps, as
+# one of the two is in the run kept here.
+# Widths, rates and decays were not optimised.
+#
+# **Next:** [11 · Optimisers](11_optimisers.ipynb)
