@@ -27,7 +27,8 @@ FIRST_SEED = 3000  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, force_plots, forces, plots, structure, train
+from modadd import TrainingConfig, force_plots, forces, structure, train
+from modadd.export import show
 
 count = 100 if PROFILE == "quick" else 1000
 run = train(TrainingConfig(modulus=MODULUS), range(FIRST_SEED, FIRST_SEED + count))
@@ -49,7 +50,7 @@ circle_seed = run.seeds[np.where(kinds == "circle", ring.score * ring.roundness,
 # label. At the start the two coincide: labels mean nothing yet.
 
 # %%
-plots.show(
+show(
     force_plots.tendencies_scrub(run, (grid_seed, circle_seed), frames=30),
     name="03_scrub",
     caption="Pair sums, and their distances and angles within labels, while two networks train. "
@@ -109,7 +110,7 @@ print(
 # the identity.
 
 # %%
-plots.show(
+show(
     force_plots.tendencies(run, (grid_seed, circle_seed), (0, 35, 60, 100, 2500), kinds),
     name="03_clustering_and_alignment",
     caption=f"Figure 3. Top and middle: distances and angles between pair sums with one label "

@@ -29,7 +29,8 @@ FIRST_SEED = 4000  # seeds that were used for nothing else
 import numpy as np
 import torch
 
-from modadd import ModularAddition, TrainingConfig, force_plots, forces, kernel, model, plots, train
+from modadd import ModularAddition, TrainingConfig, force_plots, forces, kernel, model, train
+from modadd.export import show
 
 task = ModularAddition(MODULUS)
 E = np.random.default_rng(FIRST_SEED).standard_normal((32, MODULUS, 2))  # 32 random embeddings
@@ -179,7 +180,7 @@ print(f"all pairs: linear force at most {np.abs(forces.linear(E)).max():.0e}")
 # opposite: onto one axis. Along $x_p$ the same law stretches.
 
 # %%
-plots.show(
+show(
     force_plots.two_faces(),
     name="04_two_faces",
     caption="Force on one pair sum x from a like one x′ (times 2π). Left: both at the same distance "
@@ -202,7 +203,7 @@ for scale in (0.01, 0.1, 10, 100):
 rms = np.sqrt(np.square(task.pair_sums(E)).sum(-1).mean())
 ratios = np.geomspace(0.1, 20, 25)
 fits = [forces.two_term_fit(E * ratio / rms) for ratio in ratios]
-plots.show(
+show(
     force_plots.two_terms(ratios, fits),
     name="04_two_terms",
     caption="The exact law on random embeddings, fitted by clustering, by alignment, and by both, and "
@@ -262,7 +263,7 @@ courses = {
 }
 
 # %%
-plots.show(
+show(
     force_plots.force_balance(first, measured[0, 0], parts, courses, steps),
     name="04_force_formulae",
     caption=f"Figure 4. Top: the force on each embedding of seed {FIRST_SEED} after one step, measured, "
@@ -297,7 +298,7 @@ plots.show(
 
 # %%
 frames = [1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 55, 75, 100]
-plots.show(
+show(
     force_plots.forces_scrub(run, FIRST_SEED, frames, laws[:2]),
     name="04_scrub",
     caption=f"Force on the embeddings of seed {FIRST_SEED} over steps: measured, by label charges, and "

@@ -1,0 +1,223 @@
+"""More ways to train the same network: other update rules, noise, and a price for long wires.
+
+The gradient is that of the compiled engine; what is done with it differs:
+
+- "sign": every parameter moves by the learning rate η against the sign of its averaged gradient,
+  m ← 0.9 m + 0.1 g; decay is decoupled, θ ← θ − η (sign m + λθ). η falls linearly to zero.
+- "madam": multiplicative updates (Bernstein et al. 2020), θ ← θ exp(−η sign(θ) ĝ), ĝ = g / rms(g)
+  with the rms over past steps (β2 = 0.999), |ĝ| <= 10, and |θ| at most `amount` times the rms
+  of its group at the start. No parameter ever changes its sign. No decay. η falls linearly to zero.
+- "minibatch": gradient descent; each step sees each training pair with probability `amount`.
+- "dropout": gradient descent; each step leaves out each hidden unit with probability `amount`, for
+  all pairs alike, and scales up the others.
+- "wiring": gradient descent; a weight w between units at a distance d costs amount · |w| (d + 0.1),
+  in place of its decay. Units of each layer lie evenly spread on parallel segments of length 1,
+  the two coordinates of the embedding at 1/4 and 3/4, and d is measured along them. This is the
+  idea of brain-inspired modular training (Liu et al. 2023) without its swapping of neurons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+from modadd import _checks, _engine
+from modadd._engine import BETA2, EPSILON, _gradient, _measure, _workspace
+from modadd.model import Parameters
+from modadd.run import SCALARS, Run, cached, join
+from modadd.training import TrainingConfig, _diverged, _prepare, run_in_threads, snapshot_steps
+
+RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
+_SIGN, _MADAM, _MINIBATCH, _DROPOUT, _WIRING = range(5)
+
+
+def train_with(
+    rule: str,
+    config: TrainingConfig,
+    seeds: int | Iterable[int],
+    amount: float = 0.0,
+    *,
+    snapshots: int | Iterable[int] = 60,
+    keep_parameters: bool = False,
+    threads: int | None = None,
+    cache: bool = True,
+    progress: bool = True,
+) -> Run:
+    """Train an ensemble by another rule, from the start and on the pairs that `train` would use.
+
+    Args:
+        rule: one of RULES.
+        config: the recipe; its optimiser must be "gradient_descent". Decay is always on.
+        seeds: distinct integers >= 0; a seed also decides the noise.
+        amount: >= 0; the number named `amount` in this module's list of rules.
+        snapshots, keep_parameters, threads, cache, progress: as for `training.train`.
+
+    Returns:
+        a Run with source "network"; its scalars are measured without noise or wiring cost.
+
+    Raises:
+        ValueError: for an argument out of range, before any training.
+        DivergenceError: naming step and seed, when a seed's loss stops being finite.
+    """
+    kind = RULES.index(_checks.choice("rule", rule, RULES))
+    seeds, steps = _checks.seeds("seeds", seeds), snapshot_steps(config.steps, snapshots)
+    _checks.choice("config.optimiser", config.optimiser, ("gradient_descent",))
+    amount = _checks.real("amount", amount, 0.0, 1.0 if rule in ("minibatch", "dropout") else 1e9)
+    if (rule == "dropout" and amount == 1) or (rule in ("minibatch", "madam") and amount == 0):
+        raise ValueError(f"amount must leave something to train with {rule}, got {amount:g}")
+    settings = asdict(config) | {"optimiser": rule, "amount": amount}
+
+    def work(seed: int, stop: np.ndarray) -> Run:
+        theta, recipe, pairs = _prepare(config, config.task, seed, None)
+        flat = np.empty((len(steps), theta.size), np.float32)
+        scalars = np.empty((len(steps), len(SCALARS)), np.float32)
+        decays, bounds, lengths = _per_parameter(theta, recipe, kind, amount)
+        count, bad = _trace(
+            *(theta, kind, amount, seed, config.steps, decays, bounds, lengths),
+            *(recipe, pairs, steps, stop, flat, scalars),
+        )
+        if bad >= 0:
+            raise _diverged(bad, seed)
+        found = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
+        values = dict(zip(SCALARS, scalars[:count, None].T.swapaxes(1, 2), strict=True))
+        E, kept = found.embeddings.copy(), found.map(np.copy) if keep_parameters else None
+        return Run(
+            *("network", settings, np.array([seed]), steps[:count], E),
+            **values,
+            parameters=kept,
+        )
+
+    def compute(missing, keep) -> None:
+        run_in_threads(work, missing, keep, threads, progress, rule)
+
+    if cache:
+        code = sha256(Path(__file__).read_bytes()).hexdigest()
+        key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
+        return cached(key | {"by": code}, seeds, compute)
+    runs = {}
+    compute(seeds, lambda run: runs.__setitem__(int(run.seeds[0]), run))
+    return join([runs[seed] for seed in seeds])
+
+
+def wire_lengths(tokens: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths d + 0.1 of the wires of the two layers, (2, H) and (H, N)."""
+    units, labels = ((np.arange(count) + 0.5) / count for count in (hidden, tokens))
+    inputs = np.array([0.25, 0.75])
+    return tuple(np.abs(a[:, None] - b) + 0.1 for a, b in ((inputs, units), (units, labels)))
+
+
+def _per_parameter(theta, recipe, kind, amount):
+    """Decay, largest size and wire length of each parameter, (D,) float32 each."""
+    n, h = recipe.tokens, recipe.hidden
+    ends = np.cumsum([2 * n, 3 * h, n * h, n])
+    decays = np.repeat(recipe.decays, np.diff(ends, prepend=0))
+    groups = np.split(theta, ends[:-1])
+    sizes = [np.full(g.size, amount * np.sqrt((g**2).mean())) for g in groups]
+    first, second = wire_lengths(n, h)
+    none = (np.zeros((n, 2)), np.zeros(h), np.zeros(n))
+    lengths = _engine.pack(none[0], first, none[1], second, none[2])
+    if kind == _WIRING:
+        decays = np.where(lengths > 0, 0, decays)
+    arrays = (decays, np.concatenate(sizes), lengths)
+    return tuple(array.astype(np.float32) for array in arrays)
+
+
+@njit(nogil=True)
+def _sample(kind, amount, weights, theta, mask, recipe, pairs):
+    """Draw the noise of one step: pairs of a mini-batch, or a mask over W2 put onto theta."""
+    if kind == _MINIBATCH:
+        total = 0.0
+        for p in range(weights.size):
+            pairs.weights[p] = weights[p] * (np.random.random() < amount)  # noqa: NPY002
+            total += pairs.weights[p]
+        if total > 0:
+            pairs.weights[:] /= np.float32(total)
+    if kind == _DROPOUT:
+        n, h = recipe.tokens, recipe.hidden
+        for k in range(h):
+            mask[k] = (np.random.random() >= amount) / (1.0 - amount)  # noqa: NPY002
+            for m in range(n):
+                theta[2 * n + 3 * h + m * h + k] *= mask[k]
+
+
+@njit(nogil=True)
+def _move(
+    theta, first, second, gradient, kind, amount, decays, bounds, lengths, recipe, step, last
+):
+    """Update theta (D,) by one step, number `step` of `last`."""
+    rate = recipe.rates[0]
+    if kind == _SIGN or kind == _MADAM:
+        rate *= np.float32(1 - step / last)
+    full = 1 - BETA2 ** (step + 1)
+    for i in range(theta.size):
+        g = gradient[i]
+        if kind == _SIGN:
+            first[i] += np.float32(0.1) * (g - first[i])
+            theta[i] -= rate * (np.sign(first[i]) + decays[i] * theta[i])
+        elif kind == _MADAM:
+            second[i] += np.float32(1 - BETA2) * (g * g - second[i])
+            size = np.sqrt(second[i] / full) + EPSILON
+            change = min(max(g / size, -10.0), 10.0)
+            grown = theta[i] * np.exp(-rate * np.sign(theta[i]) * change)
+            theta[i] = min(max(grown, -bounds[i]), bounds[i])
+        else:
+            if kind == _WIRING:
+                g += np.float32(amount) * lengths[i] * np.sign(theta[i])
+            first[i] = np.float32(recipe.momentum) * first[i] + g + decays[i] * theta[i]
+            theta[i] -= rate * first[i]
+
+
+@njit(nogil=True, cache=True)
+def _trace(
+    theta,
+    kind,
+    amount,
+    seed,
+    last,
+    decays,
+    bounds,
+    lengths,
+    recipe,
+    pairs,
+    steps,
+    stop,
+    snapshots,
+    scalars,
+):
+    """The counterpart of `_engine.trace`, with the same result; `last` is where η falls to zero."""
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (numba has its own state for each thread)
+    work, gradient = _workspace(recipe, pairs), np.empty_like(theta)
+    first, second = np.zeros_like(theta), np.zeros_like(theta)
+    weights, mask, now = pairs.weights.copy(), np.ones(recipe.hidden, np.float32), 0
+    kept = theta.copy()
+    start, stop_at = 2 * recipe.tokens + 3 * recipe.hidden, theta.size - recipe.tokens
+    for t in range(steps.size):
+        while now < steps[t]:
+            if stop[0]:
+                return t, -1
+            kept[:] = theta
+            _sample(kind, amount, weights, theta, mask, recipe, pairs)
+            _gradient(theta, recipe, pairs, work, gradient)
+            for i in range(start, stop_at):
+                gradient[i] *= mask[(i - start) % recipe.hidden]
+            theta[:] = kept
+            _move(
+                *(theta, first, second, gradient, kind, amount, decays, bounds, lengths),
+                *(recipe, now, last),
+            )
+            now += 1
+            if not np.isfinite(theta.sum()):
+                return t, now
+        pairs.weights[:] = weights
+        snapshots[t] = theta
+        measured = _measure(theta, recipe, pairs, work, gradient)
+        for i in range(5):
+            scalars[t, i] = measured[i]
+        if not np.isfinite(scalars[t, 0]):
+            return t, now
+    return steps.size, -1
