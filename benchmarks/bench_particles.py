@@ -1,9 +1,10 @@
 """Speed of the particle simulations beside straightforward torch-autograd versions of the same.
 
-The torch versions write the law down as one reads it, for a batch of starts, and let autograd find
-the forces. For `two_force` that is the sum over all couples of pair sums. For `field` it is a mesh of
-48 × 48 nodes over [−9, 9]², into which the exact kernel deposits and from which bicubic interpolation
-reads. The unit is start-steps per second; contenders take turns and each reports its best round.
+The torch versions write the law down as one reads it, for a batch of starts, and let autograd
+find the forces. For `two_force` that is the sum over all couples of pair sums. For `field` it is a
+mesh of 48 × 48 nodes over [−9, 9]², into which the exact kernel deposits and from which bicubic
+interpolation reads. The unit is start-steps per second; contenders take turns and each reports its
+best round.
 
     python benchmarks/bench_particles.py [--quick]
 """
