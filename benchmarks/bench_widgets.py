@@ -1,0 +1,90 @@
+"""Latency of the widgets in a real JupyterLab on loopback, in a headless browser that draws on CPU.
+
+Scrubbing: from an input event on the slider until the browser reports the frame after the drawing
+one, and the time spent drawing; on the reference run (N = 17, 200 snapshots, regions 80 × 80), at
+a new random step each time. Live training (N = 17, H = 64): steps and drawn frames in a second,
+after its first steps, which are drawn one by one.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from modadd import export
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from test_browser import ARGUMENTS, jupyterlab, run_all_cells
+
+CELLS = [
+    "from modadd import TrainingConfig, train, widgets\n"
+    "run = train(TrainingConfig(), 3, snapshots=range(0, 2500, 12)[:200], keep_parameters=True,"
+    " progress=False)",
+    "widgets.scrub(run)",
+    "widgets.live_training(speed=4000)",
+]
+
+SCRUB = """async ({ count, arrows }) => {
+    const root = document.querySelector("[data-kind=scrub]"), found = { painted: [], drawing: [] };
+    const slider = root.querySelector("input.cursor");
+    const frame = () => new Promise(requestAnimationFrame);
+    root.querySelectorAll("[type=checkbox]").forEach(box => box.checked === arrows || box.click());
+    for (let i = 0; i < count; i++) {
+        await new Promise(done => setTimeout(done, 30 * Math.random()));
+        slider.value = Math.floor(200 * Math.random());
+        const start = performance.now();
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        await frame(); // draws in this one; the next begins when it has been handed on
+        await frame();
+        found.painted.push(performance.now() - start);
+        found.drawing.push(Number(root.dataset.ms));
+    }
+    return found;
+}"""
+
+LIVE = """async (seconds) => {
+    const root = document.querySelector("[data-kind=live]");
+    const now = () => [Number(root.querySelector("output.step").innerText.replace(/\\D/g, "")),
+        Number(root.dataset.drawn), performance.now()];
+    const wait = (ms) => new Promise(done => setTimeout(done, ms));
+    root.querySelector(".group button").click();
+    await wait(6000);
+    const before = now();
+    await wait(1000 * seconds);
+    const after = now();
+    root.querySelector(".group button").click();
+    const passed = (after[2] - before[2]) / 1000;
+    return [(after[0] - before[0]) / passed, (after[1] - before[1]) / passed];
+}"""
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    path = export.browser()
+    if path is None:
+        print("left out: no Chrome or Chromium found")
+        return
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        with jupyterlab(Path(folder), CELLS) as address:
+            page = browser.new_page(viewport={"width": 1200, "height": 1800})
+            page.set_default_timeout(120_000)
+            page.goto(address)
+            run_all_cells(page)
+            page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 2")
+            page.wait_for_timeout(1000)
+            print(f"{'scrubbing, ms':34} {'median':>8} {'95 %':>8}")
+            for name, arrows in (("", False), (", four force arrows", True)):
+                found = page.evaluate(SCRUB, {"count": 200, "arrows": arrows})
+                for what, title in (("painted", "input to painted"), ("drawing", "drawing alone")):
+                    median, high = np.quantile(found[what], [0.5, 0.95])
+                    print(f"{title + name:34} {median:8.1f} {high:8.1f}")
+            steps, frames = page.evaluate(LIVE, 5)
+            print(f"\nlive training: {steps:,.0f} steps and {frames:.0f} drawn frames a second")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""The Python side of the widgets; tests/test_browser.py has what happens in a browser."""
+
+import json
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from modadd import TrainingConfig, _frames, export, forces, model, structure, train, widgets
+from modadd._live import Session
+from modadd.particles import two_force
+from modadd.widgets import replay
+
+CONFIG = TrainingConfig(modulus=7, hidden=16, steps=60, train_share=0.8)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return train(CONFIG, [3, 4], snapshots=8, keep_parameters=True, cache=False, progress=False)
+
+
+@pytest.fixture
+def no_browser(monkeypatch):
+    monkeypatch.setattr(widgets, "browser", lambda: None)
+
+
+def unpack(track: dict) -> dict:
+    content = zlib.decompress(track["bytes"]) if track["compressed"] else track["bytes"]
+    found, at, count = {}, 0, len(track["steps"])
+    for name, kind, shape in track["layout"]:
+        size = count * int(np.prod(shape, dtype=int))
+        array = np.frombuffer(content, kind, size, at)
+        found[name] = array.reshape(count, *shape)
+        at += array.nbytes
+    assert at == len(content)
+    return found
+
+
+# tracks
+
+
+def test_track_holds_what_the_run_recorded(run):
+    track = _frames.track(run, 4)
+    arrays = unpack(track)
+    one, task = run.select(4), CONFIG.task
+    values = dict(zip(track["values"], arrays["values"].T, strict=True))
+    assert track["steps"] == run.steps.tolist()
+    np.testing.assert_array_equal(arrays["embeddings"], one.embeddings[:, 0])
+    np.testing.assert_array_equal(values["loss"], one.loss[:, 0])
+    np.testing.assert_allclose(values["closure"], structure.closure(one.embeddings[:, 0]))
+    assert track["held_out"] == np.flatnonzero(~task.training_pairs(0.8, 4)).tolist()
+    right = (arrays["predicted"] == task.labels) * task.multiplicity
+    held_out = task.training_pairs(0.8, 4) == 0
+    share = right[:, held_out].sum(-1) / task.multiplicity[held_out].sum()
+    np.testing.assert_allclose(share, one.validation_accuracy[:, 0], atol=1e-6)
+    json.dumps({k: v for k, v in track.items() if k != "bytes"})
+
+
+def test_regions_have_the_upper_row_first(run):
+    track = _frames.track(run, 3)
+    arrays = unpack(track)
+    reach = arrays["values"][-1, track["values"].index("reach")]
+    last = run.parameters.map(lambda array: array[-1, 0])
+    edge = 2 * reach * (1 - 1 / 80)
+    corners = model.regions(last, np.array([-edge, edge]), np.array([edge, -edge]))
+    np.testing.assert_array_equal(arrays["regions"][-1][::79, ::79], corners)
+
+
+def test_measured_arrows_are_the_force_and_the_modelled_ones_are_nearest_to_it(run):
+    arrays = unpack(track := _frames.track(run, 3))
+    values = dict(zip(track["values"], arrays["values"].T, strict=True))
+    rms = np.sqrt((arrays["measured"] ** 2).sum(-1).mean(-1))
+    np.testing.assert_allclose(rms, values["force"], rtol=1e-4, atol=1e-7)
+    total = arrays["clustering"] + arrays["alignment"]
+    missed = ((arrays["measured"] - total) ** 2).sum((1, 2))
+    moved = (arrays["measured"] ** 2).sum((1, 2))
+    r2 = values["r2"][1:]
+    np.testing.assert_allclose(1 - missed[1:] / moved[1:], r2, atol=1e-4)
+    training = CONFIG.task.training_pairs(0.8, 3)
+    exact = forces.exact(run.embeddings[-1, 0], 1.0, 0.0, training=training)
+    overlap = (exact * total[-1]).sum() / np.linalg.norm(exact) / np.linalg.norm(total[-1])
+    assert abs(overlap) > 0.9
+
+
+def test_track_without_parameters_has_no_regions_but_scaled_forces():
+    E0 = np.random.default_rng(0).standard_normal((7, 2))
+    arrays = unpack(track := _frames.track(two_force(E0, steps=5, snapshots=3), 0))
+    assert "regions" not in arrays and "measured" not in arrays
+    values = dict(zip(track["values"], arrays["values"].T, strict=True))
+    total = arrays["clustering"] + arrays["alignment"]
+    np.testing.assert_allclose(np.sqrt((total**2).sum(-1).mean(-1)), values["force"], rtol=1e-4)
+
+
+def test_reference_run_is_small():
+    config = TrainingConfig()
+    run = train(config, 3, snapshots=200, keep_parameters=True, cache=False, progress=False)
+    assert len(_frames.track(run, 3)["bytes"]) < 2e6
+    assert sum(a.nbytes for a in unpack(_frames.track(run, 3)).values()) < 2e6
+
+
+# widgets
+
+
+def test_scrub_opens_a_seed_only_when_it_is_asked_for(run, no_browser):
+    widget = widgets.scrub(run, 4)
+    assert widget.seeds == [3, 4]
+    assert [track["seed"] for track in widget.tracks] == [4]
+    widget._receive(widget, {"type": "seed", "seed": 3}, [])
+    assert [track["seed"] for track in widget.tracks] == [3]
+    widget._receive(widget, {"type": "seed", "seed": 99}, [])
+    assert [track["seed"] for track in widget.tracks] == [3]
+
+
+def test_two_runs_side_by_side(run):
+    beside = two_force(run.embeddings[0], steps=5, seeds=[3, 4], snapshots=3)
+    widget = widgets.scrub(run, 4, beside=beside)
+    assert [track["source"] for track in widget.tracks] == ["network", "two_force"]
+    assert len(widget.picture().data) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((None,), "run"),
+        (("run", 5), "seeds"),
+        (("run", 3, "another"), "beside"),
+        (("run", 3, "lacking"), "beside"),
+    ],
+)
+def test_scrub_refuses_what_does_not_fit(run, arguments, name):
+    other = train(replace(CONFIG, modulus=5), [3, 4], snapshots=2, cache=False, progress=False)
+    lacking = replace(run.select([3, 4]), seeds=np.array([8, 9]))
+    known = {"run": run, "another": other, "lacking": lacking}
+    with pytest.raises(ValueError, match=name):
+        widgets.scrub(*(known.get(a, a) if isinstance(a, str) else a for a in arguments))
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "name"),
+    [
+        (widgets.playground, {"shape": "square"}, "shape"),
+        (widgets.playground, {"modulus": 2}, "modulus"),
+        (widgets.playground, {"modulus": 12, "steps": (2, 4)}, "steps"),
+        (widgets.particles, {"alignment_force": 1.1}, "alignment_force"),
+        (widgets.particles, {"start": np.zeros((7, 2))}, "start"),
+        (widgets.particles, {"modulus": 32}, "modulus"),
+        (widgets.live_training, {"seed": -1}, "seed"),
+        (widgets.live_training, {"config": TrainingConfig(decay_from=3)}, "config"),
+        (widgets.live_training, {"config": 3}, "config"),
+    ],
+)
+def test_bad_input_is_named(make, arguments, name):
+    with pytest.raises(ValueError, match=name):
+        make(**arguments)
+
+
+def test_page_needs_nothing_from_outside(run):
+    for widget in (widgets.scrub(run), widgets.playground(), widgets.particles()):
+        page = widgets.to_html(widget)
+        assert "http" not in page.replace("http://www.w3.org", "")
+        assert page.count("</script>") == 1
+    with pytest.raises(ValueError, match="widget"):
+        widgets.to_html(widgets.live_training(CONFIG))
+
+
+def test_every_widget_leaves_a_picture(run, monkeypatch):
+    monkeypatch.setattr(widgets, "browser", lambda: "there")
+    monkeypatch.setattr(widgets, "png", lambda figure, scale: export.pio.to_json(figure).encode())
+    for widget in (
+        widgets.scrub(run),
+        widgets.playground(),
+        widgets.particles(),
+        widgets.live_training(CONFIG),
+    ):
+        bundle = widget._repr_mimebundle_()[0]
+        assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
+        assert bundle["text/plain"] == widget.caption
+
+
+# live training
+
+
+def state(run) -> list[np.ndarray]:
+    return [array[-1, 0] for array in run.parameters]
+
+
+def same_bits(a, b) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(state(a), state(b), strict=True))
+
+
+def executed(code: str):
+    names = {}
+    exec(code, names)
+    return names["run"]
+
+
+@pytest.mark.parametrize("optimiser", ["gradient_descent", "adamw"])
+def test_pieces_give_the_bits_of_one_training(optimiser):
+    config = replace(CONFIG, optimiser=optimiser)
+    session = Session(config, 3)
+    for steps in (1, 9, 50):
+        session.advance(steps)
+    whole = train(config, 3, keep_parameters=True, cache=False, progress=False)
+    assert same_bits(session.run(), whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "uses"),
+    [
+        ([], "train(config"),
+        ([(0, 0.0), (10, 0.01)], "decay_from=10"),
+        ([(10, 0.0)], "decay_until=10"),
+        ([(0, 0.0), (10, 0.01), (30, 0.0)], "decay_until=30"),
+        ([(10, 0.0), (30, 0.02)], "replay(config"),
+        ([(10, 0.01), (30, 0.02), (40, 0.0)], "replay(config"),
+    ],
+)
+def test_printed_code_gives_the_same_bits(changes, uses):
+    session = Session(CONFIG, 3)
+    for step, decay in changes:
+        session.advance(step - session.step)
+        session.weight_decay = decay
+    session.advance(45 - session.step)
+    assert uses in session.code()
+    again = executed(session.code())
+    assert again.steps[-1] == 45
+    assert same_bits(session.run(), again)
+
+
+def test_changed_decay_shows_only_from_the_next_step():
+    session = Session(CONFIG, 3)
+    session.advance(10)
+    before = state(session.run())
+    session.weight_decay = 0.5
+    assert all(np.array_equal(a, b) for a, b in zip(before, state(session.run()), strict=True))
+    session.advance(1)
+    other = Session(CONFIG, 3)
+    other.advance(11)
+    assert not same_bits(session.run(), other.run())
+    session.weight_decay = CONFIG.weight_decay
+    assert session.decays == [(0, 3e-3), (10, 0.5), (11, 3e-3)]
+
+
+def test_session_forgets_every_second_state_beyond_its_limit():
+    session = Session(CONFIG, 3, keep=10)
+    for _ in range(30):
+        session.advance(1)
+    steps = session.run().steps
+    assert len(steps) <= 10 and steps[0] == 0 and steps[-1] == 30
+
+
+@pytest.mark.parametrize("decays", [[], [(1, 0.1)], [(0, 0.1), (0, 0.2)], [(0, -1.0)]])
+def test_replay_refuses_bad_decays(decays):
+    with pytest.raises(ValueError, match="decays"):
+        replay(CONFIG, 3, decays)
+
+
+def test_live_training_obeys_its_front_end(no_browser):
+    widget = widgets.live_training(CONFIG, 3)
+    sent = []
+    widget.send = lambda content, buffers=None: sent.append(content)
+
+    def ask(kind, **content):
+        widget._receive(widget, {"type": kind, **content}, [])
+
+    ask("hello")
+    assert sent[0]["fresh"] and sent[0]["header"]["steps"] == [0]
+    ask("step")
+    assert widget.run.steps.tolist() == [0, 1]
+    ask("decay", value=0.0)
+    assert widget.session.weight_decay == 0.0
+    ask("decay", value=-1)
+    assert sent[-1]["wrong"] and "weight_decay" in sent[-1]["text"]
+    ask("code")
+    assert same_bits(widget.run, executed(sent[-2]["text"]))
+    ask("reset", settings={"modulus": 5, "seed": 2, "optimiser": "adam"})
+    assert widget.run.modulus == 5 and widget.session.seed == 2
+    assert widget.session.weight_decay == 0.0
+    ask("start")
+    assert widget.running
+    ask("pause")
+    assert not widget.running
+    widget.close()
+
+
+def test_divergence_stops_live_training_where_it_was(no_browser):
+    widget = widgets.live_training(replace(CONFIG, learning_rate=1e6), 3)
+    sent = []
+    widget.send = lambda content, buffers=None: sent.append(content)
+    for _ in range(40):
+        widget._receive(widget, {"type": "step"}, [])
+    assert sent[-1]["wrong"] and "learning_rate" in sent[-1]["text"]
+    assert np.isfinite(widget.run.embeddings).all()
