@@ -165,7 +165,10 @@ def compare(modulus: int, hidden: int, seeds: int, work: dict[str, int], rounds:
         name: work[name] * (1 if name == "plain loop" else seeds) / seconds
         for name, seconds in times.items()
     }
-    print(f"\nN = {modulus}, H = {hidden}, {seeds} seeds; sgemm peak {peak / 1e9:.0f} GFLOP/s")
+    print(
+        f"\nN = {modulus}, H = {hidden}, {seeds} seeds; sgemm peak {peak / 1e9:.0f} GFLOP/s",
+        flush=True,
+    )
     print(f"{'':14}{'seed-steps/s':>14}{'× plain loop':>14}{'× JAX':>8}{'of peak':>9}")
     for name, value in speed.items():
         jax_ratio = (
@@ -189,13 +192,12 @@ def main() -> None:
     def steps(*counts):
         return dict(zip(names, counts, strict=True))
 
-    rounds = 2 if quick else 4
     for seeds in (32,) if quick else (1, 8, 32, 128):
-        scale = max(1, 32 // seeds)
-        compare(17, 64, seeds, steps(500, 100 * scale, 100 * scale, 100 * scale, 1000), rounds)
+        batch = max(50, 400 // seeds)
+        compare(17, 64, seeds, steps(300, batch, batch, batch, 1000), 3)
     if not quick:
-        compare(31, 128, 16, steps(100, 20, 20, 20, 200), rounds)
-        compare(59, 256, 8, steps(20, 5, 5, 5, 40), rounds)
+        compare(31, 128, 16, steps(60, 10, 10, 10, 200), 3)
+        compare(59, 256, 8, steps(20, 5, 5, 5, 40), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory of this process, all contenders together: {peak:.2f} GiB")
 

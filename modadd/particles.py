@@ -148,9 +148,10 @@ def field(
         learning_rate: η > 0.
         momentum: in [0, 1].
         bias_scale: β >= 0.
-        degree: highest multipole of the kernel, 1 to 16; 1 leaves 3/16 ñ_x ñ_y and a linear
-            kernel, which by the sum rules exerts no force at first. The default errs by less than
-            1 % in the force down to embeddings of rms β / 3 (degree 8: down to β).
+        degree: highest multipole of the kernel, 1 to 16; 1 leaves 3/16 ñ_x ñ_y, which
+            pushes along the pair sums only, and a linear kernel, which by the sum rules exerts no
+            force at first. The default errs by less than 1 % in the force down to embeddings of
+            rms β / 3 (degree 8: down to β).
         label_charges: put [y_p = m] − 1/N, the residuals at the start, for the residuals always.
         moving_features: let the kernel learn too, as the first layer does in its wide limit:
             NODES features, spread evenly over the cube ±1/√2 of a network's initial weights, each
