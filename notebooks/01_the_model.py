@@ -109,8 +109,10 @@ show(
 # every label equally likely, so the loss must start at exactly $\ln N$.
 
 # %%
-# NBVAL_CHECK_OUTPUT
 others = train(config, range(5000, 5100 if PROFILE == "quick" else 6000), snapshots=20)
+
+# %%
+# NBVAL_CHECK_OUTPUT
 accuracy = others.accuracy[-1]
 good, _ = structure.wilson(int((accuracy > 0.9).sum()), len(accuracy))
 moved = structure.procrustes_r2(others.embeddings[0], others.final)
