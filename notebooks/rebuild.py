@@ -138,6 +138,7 @@ def renew(source: Path, executed: Path) -> None:
     count = 0
     for index, (cell, done) in enumerate(zip(notebook.cells, ran, strict=True)):
         cell.id = f"{source.stem}-{index + 1:02d}"  # a random one would differ at each run
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines of the .py
         if cell.cell_type == "code" and cell.source:
             count += 1
             cell.execution_count = count
