@@ -231,7 +231,9 @@ def test_a_feature_of_mass_two_is_two_units():
 def test_nodes_are_as_even_and_as_wide_as_the_weights_they_stand_for():
     nodes = particles._even_cube(particles.NODES)
     np.testing.assert_allclose(nodes.mean(0), 0, atol=1e-12)
-    np.testing.assert_allclose(nodes.T @ nodes / len(nodes), np.eye(3) / 6, atol=1e-2)
+    moments = nodes.T @ nodes / len(nodes)
+    np.testing.assert_allclose(np.diag(moments), 1 / 6, atol=3e-3)
+    np.testing.assert_allclose(moments, np.eye(3) / 6, atol=8e-3)
     assert np.abs(nodes).max() < 0.5**0.5
 
 
@@ -245,7 +247,7 @@ def test_the_first_two_multipoles_push_only_along_the_pair_sums():
     expected = 64 / 6 * 0.1**2 / 7**4 * 3 / 16 * forces.embedding_forces(pairs, task)
     run = particles.field(E, 2, 64, 0.0, learning_rate=0.1, momentum=0.0, degree=1, **QUIET)
     # The residuals have already moved by some per cent; at smaller steps float32 would not resolve.
-    assert relative(run.final[0] - E, expected) < 0.1
+    assert relative(run.final[0] - E, expected) < 0.06
 
 
 def test_forgetting_is_apart_from_the_decay_of_the_positions():
