@@ -216,6 +216,7 @@ def _charge(z, top, total, pairs, start, label_charges, scalars):
                 best = m
         scalars[0] -= weight * z[label, p]
         scalars[1] += weight * (best == label)
+        scalars[2] += pairs.validation[start + p] * (best == label)
     _softmax(z, top, total)
     for p in range(b):
         scalars[0] += pairs.weights[start + p] * (top[p] + np.log(total[p]))
@@ -263,7 +264,8 @@ def _field_gradient(theta, n, pairs, table, rule, label_charges, gradient, scala
                 gradient[i + axis] += push[axis, p]
                 gradient[j + axis] += push[axis, p]
     gradient[2 * n :] = turned[:, :features].copy().reshape(n * features)
-    scalars[2] = np.nan
+    held_out = pairs.validation.sum()
+    scalars[2] = scalars[2] / held_out if held_out > 0 else np.nan
     scalars[3] = np.sqrt((gradient[: 2 * n] ** 2).sum() / n)
     scalars[4] = np.sqrt(scalars[4])
 

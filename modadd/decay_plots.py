@@ -65,10 +65,6 @@ def time_courses(columns: Mapping[str, Sequence[Course]], switch: int | None = N
                 _head(panel, title, courses)
             for course in courses:
                 panel.add(*_band(course, j))
-            if not any(np.isfinite(_values(c.run, j)).any() for c in courses):
-                panel.add(go.Scatter(x=[None], y=[None]))  # plotly hides axes without a trace
-                look = {"xanchor": "center", "yanchor": "middle", "font": font(11, theme().muted)}
-                panel.note("not measured<br>in the field", 0.5, 0.5, **look)
     return figure
 
 
@@ -81,10 +77,7 @@ def _values(run: Run, row: int) -> np.ndarray:
 
 
 def _band(course: Course, row: int) -> list[go.Trace]:
-    values = _values(course.run, row)
-    if not np.isfinite(values).any():
-        return []
-    area, line = band(course.run.steps, values, "training", course.name)
+    area, line = band(course.run.steps, _values(course.run, row), "training", course.name)
     red, green, blue = bytes.fromhex(_COLORS[course.role][1:])
     area.fillcolor = f"rgba({red},{green},{blue},0.17)"
     line.line = {"color": _COLORS[course.role], "dash": _DASHES[course.role], "width": 2}
@@ -117,12 +110,12 @@ def _head(panel: Panel, title: str, courses: Sequence[Course]) -> None:
         panel.note(f"{sign} {course.name}", yshift=59 - 15 * i, font=text)
 
 
-def gains(columns: Mapping[str, Sequence[Course]]) -> dict[str, tuple[str, list[Effect | None]]]:
+def gains(columns: Mapping[str, Sequence[Course]]) -> dict[str, tuple[str, list[Effect]]]:
     """Each condition against the first of its column, at the last step, over the same seeds.
 
     Returns:
         name to its role and the paired differences in log₁₀ residual, closure and validation
-        accuracy (None where there is none).
+        accuracy.
     """
     found = {}
     for control, *others in columns.values():
@@ -135,15 +128,12 @@ def gains(columns: Mapping[str, Sequence[Course]]) -> dict[str, tuple[str, list[
                 )
                 for c in (course, control)
             ]
-            differences = [
-                effects.paired(*two) if np.isfinite(two).all() else None
-                for two in zip(*pairs, strict=True)
-            ]
+            differences = [effects.paired(*two) for two in zip(*pairs, strict=True)]
             found[course.name] = (course.role, differences)
     return found
 
 
-def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect | None]]]) -> go.Figure:
+def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
     """The differences of `gains`, with their 95 % intervals: one row a condition."""
     titles = ("Residual, times", "Closure, more by", "Validation accuracy, more by")
     left, gap, tall = 150, 40, 32 * len(found)
@@ -157,8 +147,7 @@ def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect | None]]]) -> go.
             if i == 0:
                 look = {"xanchor": "right", "xshift": -14, "font": font(13, _COLORS[role])}
                 _at(panel, name, y, yanchor="middle", **look)
-            if differences[i] is not None:
-                panel.add(_whisker(differences[i], y, role, name))
+            panel.add(_whisker(differences[i], y, role, name))
     panels[0].axes({"tickvals": [0, 1, 2], "ticktext": ["× 1", "× 10", "× 100"]})
     panels[0].axes({"range": [-0.1, 2.3]})
     panels[2].axes({"tickformat": ".0%"})

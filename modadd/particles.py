@@ -38,6 +38,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from modadd import _checks, _engine, _particles
+from modadd.model import pair_weights
 from modadd.run import SCALARS, Run, cached, join
 from modadd.task import ModularAddition
 from modadd.training import NEVER, DivergenceError, record, run_in_threads, snapshot_steps
@@ -128,6 +129,7 @@ def field(
     degree: int = DEGREE,
     label_charges: bool = False,
     moving_features: bool = False,
+    train_share: float = 1.0,
     seeds: int | Iterable[int] | None = None,
     snapshots: int | Iterable[int] = 60,
     threads: int | None = None,
@@ -156,6 +158,8 @@ def field(
         moving_features: let the kernel learn too, as the first layer does in its wide limit:
             NODES features, spread evenly over the cube ±1/√2 of a network's initial weights, each
             stand for H / NODES hidden units and move. `degree` and `label_charges` do not apply.
+        train_share: share of the pairs in ]0, 1] that leave residuals and are moved; which of
+            them, the seed decides as in `training.train`.
         seeds: (S,) distinct names of the starts; None: 0 to S − 1.
         snapshots, threads, cache, progress: as for `training.train`.
 
@@ -180,15 +184,19 @@ def field(
         "degree": _checks.integer("degree", degree, 1, 16),
         "label_charges": _flag("label_charges", label_charges),
         "moving_features": _flag("moving_features", moving_features),
+        "train_share": _checks.real("train_share", train_share, 0.0, 1.0, open_low=True),
     }
     if moving_features and (label_charges or degree != DEGREE):
         raise ValueError(
             "moving_features must be False with label_charges or another degree, got True"
         )
     task = ModularAddition(E0.shape[-2])
-    pairs = _engine.padded_pairs(
-        task.pairs, task.labels, task.multiplicity / task.modulus**2, np.zeros(len(task.pairs))
-    )
+
+    def pairs(seed: int) -> _engine.Pairs:
+        training = task.training_pairs(train_share, seed)
+        weights, held_out = pair_weights(task, training), task.multiplicity * ~training
+        return _engine.padded_pairs(task.pairs, task.labels, weights, held_out)
+
     rule = _particles.Rule(
         settings["hidden"] / 6,
         settings["bias_scale"],
@@ -203,13 +211,13 @@ def field(
         positions = np.empty((len(steps), *E.shape), np.float32)
         scalars = np.empty((len(steps), len(SCALARS)), np.float32)
         count, bad = _particles.deposit_and_move(
-            E, pairs, table, rule, label_charges, steps, stop, positions, scalars
+            E, pairs(seed), table, rule, label_charges, steps, stop, positions, scalars
         )
         return _recorded("field", settings, seed, steps, positions, scalars, count, bad)
 
     def learn(E: np.ndarray, stop: np.ndarray, seed: int) -> Run:
         theta, recipe = _wide_limit(E, settings)
-        return record("field", settings, seed, theta, recipe, pairs, steps, False, stop)
+        return record("field", settings, seed, theta, recipe, pairs(seed), steps, False, stop)
 
     work = learn if moving_features else move
     return _run("field", settings, E0, seeds, steps, work, threads, cache, progress)

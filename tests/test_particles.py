@@ -272,6 +272,32 @@ def test_the_field_ends_in_the_structure_of_the_network():
     assert agreement.mean() > structure.procrustes_r2(E0, network).mean() + 0.2
 
 
+def test_on_part_of_the_pairs_only_those_exert_and_feel_forces():
+    """At step 1 the force is the exact law's, of residuals that are still label charges."""
+    task, E0 = ModularAddition(17), starts(1, 17)[0]
+    slow = {"learning_rate": 0.03, "momentum": 0.0, "weight_decay": 0.0, "seeds": [4]}
+    run = particles.field(E0, 2, train_share=0.7, snapshots=[0, 1, 2], **slow, **QUIET)
+    training = task.training_pairs(0.7, 4)
+    law = forces.exact(run.embeddings[1, 0], training=training)
+    moved = run.embeddings[2, 0] - run.embeddings[1, 0]
+    assert (law * moved).sum() / np.linalg.norm(law) / np.linalg.norm(moved) > 0.999
+    whole = forces.exact(run.embeddings[1, 0])
+    assert (whole * moved).sum() / np.linalg.norm(whole) / np.linalg.norm(moved) < 0.99
+
+
+@pytest.mark.parametrize("moving_features", [False, True])
+def test_accuracies_count_the_pairs_of_the_networks_split(moving_features):
+    """Shares of ordered pairs: multiples of one over their number."""
+    task, some = ModularAddition(17), {"seeds": [4], "moving_features": moving_features}
+    run = particles.field(starts(1, 17), 60, train_share=0.7, **some, **QUIET)
+    ordered = task.multiplicity[task.training_pairs(0.7, 4)].sum()
+    for values, count in ((run.accuracy, ordered), (run.validation_accuracy, 17**2 - ordered)):
+        np.testing.assert_allclose(values * count, np.rint(values * count), atol=1e-3)
+        assert 0 < values[-1] <= 1
+    whole = particles.field(starts(1, 17), 60, **some, **QUIET)
+    assert np.isnan(whole.validation_accuracy).all()
+
+
 # --- both -----------------------------------------------------------------------------------------
 
 
