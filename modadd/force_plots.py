@@ -1,38 +1,29 @@
-"""Clustering and alignment drawn: how same-label pair sums move, and the forces that move them.
+"""Figures of notebook 4: forces of a network, what the laws predict of them, and how well.
 
-Measures come first, then the figures of notebooks 3 and 4. What is measured here is defined in
-this project and not quoted from the paper.
+The measures behind them stand first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from numpy.typing import ArrayLike
-from scipy.ndimage import gaussian_filter1d
 
-from modadd import _checks, forces, kernel, model, structure
+from modadd import _checks, forces, kernel, model
 from modadd.palette import STYLES, Style, theme
 from modadd.panels import (
     WIDTH,
     Panel,
-    band,
-    bonds,
     embeddings,
     font,
-    over_steps,
-    pair_sums,
     segments,
     sheet,
-    square_root,
 )
-from modadd.plots import _player
 from modadd.run import Run
+from modadd.sliders import animate
 from modadd.task import ModularAddition
 
 LAWS = {
@@ -42,128 +33,6 @@ LAWS = {
     "field, actual features": Style(STYLES["measured"].color, "cross", "dot"),
 }
 """The laws that are compared with a network's force; see `predicted`."""
-
-
-# --- same-label pair sums ------------------------------------------------------------------------
-
-
-class Couples(NamedTuple):
-    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
-
-    same_label: np.ndarray
-    """(..., M)"""
-    everything: np.ndarray
-    """(..., D)"""
-
-
-class Order(NamedTuple):
-    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
-
-    same_label: np.ndarray
-    """(...): within labels."""
-    everything: np.ndarray
-    """(...): over all couples."""
-
-
-def distances(E: ArrayLike) -> Couples:
-    """Distances |x_p − x_q| between pair sums, over the root mean square distance of all sums.
-
-    The unit is taken over ordered pairs (`forces.mean_squared_distances`), in which the mean
-    square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
-    returned here both mean squares are a little above 1.
-
-    Args:
-        E: embeddings (..., N, 2), not all equal.
-
-    Returns:
-        Couples of distances.
-
-    Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
-    """
-    E = _checks.embeddings("E", E)
-    task = ModularAddition(E.shape[-2])
-    x = task.pair_sums(E)
-    unit = np.sqrt(forces.mean_squared_distances(E).all_pairs)[..., None]
-    same, everything = _couples(task)
-    return Couples(
-        *(
-            np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit
-            for p, q in (same, everything)
-        )
-    )
-
-
-def angles(E: ArrayLike) -> tuple[Couples, Couples]:
-    """Angles between pair sums seen from the origin, in [0, π], and their weights |x_p|² |x_q|².
-
-    Arguments and errors as for `distances`.
-    """
-    E = _checks.embeddings("E", E)
-    task = ModularAddition(E.shape[-2])
-    x = task.pair_sums(E)
-    z = x[..., 0] + 1j * x[..., 1]
-    turns = [z[..., q] * z[..., p].conj() for p, q in _couples(task)]
-    weights = Couples(*(np.abs(turn) ** 2 for turn in turns))
-    return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
-
-
-def nematic_order(E: ArrayLike) -> Order:
-    """Mean of cos 2Δφ over couples of distinct pairs, weighted by |x_p|² |x_q|².
-
-    Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
-    antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
-    Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
-    difference.
-
-    Arguments and errors as for `distances`.
-
-    >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
-    >>> order = nematic_order(np.stack([np.cos(angle), np.sin(angle)], -1))
-    >>> print(order.same_label.round(6))
-    1.0
-    """
-    E = _checks.embeddings("E", E)
-    task = ModularAddition(E.shape[-2])
-    x = task.pair_sums(E)
-    double = (x[..., 0] + 1j * x[..., 1]) ** 2  # |x|² at twice the angle
-    size = np.abs(double)
-    onehot = np.eye(task.modulus)[task.labels]
-
-    def mean(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        # Σ_p≠q Re(d_p d̄_q) = |Σ d|² − Σ |d|², and the same for the weights.
-        own = (size**2).sum(-1)
-        whole = (sizes**2).sum(-1) - own
-        return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
-
-    return Order(
-        mean(double @ onehot, size @ onehot),
-        mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
-    )
-
-
-def density(
-    values: np.ndarray, top: float, width: float, weights: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed histogram of values in [0, top], reflected at both ends: (120,) places and heights.
-
-    Heights are square roots of the density over [0, 1] (a *rootogram*), so that one figure holds
-    sharp peaks and flat distributions.
-    """
-    counts, edges = np.histogram(values, 120, (0, top), weights=weights)
-    whole = len(values) if weights is None else weights.sum()
-    step = edges[1]
-    middle = (edges[:-1] + step / 2).astype(np.float32)
-    smooth = gaussian_filter1d(counts / (whole * step), width / step, mode="reflect")
-    return middle, np.sqrt(top * smooth).astype(np.float32)
-
-
-@lru_cache(maxsize=4)
-def _couples(task: ModularAddition) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of distinct unordered pairs: (2, M) couples of one label, (2, D) all."""
-    everything = np.stack(np.triu_indices(len(task.pairs), 1))
-    same = task.labels[everything[0]] == task.labels[everything[1]]
-    return everything[:, same], everything
 
 
 # --- forces of a network and of the laws ---------------------------------------------------------
@@ -298,227 +167,7 @@ def _residuals(run: Run, step: int) -> np.ndarray:
     return model.residuals(parameters, task, **options).numpy()
 
 
-# --- figure 3 ------------------------------------------------------------------------------------
-
-
-def tendencies(
-    run: Run, seeds: Sequence[int], steps: Sequence[int], kinds: np.ndarray
-) -> go.Figure:
-    """Same-label pair sums of two runs at a few steps, and the time courses of the population.
-
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each: final embeddings, distances, angles.
-        steps: the steps of the ridges, the nearest recorded ones are taken.
-        kinds: (S,) the final kind of every seed, words of structure.KINDS.
-    """
-    tall, left = 46 * len(steps), (8, 268, 600)
-    top = (62, 62 + tall + 92)
-    boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 190), strict=True)]
-    below = top[1] + tall + 124
-    boxes += [(44 + 262 * i, below, 212, 130) for i in range(3)]
-    figure, panels = sheet(below + 130 + 48, boxes)
-    for seed, row in zip(seeds, (panels[:3], panels[3:6]), strict=True):
-        one = run.select(seed)
-        kind = str(structure.classify(one.final)[0])
-        _structure(row[0], one.final[0], kind)
-        chosen = [one.nearest(step) for step in steps]
-        _ridges(row[1], row[2], one.embeddings[chosen, 0], one.steps[chosen], kind)
-    _population(panels[6:], run, kinds)
-    return figure
-
-
-def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
-    """Final embeddings with their bonds, under the coloured name of their kind."""
-    E = E - E.mean(0)
-    joined = bonds(E)
-    panel.plane(1.15 * np.abs(E).max())
-    panel.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, 14))
-    name = f'ends as a <span style="color:{STYLES[kind].color}">{kind}</span>'
-    panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
-
-
-def _ridges(near: Panel, turn: Panel, E: np.ndarray, steps: np.ndarray, kind: str) -> None:
-    """Distributions of same-label distances and angles of E (T, N, 2), one row a step."""
-    rows = len(steps)
-    for panel, title in ((near, "Distances"), (turn, "Angles")):
-        panel.note(f"<b>{title}</b> within labels", yshift=12, font=font(13))
-        panel.axes(y={"range": [rows - 0.85, -0.6], "visible": False})
-    near.axes({"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}})
-    turn.axes(
-        {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°", "title": {"text": _ANGLE}}
-    )
-    for i, (step, positions) in enumerate(zip(steps, E, strict=True)):
-        for panel, traces in zip((near, turn), _shapes(positions, kind), strict=True):
-            for trace in traces:
-                trace.y = i - trace.y
-                panel.add(trace)
-        mean = np.sqrt(np.square(distances(positions).same_label).mean())
-        marker = {"symbol": "triangle-up", "size": 7, "color": theme().ink}
-        hover = f"rms within labels: {mean:.3f}<extra></extra>"
-        near.add(go.Scatter(x=[mean], y=[i + 0.11], marker=marker, hovertemplate=hover))
-        label = f"step {step:,}"
-        place = {"x": 0, "y": 1 - (i + 0.6) / (rows - 0.25), "xanchor": "right", "xshift": -8}
-        near.note(label, **place, font=font(11, theme().muted))
-
-
-def _shapes(E: np.ndarray, kind: str) -> tuple[list, list]:
-    """Densities of distances and of angles of E (N, 2), within labels filled, of all a line.
-
-    Heights are in units of a ridge's row.
-    """
-    there = distances(E)
-    turns, weights = angles(E)
-    near = [density(values, 2.6, 0.05) for values in there]
-    turn = [
-        density(np.degrees(values), 180, 5, weight)
-        for values, weight in zip(turns, weights, strict=True)
-    ]
-    return tuple(
-        _filled(*same, rise, kind) + _outline(*everything, rise)
-        for (same, everything), rise in ((near, 0.32), (turn, 0.28))
-    )
-
-
-def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Trace]:
-    """The density within labels, in its kind's colour."""
-    red, green, blue = bytes.fromhex(STYLES[kind].color[1:])
-    return [
-        go.Scatter(
-            x=np.concatenate([x[:1], x, x[-1:]]),
-            y=np.concatenate([[0], rise * y, [0]]).astype(np.float32),
-            mode="lines",
-            line={"color": STYLES[kind].color, "width": 1.4},
-            fill="toself",
-            fillcolor=f"rgba({red},{green},{blue},0.28)",
-            hoverinfo="skip",
-        )
-    ]
-
-
-def _outline(x: np.ndarray, y: np.ndarray, rise: float) -> list[go.Trace]:
-    """The density over all couples, as a line."""
-    line = {"color": theme().muted, "width": 1.2, "dash": "dot"}
-    return [go.Scatter(x=x, y=rise * y, mode="lines", line=line, hoverinfo="skip")]
-
-
-_DISTANCE = "distance, in rms of all pair sums"
-_ANGLE = "angle seen from the origin"
-
-
-def _population(panels: Sequence[Panel], run: Run, kinds: np.ndarray) -> None:
-    """Time courses of closure, axial order and the mean-square identity, by final kind."""
-    order = nematic_order(run.embeddings)
-    squares = forces.mean_squared_distances(run.embeddings)
-    courses = (
-        structure.closure(run.embeddings),
-        order.same_label - order.everything,
-        squares.same_label / squares.all_pairs,
-    )
-    titles = ("Coincident sums", "Shared axes", "Mean square, labels over all")
-    ranges = ([-0.02, 0.42], [-0.12, 1.05], [0, 2])
-    ticks = [t for t in (0, 100, 500, 1000, 2000, 5000) if t <= run.steps[-1]]
-    places = {"tickvals": square_root(ticks), "ticktext": [f"{t:,}" for t in ticks]}
-    present = [kind for kind in ("stripe", "grid", "circle") if (kinds == kind).any()]
-    for panel, values, title, limits in zip(panels, courses, titles, ranges, strict=True):
-        over_steps(panel, run.steps[-1], title, range=limits, nticks=4)
-        panel.axes(places)
-        for kind in present:
-            panel.add(*band(run.steps, values[:, kinds == kind], kind, kind))
-    for i, kind in enumerate(present[::-1]):
-        words = f"{(kinds == kind).sum()} {kind}s"
-        look = {"yshift": 34, "xshift": 80 * i, "font": font(12, STYLES[kind].color)}
-        panels[0].note(f"<b>{words}</b>", **look)
-    words = "1 for every run at every step"
-    panels[2].note(words, 0.5, 0.56, xanchor="center", font=font(11, theme().muted))
-
-
-def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Figure:
-    """Pair sums, same-label distances and angles of two runs under one slider.
-
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each.
-        frames: at most so many recorded steps, the last among them.
-    """
-    side, top = 210, (56, 336)
-    boxes = [
-        box
-        for y in top
-        for box in (
-            (8, y, side, side),
-            (254, y + 20, 270, side - 40),
-            (570, y + 20, 214, side - 40),
-        )
-    ]
-    figure, panels = sheet(672, boxes)
-    count = min(_checks.integer("frames", frames, 2), len(run.steps))
-    chosen = np.unique(np.rint(np.linspace(0, len(run.steps) - 1, count)).astype(int))
-    runs = [run.select(seed) for seed in seeds]
-    kinds = [str(structure.classify(one.final)[0]) for one in runs]
-    for one, kind, row in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
-        row[0].plane(2.1 * np.abs(one.embeddings).max())
-        color = STYLES[kind].color
-        name = f'<b>Pair sums</b> of a <b><span style="color:{color}">{kind}</span></b>'
-        row[0].note(f"{name}, label 0 ringed", yshift=6)
-        row[1].note("<b>Distances</b> within labels; all sums dotted", yshift=12)
-        row[2].note("<b>Angles</b> within labels", yshift=12)
-        row[1].axes(
-            {"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}},
-            {"range": [0, 1.3], "visible": False},
-        )
-        row[2].axes(
-            {
-                "range": [0, 180],
-                "tickvals": [0, 90, 180],
-                "ticksuffix": "°",
-                "title": {"text": _ANGLE},
-            },
-            {"range": [0, 1.3], "visible": False},
-        )
-
-    def moving(t: int) -> list[tuple[int, go.Trace]]:
-        traces = []
-        for i, (one, kind) in enumerate(zip(runs, kinds, strict=True)):
-            E = one.embeddings[t, 0]
-            task = ModularAddition(run.modulus)
-            sums = pair_sums(E.astype(np.float32), task.labels != 0, size=6)
-            for j, part in enumerate((sums, *_shapes(E, kind))):
-                traces += [(3 * i + j, trace) for trace in part]
-        return traces
-
-    _animate(figure, panels, moving, chosen, [str(step) for step in run.steps[chosen]], -1)
-    return figure
-
-
-def _animate(figure, panels, moving, keys, names, shown) -> None:
-    """Add the traces of moving(key), (panel's index, trace) each, with a frame for every key."""
-    first = len(figure.data)
-    for index, trace in moving(keys[shown]):
-        panels[index].add(trace)
-    moved = list(range(first, len(figure.data)))
-    figure.frames = [
-        go.Frame(name=name, data=[_changing(trace) for _, trace in moving(key)], traces=moved)
-        for key, name in zip(keys, names, strict=True)
-    ]
-    layout = _player(names)
-    height = figure.layout.height
-    layout["sliders"][0] |= {"y": 66 / height, "active": shown % len(names)}
-    layout["updatemenus"][0] |= {"y": 54 / height}
-    figure.update_layout(**layout)
-
-
-def _changing(trace: go.Scatter) -> go.Scatter:
-    """What a frame must say of a trace: the rest stays as it was drawn first."""
-    kept = {"x": trace.x, "y": trace.y}
-    if trace.marker.angle is not None:
-        kept["marker"] = {"angle": trace.marker.angle}
-    if trace.text is not None:
-        kept["text"] = trace.text
-    return go.Scatter(**kept)
-
-
-# --- figure 4 ------------------------------------------------------------------------------------
+# --- figures --------------------------------------------------------------------------------------
 
 
 def two_faces() -> go.Figure:
@@ -762,11 +411,11 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
         panel.note(f"<b>{name[0].upper() + name[1:]}</b>", 0.5, yshift=26, xanchor="center")
         panel.figure.layout.annotations[-1].font.color = color
 
-    def moving(step: int) -> list[tuple[int, go.Trace]]:
-        E, force = one.embeddings[one.nearest(step), 0], found_at["Measured"][steps.index(step)]
+    def moving(frame: int) -> list[tuple[int, go.Trace]]:
+        E, force = one.embeddings[one.nearest(steps[frame]), 0], found_at["Measured"][frame]
         traces = []
         for i, (name, every) in enumerate(found_at.items()):
-            values = every[steps.index(step)]
+            values = every[frame]
             found = agreement(force, values)
             words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
             words = f"rms {np.sqrt((force**2).sum(-1).mean()):.1e}" if i == 0 else words
@@ -778,5 +427,5 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
             traces += [(i, trace) for trace in (*drawn, go.Scatter(**note, **look))]
         return traces
 
-    _animate(figure, panels, moving, steps, [str(step) for step in steps], len(steps) // 2)
+    animate(panels, moving, [str(step) for step in steps], len(steps) // 2)
     return figure

@@ -27,8 +27,8 @@ from modadd.panels import (
     sheet,
     square_root,
 )
-from modadd.plots import _player
 from modadd.run import Run
+from modadd.sliders import animate
 from modadd.structure import KINDS, Census
 
 ROLES = {
@@ -94,20 +94,14 @@ def race(courses: Mapping[str, Course], title: str, frames: int = 36, **y) -> go
     _lines(below, steps, courses)
     span = _range([course.values for course in courses.values()], y)
 
-    def moving(t: int) -> list[go.Trace]:
+    def moving(frame: int) -> list[tuple[int, go.Trace]]:
+        t = chosen[frame]
         at = steps[t] ** 0.5
         cursor = segments(np.array([[at, span[0]]]), np.array([[at, span[1]]]))
-        return [embeddings(path[t], 16)[0] for path in paths] + cursor
+        return list(enumerate([embeddings(path[t], 16)[0] for path in paths] + cursor))
 
-    first = len(figure.data)
-    for panel, trace in zip(panels, moving(chosen[-1]), strict=True):
-        panel.add(trace)
-    moved = list(range(first, len(figure.data)))
-    figure.frames = [go.Frame(name=str(steps[t]), data=moving(t), traces=moved) for t in chosen]
-    player = _player([str(step) for step in steps[chosen]])
-    player["sliders"][0]["y"] = 64 / figure.layout.height
-    player["updatemenus"][0]["y"] = 50 / figure.layout.height
-    return figure.update_layout(**player)
+    animate(panels, moving, [str(step) for step in steps[chosen]])
+    return figure
 
 
 def _lines(panel: Panel, steps: np.ndarray, courses: Mapping[str, Course]) -> None:

@@ -37,6 +37,7 @@ from modadd.panels import (
     strip,
 )
 from modadd.run import SCALARS, Run
+from modadd.sliders import animate
 from modadd.task import ModularAddition
 
 __all__ = [
@@ -161,52 +162,19 @@ def scrub(run: Run, seed: int, frames: int = 40) -> go.Figure:
     _progress(one, *panels[2:])
     panels[2].axes(x={"title": None})
 
-    def moving(t: int) -> list[go.Trace]:
+    def moving(frame: int) -> list[tuple[int, go.Trace]]:
+        t = chosen[frame]
         E, step = one.embeddings[t, 0], one.steps[t]
         cursor = [
             *segments(np.array([[step**0.5, 0]]), np.array([[step**0.5, one.loss.max()]])),
             *segments(np.array([[step**0.5, -0.03]]), np.array([[step**0.5, 1.05]])),
         ]
         region = regions(every[t], 2.12 * final, beta, 264)
-        return embeddings(E, 18) + region + pair_sums(E, right[t], 7) + cursor
+        traces = embeddings(E, 18) + region + pair_sums(E, right[t], 7) + cursor
+        return list(zip((0, 1, 1, 1, 2, 3), traces, strict=True))
 
-    first = len(figure.data)
-    for panel, trace in zip((0, 1, 1, 1, 2, 3), moving(chosen[-1]), strict=True):
-        panels[panel].add(trace)
-    moved = list(range(first, len(figure.data)))
-    figure.frames = [go.Frame(name=str(one.steps[t]), data=moving(t), traces=moved) for t in chosen]
-    figure.update_layout(**_player([str(step) for step in one.steps[chosen]]))
+    animate(panels, moving, [str(step) for step in one.steps[chosen]])
     return figure
-
-
-def _player(names: Sequence[str]) -> dict:
-    """Layout of a slider over frames and a button that plays them."""
-    still = {"mode": "immediate", "transition": {"duration": 0}}
-    jump = still | {"frame": {"duration": 0, "redraw": True}}
-    play = still | {"frame": {"duration": 120, "redraw": True}, "fromcurrent": True}
-    slider = {
-        "active": len(names) - 1,
-        "x": 0.135,
-        "len": 0.845,
-        "y": 0.165,
-        "pad": {"t": 0, "b": 0},
-        "currentvalue": {"prefix": "step ", "font": font(13), "offset": 6},
-        "font": font(11, theme().muted),
-        "ticklen": 3,
-        "tickcolor": theme().line,
-        "bgcolor": theme().line,
-        "activebgcolor": theme().muted,
-        "bordercolor": theme().paper,
-        "steps": [{"label": n, "method": "animate", "args": [[n], jump]} for n in names],
-    }
-    buttons = [
-        {"label": "▶", "method": "animate", "args": [None, play]},
-        {"label": "❚❚", "method": "animate", "args": [[None], jump]},
-    ]
-    look = {"bgcolor": theme().paper, "bordercolor": theme().line, "font": font(12)}
-    place = {"x": 0.01, "y": 0.135, "xanchor": "left", "yanchor": "top", "pad": {"t": 0, "r": 0}}
-    menu = {"type": "buttons", "direction": "left", "showactive": False, "buttons": buttons}
-    return {"sliders": [slider], "updatemenus": [menu | look | place]}
 
 
 def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None) -> go.Figure:

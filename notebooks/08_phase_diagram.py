@@ -30,7 +30,7 @@ FIRST_SEED = 8500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, prediction_plots, structure
+from modadd import TrainingConfig, phase_plots, structure
 from modadd.export import show
 from modadd.sweep import sweep
 
@@ -56,19 +56,16 @@ kinds = np.array([structure.classify(run.final) for run in runs]).reshape(6, 6, 
 
 # %%
 start = np.array(
-    [
-        prediction_plots.alignment_weight(r.embeddings[0], c.bias_scale)
-        for r, c in zip(runs, configs)
-    ]
+    [phase_plots.alignment_weight(r.embeddings[0], c.bias_scale) for r, c in zip(runs, configs)]
 ).reshape(6, 6)
 half = np.array(
     [
-        prediction_plots.alignment_weight(prediction_plots.half_learnt(r), c.bias_scale)
+        phase_plots.alignment_weight(phase_plots.half_learnt(r), c.bias_scale)
         for r, c in zip(runs, configs)
     ]
 ).reshape(6, 6)
 show(
-    prediction_plots.phase_diagram(
+    phase_plots.phase_diagram(
         kinds, sizes, sizes, {"half alignment at the start": start, "when half learnt": half}
     ),
     name="08_phase_diagram",
@@ -90,7 +87,7 @@ show(
 # %%
 final = np.stack([run.final for run in runs]).reshape(6, 6, len(seeds), -1, 2)
 show(
-    prediction_plots.phase_examples(final[:, :, :8], kinds[:, :, :8], sizes, sizes, seeds[:8]),
+    phase_plots.phase_examples(final[:, :, :8], kinds[:, :, :8], sizes, sizes, seeds[:8]),
     name="08_examples",
     caption="Final embeddings of one seed in every cell, each scaled to fill it. Ground as in "
     "Figure 8. Neighbouring cells often hold the same structure, until it flips.",
@@ -117,7 +114,7 @@ predictors = {
     "What is kept of the start": ("R² of start and end", kept),
 }
 show(
-    prediction_plots.predictors(kinds, sizes, predictors),
+    phase_plots.predictors(kinds, sizes, predictors),
     name="08_predictors",
     caption="One point a cell, with 95 % Wilson intervals. Rank correlations over the 36 cells, "
     "with 95 % bootstrap intervals over seeds.",
@@ -143,7 +140,7 @@ def typical_sum(E):
 
 for name, row in (("smallest", runs[:6]), ("largest", runs[-6:])):
     before = np.mean([typical_sum(r.embeddings[0]) for r in row])
-    later = np.mean([typical_sum(prediction_plots.half_learnt(r)) for r in row])
+    later = np.mean([typical_sum(phase_plots.half_learnt(r)) for r in row])
     print(f"{name} start: |x| = {before:.2f}, when half learnt {later:.2f}")
 
 # %%
@@ -161,9 +158,9 @@ for name, censuses in (("bias scale", by_bias), ("initial scale", by_scale)):
 
 # %%
 # NBVAL_CHECK_OUTPUT
-early, late = (prediction_plots.rank_correlation(circles, w) for w in (start, half))
+early, late = (phase_plots.rank_correlation(circles, w) for w in (start, half))
 gain = np.quantile(late.draws - early.draws, 0.025)
-memory = prediction_plots.rank_correlation(circles, kept)
+memory = phase_plots.rank_correlation(circles, kept)
 fewest, most = by_bias[-1].interval("circle"), by_bias[0].interval("circle")
 print(f"less bias, more circles:                       {most[0] > fewest[1]}")
 print(f"more than 40 % of runs with the least bias:    {most[0] > 0.4}")

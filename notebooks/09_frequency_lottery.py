@@ -48,7 +48,7 @@ FIRST_SEED = 9000  # seeds that were used for nothing else
 # NBVAL_CHECK_OUTPUT
 import numpy as np
 
-from modadd import TrainingConfig, forces, particles, prediction_plots, structure, train
+from modadd import TrainingConfig, forces, lottery_plots, particles, structure, train
 from modadd.export import show
 
 E = np.random.default_rng(0).standard_normal((MODULUS, 2))
@@ -81,12 +81,12 @@ starts = [TrainingConfig(MODULUS, embedding_scale=0.3).initial(s).embeddings for
 runs["field, start × 0.3"] = particles.field(np.stack(starts), 2000, seeds=seeds, snapshots=moments)
 
 # %%
-races = {name: prediction_plots.race(run) for name, run in runs.items()}
+races = {name: lottery_plots.race(run) for name, run in runs.items()}
 biased = [races[name] for name in list(recipes)[:3]]
-with_bias = prediction_plots.Race(*map(np.concatenate, zip(*biased)))
+with_bias = lottery_plots.Race(*map(np.concatenate, zip(*biased)))
 by_lead = {"β = 1": with_bias, "β = 0": races["β = 0"], "field": races["field, start × 0.3"]}
 show(
-    prediction_plots.lottery(races, by_lead, MODULUS),
+    lottery_plots.lottery(races, by_lead, MODULUS),
     name="09_frequency_lottery",
     caption="Figure 9. Left: how often the frequency that is strongest at the start is that of the "
     "final circle (filled), or the strongest at the end whatever the structure (hollow). Right: the "
@@ -107,7 +107,7 @@ show(
 chosen = runs["β = 1, start × 0.3"]
 seed = int(chosen.seeds[races["β = 1, start × 0.3"].circle.argmax()])
 show(
-    prediction_plots.power_movie(chosen, seed),
+    lottery_plots.power_movie(chosen, seed),
     name="09_race",
     caption=f"The frequencies of seed {seed} over training. One of them takes all of the power while "
     "the tokens find their places on the circle. The slider needs no kernel.",
@@ -122,8 +122,8 @@ for name, found in races.items():
     low, high = structure.wilson(wins, total)
     print(f"{name:20} {wins:4} of {total:4} circles: {wins / total:.0%} ({low:.0%} to {high:.0%})")
 for name, found in by_lead.items():
-    rates = [f"{wins / n:4.0%} of {n}" for _, wins, n in prediction_plots.hit_rates(found)]
-    print(f"{name:6} by lead {prediction_plots.LEADS[:-1]}: {', '.join(rates)}")
+    rates = [f"{wins / n:4.0%} of {n}" for _, wins, n in lottery_plots.hit_rates(found)]
+    print(f"{name:6} by lead {lottery_plots.LEADS[:-1]}: {', '.join(rates)}")
 
 # %% [markdown]
 # ## Check

@@ -37,7 +37,7 @@ FIRST_SEED = 10500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, prediction_plots, structure, train
+from modadd import TrainingConfig, moduli_plots, structure, train
 from modadd.export import show
 
 configs = {
@@ -65,7 +65,7 @@ for N, config in configs.items():
 
 # %%
 show(
-    prediction_plots.moduli_gallery({N: E for N, E in final.items() if N != 17}),
+    moduli_plots.moduli_gallery({N: E for N, E in final.items() if N != 17}),
     name="10_larger_moduli",
     caption="Figure 10. Final embeddings of the first networks of four moduli. The number is the "
     "share of tokens on the lattice.",
@@ -80,7 +80,7 @@ show(
 
 # %%
 show(
-    prediction_plots.lattices(final),
+    moduli_plots.lattices(final),
     name="10_lattices",
     caption="Left: one point for each lattice at its shape τ; every lattice has its place within "
     "the border. Height on a logarithmic axis. Right: kinds by modulus.",
@@ -90,12 +90,10 @@ show(
 shapes = {}
 for N, E in final.items():
     kinds = structure.classify(E)
-    shapes[N] = prediction_plots.lattice_shape(
-        structure.grid(E[np.isin(kinds, ["grid", "stripe"])])
-    )
+    shapes[N] = moduli_plots.lattice_shape(structure.grid(E[np.isin(kinds, ["grid", "stripe"])]))
     near = [
         int((np.abs(shapes[N] - target) < 0.25).sum())
-        for target in (prediction_plots.HEXAGONAL, prediction_plots.SQUARE)
+        for target in (moduli_plots.HEXAGONAL, moduli_plots.SQUARE)
     ]
     found = f"{len(shapes[N]):3} lattices of {len(E):3}, near hexagonal {near[0]}, near square {near[1]}"
     ratio = np.median(np.abs(shapes[N]))
@@ -114,9 +112,9 @@ for N, E in final.items():
 # engine works through the pairs in blocks.
 
 # %%
-costs = prediction_plots.training_cost([TrainingConfig(N, 128) for N in configs])
+costs = moduli_plots.training_cost([TrainingConfig(N, 128) for N in configs])
 show(
-    prediction_plots.cost_over_moduli(list(configs), costs, 128),
+    moduli_plots.cost_over_moduli(list(configs), costs, 128),
     name="10_cost",
     caption="Time of one step on one core and memory of one seed with 60 recorded steps, measured "
     "while this notebook ran, at H = 128. Dotted: the expected powers, through the last point.",
@@ -141,7 +139,7 @@ def share(moduli, *kinds):
 
 
 large = np.concatenate([shapes[N] for N in (31, 59, 113)])
-near = int((np.abs(large - prediction_plots.HEXAGONAL) < 0.25).sum())
+near = int((np.abs(large - moduli_plots.HEXAGONAL) < 0.25).sum())
 hexagonal = structure.wilson(near, len(large))
 lattice, circle = share((31, 59, 113), "grid", "stripe"), share((31, 59, 113), "circle")
 
