@@ -25,7 +25,7 @@ FIRST_SEED = 1000  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, plots, structure, train
+from modadd import TrainingConfig, plots, structure, train, widgets
 from modadd.export import show
 
 count = 200 if PROFILE == "quick" else 2000
@@ -85,6 +85,21 @@ show(
 )
 
 # %% [markdown]
+# ## Play with them
+#
+# Build either by hand. Raise the noise and watch whose pair sums lose the neighbours of their own
+# label first; change the steps for other lattices; set $N = 12$ and try the circle of frequency 2,
+# which cannot work.
+
+# %%
+show(
+    widgets.playground(),
+    name="02_playground",
+    caption="Left a structure, right its pair sums, on the label of the nearest one. The picture that "
+    "stands for the widget shows a circle, a lattice, and the lattice with noise.",
+)
+
+# %% [markdown]
 # ## How often
 #
 # How often does each kind occur? The census classifies every network by two measures with fixed
@@ -141,4 +156,5 @@ print(f"closure before training {structure.closure(run.embeddings[0]).mean():.2f
 # initial embeddings shift them from nearly all circles to nearly all grids. The classes are those of
 # `modadd.structure`: a network that fell apart into two half-lattices counts as *other*.
 #
-# **Next:** 3 · Clustering and alignment: what pulls the embeddings into these shapes.
+# **Next:** [3 · Clustering and alignment](03_clustering_and_alignment.ipynb), what pulls the
+# embeddings into these shapes.

@@ -365,4 +365,4 @@ print(f"actual features exact: {np.abs(actual.r2 - 1).max() < 1e-3}")
 # own residuals can correct itself. The two terms are shown to suffice on random embeddings, not on a
 # finished grid.
 #
-# **Next:** 5 · Particle simulation: drop the network, keep the forces.
+# **Next:** [5 · Particle simulation](05_particle_simulation.ipynb): drop the network, keep the forces.
