@@ -38,6 +38,10 @@ lab: .venv/installed ## open JupyterLab at the first notebook (LAB_ARGS=--allow-
 	JUPYTER_CONFIG_DIR="$(CURDIR)/.jupyter" $(BIN)/jupyter lab $(LAB_ARGS) \
 		--ServerApp.root_dir="$(CURDIR)" $(FIRST_NOTEBOOK)
 
+.PHONY: site
+site: .venv/installed-site ## build site/: all notebooks, widgets and documentation as pages to read offline
+	@$(BIN)/python docs/publish.py
+
 .PHONY: bench
 bench: .venv/installed-bench ## run every benchmark in benchmarks/
 	@set -e; for benchmark in benchmarks/bench_*.py; do \
@@ -45,7 +49,7 @@ bench: .venv/installed-bench ## run every benchmark in benchmarks/
 
 .PHONY: clean
 clean: ## remove .venv and everything else that make built, but not figures/
-	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build site .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: clean-cache
@@ -72,6 +76,11 @@ PACKAGES := pyproject.toml constraints.txt
 .venv/installed-test: .venv/installed
 	@echo "Installing the packages for the tests into .venv"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+.venv/installed-site: .venv/installed
+	@echo "Installing the packages for the site into .venv"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
 	@touch $@
 
 .venv/installed-bench: .venv/installed

@@ -3,7 +3,7 @@
 Scrubbing: from an input event on the slider until the browser reports the frame after the drawing
 one, and the time spent drawing; on the reference run (N = 17, 200 snapshots, regions 80 × 80), at
 a new random step each time. Live training (N = 17, H = 64): steps and drawn frames in a second,
-after its first steps, which are drawn one by one.
+after its first steps, which are drawn one by one. What is printed is the table of docs/widgets.md.
 """
 
 import sys
@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from modadd import export
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from test_browser import ARGUMENTS, jupyterlab, run_all_cells
+from browsing import ARGUMENTS, jupyterlab, notebook_of, run_all_cells
 
 CELLS = [
     "from modadd import TrainingConfig, train, widgets\n"
@@ -61,28 +61,30 @@ LIVE = """async (seconds) => {
 
 
 def main() -> None:
-    """Measure and print the tables."""
+    """Measure and print the table."""
     path = export.browser()
     if path is None:
         print("left out: no Chrome or Chromium found")
         return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        with jupyterlab(Path(folder), CELLS) as address:
+        notebooks = {"widgets.ipynb": notebook_of(CELLS)}
+        with jupyterlab(Path(folder), notebooks) as address:
             page = browser.new_page(viewport={"width": 1200, "height": 1800})
             page.set_default_timeout(120_000)
-            page.goto(address)
+            page.goto(address("widgets.ipynb"))
             run_all_cells(page)
             page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 2")
             page.wait_for_timeout(1000)
-            print(f"{'scrubbing, ms':34} {'median':>8} {'95 %':>8}")
+            print("| | median | 95 % |\n|---|---:|---:|")
             for name, arrows in (("", False), (", four force arrows", True)):
                 found = page.evaluate(SCRUB, {"count": 200, "arrows": arrows})
                 for what, title in (("painted", "input to painted"), ("drawing", "drawing alone")):
                     median, high = np.quantile(found[what], [0.5, 0.95])
-                    print(f"{title + name:34} {median:8.1f} {high:8.1f}")
+                    print(f"| scrubbing{name}: {title}, ms | {median:.1f} | {high:.1f} |")
             steps, frames = page.evaluate(LIVE, 5)
-            print(f"\nlive training: {steps:,.0f} steps and {frames:.0f} drawn frames a second")
+            print(f"| live training: steps a second | {steps:,.0f} | |")
+            print(f"| live training: drawn frames a second | {frames:.0f} | |")
         browser.close()
 
 

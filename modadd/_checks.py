@@ -3,67 +3,252 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
+
+LARGEST = 1e30
+"""Bound of every size and rate: what is computed in float32 must have room to be multiplied."""
+MODULUS = 4096
+"""Largest N: the unordered pairs, 8.4 million there, are held in memory."""
+HIDDEN = 2**16
+"""Largest hidden width H."""
+STEPS = 10**12
+"""Most steps: beyond them a float64 no longer tells neighbours in a schedule apart."""
+SEED = 2**63 - 1
+"""Largest seed: a run keeps its seeds as int64."""
+THREADS = 1024
+"""Most threads or jobs at a time."""
+SNAPSHOTS = 10**6
+"""Most snapshots that may be asked for by number."""
+_MANY = 10**6
+"""Most elements of an argument that may be any iterable, so that an endless one is refused."""
+
+
+def shown(value: object) -> str:
+    """A value as errors show it: on one line, and short however large it is."""
+    if isinstance(value, np.ndarray) and value.size > 8:
+        return f"an array of {value.dtype} of shape {value.shape}"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a value that cannot even be printed is still a bad value
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 100 else f"{text[:80]}... ({type(value).__name__})"
+
+
+def refuse(name: str, allowed: str, value: object) -> ValueError:
+    """The error for a value that is not what is allowed."""
+    return ValueError(f"{name} must be {allowed}, got {shown(value)}")
 
 
 def integer(name: str, value: object, low: int, high: int | None = None) -> int:
     """Return `value` as an int in [low, high], or raise ValueError naming it."""
     allowed = f"an integer of at least {low}" if high is None else f"an integer in [{low}, {high}]"
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise ValueError(f"{name} must be {allowed}, got {value!r}") from None
+        raise refuse(name, allowed, value) from None
     if number < low or (high is not None and number > high):
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+        raise refuse(name, allowed, value)
     return number
 
 
 def real(
-    name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
+    name: str,
+    value: object,
+    low: float,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
 ) -> float:
-    """Return `value` as a finite float in [low, high] (or ]low, high]), or raise ValueError."""
-    bracket = "]" if open_low else "["
-    end = "inf[" if math.isinf(high) else f"{high:g}]"
-    message = f"{name} must be a finite number in {bracket}{low:g}, {end}, got {value!r}"
+    """Return `value` as a finite float in [low, high] (or ]low, high[), or raise ValueError."""
+    left, right = "]" if open_low else "[", "[" if open_high or math.isinf(high) else "]"
+    allowed = f"a finite number in {left}{low:g}, {high:g}{right}"
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     try:
-        if isinstance(value, bool | str):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError
         number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(message) from None
-    if not math.isfinite(number) or number > high or number < low or (open_low and number == low):
-        raise ValueError(message)
+    except (TypeError, ValueError, OverflowError):
+        raise refuse(name, allowed, value) from None
+    outside = number < low or number > high
+    at_end = (open_low and number == low) or (open_high and number == high)
+    if not math.isfinite(number) or outside or at_end:
+        raise refuse(name, allowed, value)
     return number
 
 
-def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
+def flag(name: str, value: object) -> bool:
+    """Return `value` if it is True or False, or raise ValueError naming it."""
+    if not isinstance(value, bool | np.bool_):
+        raise refuse(name, "True or False", value)
+    return bool(value)
+
+
+def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return `value` if it is one of the allowed words, or raise ValueError naming them."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    words = tuple(allowed)
+    if not isinstance(value, str) or value not in words:
+        raise refuse(name, f"one of {', '.join(words)}", value)
+    return str(value)
+
+
+def instance(name: str, value: object, kind: type) -> object:
+    """Return `value` if it is of a class of this package, or raise ValueError naming it."""
+    if not isinstance(value, kind):
+        raise refuse(name, f"a {kind.__name__}", value)
     return value
 
 
-def embeddings(name: str, value: object) -> np.ndarray:
-    """Return `value` as a float64 array of shape (..., N, 2) with N >= 3 and finite entries."""
-    array = np.asarray(value, dtype=np.float64)
-    if array.ndim < 2 or array.shape[-1] != 2 or array.shape[-2] < 3:
-        raise ValueError(f"{name} must have shape (..., N, 2) with N >= 3, got {array.shape}")
-    if not np.isfinite(array).all():
+def mapping(name: str, value: object, low: int = 1, high: int | None = None) -> Mapping:
+    """Return `value` if it maps words to something, low to high of them, or raise ValueError."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise refuse(name, "a dict whose keys are str", value)
+    _count(name, value, low, high)
+    return value
+
+
+def sequence(name: str, value: object, low: int = 1, high: int | None = None) -> list:
+    """Return `value` as a list of low to high elements, or raise ValueError naming it."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise refuse(name, "a sequence", value)
+    try:
+        found = list(islice(value, _MANY + 1))
+    except TypeError:  # an array of no dimension
+        raise refuse(name, "a sequence", value) from None
+    _count(name, found, low, _MANY if high is None else high)
+    return found
+
+
+def _count(name: str, value: Sequence | Mapping, low: int, high: int | None) -> None:
+    if len(value) < low:
+        raise ValueError(f"{name} must hold at least {low}, got {len(value) or 'none'}")
+    if high is not None and len(value) > high:
+        raise ValueError(f"{name} must hold at most {high:,}, got more")
+
+
+def array(
+    name: str, value: object, shape: tuple = (...,), *, finite: bool = True, limit: float = math.inf
+) -> np.ndarray:
+    """Return `value` as a float64 array of the wanted shape, or raise ValueError naming it.
+
+    Args:
+        name: of the argument.
+        value: numbers, nested in lists or in an array.
+        shape: axes wanted; a leading ... stands for any number of batch axes, a str for any
+            length, as an error shall name it.
+        finite: refuse NaN and infinity.
+        limit: the largest size that an entry may have.
+    """
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors that want a gradient
+        raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
+    if found.dtype.kind not in "iuf":
+        raise refuse(name, f"real numbers of shape {_axes(shape)}", value)
+    with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes infinite
+        found = found.astype(np.float64)
+    fixed = [axis for axis in shape if axis is not ...]
+    fits = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
+    ends = found.shape[found.ndim - len(fixed) :]
+    if not fits or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
+        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
+    if finite and not np.isfinite(found).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
-    return array
+    if limit < math.inf and (np.abs(found) > limit).any():
+        raise ValueError(f"{name} must be within ±{limit:g}, got {np.abs(found).max():g}")
+    return found
+
+
+def _axes(shape: tuple) -> str:
+    words = ["..." if axis is ... else str(axis) for axis in shape]
+    return f"({', '.join(words)}{',' * (len(words) == 1)})"
+
+
+def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
+    """Return `value` as a float64 array of shape (..., N, 2) with N >= 3 and finite entries."""
+    found = array(name, value, finite=False)
+    if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
+        raise ValueError(f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}")
+    return array(name, found, (..., "N", 2), limit=limit)
+
+
+def tokens(name: str, value: object) -> np.ndarray:
+    """Return `value` as embeddings (N, 2) of its own precision, or raise ValueError naming it."""
+    if embeddings(name, value).ndim != 2:
+        raise ValueError(f"{name} must have shape (N, 2), got {np.shape(value)}")
+    return np.asarray(value)
+
+
+def ensemble(name: str, value: object) -> np.ndarray:
+    """Return `value` as embeddings (S, N, 2), S >= 1, or raise ValueError naming it."""
+    found = embeddings(name, value)
+    if found.ndim != 3 or not len(found):
+        raise ValueError(f"{name} must have shape (S, N, 2) with S >= 1, got {found.shape}")
+    return found
+
+
+def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> np.ndarray:
+    """Return `value` as an array of allowed words, of the wanted shape, or raise ValueError."""
+    wanted = f"words of shape {_axes(shape)}"
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise refuse(name, wanted, value) from None
+    if found.dtype.kind not in "UO" or found.ndim != len(shape):
+        raise refuse(name, wanted, value)
+    if any(isinstance(want, int) and want != n for want, n in zip(shape, found.shape)):
+        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
+    for word in found.ravel():
+        choice(name, word, allowed)
+    return found.astype(str)
+
+
+def bools(name: str, value: object, count: int | str, some: bool = True) -> np.ndarray:
+    """Return `value` as (..., count) bools, if `some` one of each set True, or raise ValueError."""
+    allowed = f"bools of shape (..., {count})"
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise refuse(name, allowed, value) from None
+    fits = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
+    if found.dtype != bool or not fits:
+        raise ValueError(f"{name} must be {allowed}, got {found.dtype} of shape {found.shape}")
+    if some and not found.any(axis=-1).all():
+        raise ValueError(f"{name} must hold at least one pair, got none")
+    return found
 
 
 def seeds(name: str, value: object) -> tuple[int, ...]:
     """Return `value` as distinct seeds in [0, 2**63), or raise ValueError naming the culprit."""
-    values = [value] if np.ndim(value) == 0 and not isinstance(value, range) else list(value)
-    numbers = tuple(integer(name, v, 0, 2**63 - 1) for v in values)
-    if not numbers:
+    values = [value] if is_single(value) else sequence(name, value, 0)
+    if not values:
         raise ValueError(f"{name} must hold at least one seed, got none")
-    if len(set(numbers)) < len(numbers):
-        twice = next(n for i, n in enumerate(numbers) if n in numbers[:i])
-        raise ValueError(f"{name} must be distinct, got {twice} more than once")
-    return numbers
+    known: dict[int, None] = {}
+    for each in values:
+        number = integer(name, each, 0, SEED)
+        if number in known:
+            raise ValueError(f"{name} must be distinct, got {number} more than once")
+        known[number] = None
+    return tuple(known)
+
+
+def is_single(value: object) -> bool:
+    """Whether an argument that may be one thing or several is one: a number, a word, anything."""
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    return not several or getattr(value, "ndim", 1) == 0
+
+
+def options(threads: object, **flags: object) -> None:
+    """Check what everything that takes long has in common, or raise ValueError naming it."""
+    if threads is not None:
+        integer("threads", threads, 1, THREADS)
+    for name, value in flags.items():
+        flag(name, value)

@@ -18,6 +18,9 @@ from modadd.task import ModularAddition
 
 EXACT, CLUSTERING = 0, 1
 
+LARGEST = 1e30
+"""Largest coordinate, charge and bias scale: forces hold products of several of them."""
+
 
 @dataclass(frozen=True)
 class Charges:
@@ -36,12 +39,13 @@ class Charges:
     @classmethod
     def of(cls, embeddings, residuals, training) -> Charges:
         """Check everything before any work."""
-        embeddings = _checks.embeddings("embeddings", embeddings)
+        embeddings = _checks.embeddings("embeddings", embeddings, limit=LARGEST)
         batch, n = embeddings.shape[:-2], embeddings.shape[-2]
         task = cached_task(n)
         size, count = math.prod(batch), len(task.pairs)
         sums = np.ascontiguousarray(task.pair_sums(embeddings)).reshape(size, count, 2)
-        chosen = np.ones(count, dtype=bool) if training is None else training_set(training, count)
+        every = np.ones(count, dtype=bool)
+        chosen = every if training is None else _checks.bools("training", training, count)
         weights = _fitted(
             "training", chosen * task.multiplicity.astype(np.float64), batch, (count,)
         )
@@ -49,16 +53,14 @@ class Charges:
         if residuals is None:
             residuals = np.empty((*batch, count, 0))
         else:
-            residuals = np.asarray(residuals, dtype=np.float64)
-            if not np.isfinite(residuals).all():
-                raise ValueError("residuals must be finite, got NaN or infinity in them")
+            residuals = _checks.array("residuals", residuals, (..., count, n), limit=LARGEST)
             residuals = _fitted("residuals", residuals, batch, (count, n))
         return cls(
             task,
             batch,
             sums,
             weights.reshape(size, count),
-            residuals.reshape(size, count, -1),
+            residuals.reshape(size, count, residuals.shape[-1]),
             free,
         )
 
@@ -94,19 +96,6 @@ def pair_table(modulus: int) -> np.ndarray:
     return table
 
 
-def training_set(training, count: int) -> np.ndarray:
-    """Return a training set as (..., P) bools with at least one pair each, or raise ValueError."""
-    chosen = np.asarray(training)
-    if chosen.dtype != bool or chosen.ndim < 1 or chosen.shape[-1] != count:
-        raise ValueError(
-            f"training must be bools of shape (..., {count}), "
-            f"got {chosen.dtype} of shape {chosen.shape}"
-        )
-    if not chosen.any(axis=-1).all():
-        raise ValueError("training must hold at least one pair, got none")
-    return chosen
-
-
 def _fitted(name: str, array: np.ndarray, batch: tuple, trailing: tuple) -> np.ndarray:
     """Broadcast `array` to the batch of the embeddings, or raise ValueError naming it."""
     try:
@@ -122,7 +111,7 @@ def choose_gauge(gauge: float | None, charges: Charges) -> float:
     """The gauge asked for, or the one that is both right and keeps most digits."""
     if gauge is None:
         return 0.0 if charges.free_gauge else math.pi
-    return _checks.real("gauge", gauge, -math.inf)
+    return _checks.real("gauge", gauge, -LARGEST, LARGEST)
 
 
 def label_sums(values: np.ndarray, task: ModularAddition) -> np.ndarray:

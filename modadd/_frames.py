@@ -92,8 +92,7 @@ def _one_thread() -> Iterator[None]:
 
 def _training(one: Run, task: ModularAddition, seed: int) -> np.ndarray:
     """Which pairs the seed trains on, (P,) bools."""
-    share = one.settings.get("train_share", 1.0) if one.source == "network" else 1.0
-    return task.training_pairs(share, seed)
+    return task.training_pairs(one.settings.get("train_share", 1.0), seed)
 
 
 def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:

@@ -29,7 +29,7 @@ class Session:
     def __init__(self, config: TrainingConfig, seed: int, keep: int | None = None) -> None:
         if (config.decay_from, config.decay_until, config.embedding_decay) != (0, None, None):
             raise ValueError("config must have one weight_decay from the first step on")
-        self.config, self.seed = config, _checks.integer("seed", seed, 0)
+        self.config, self.seed = config, _checks.integer("seed", seed, 0, _checks.SEED)
         self.step, self.keep = 0, keep
         self.decays: list[tuple[int, float]] = [(0, config.weight_decay)]
         self._theta, self._recipe, self._pairs = training._prepare(
@@ -157,7 +157,11 @@ def replay(
         ValueError: for an argument out of range.
         DivergenceError: when the loss stops being finite.
     """
+    _checks.instance("config", config, TrainingConfig)
     wanted = training.snapshot_steps(config.steps, snapshots)
+    decays = [
+        _checks.sequence("decays", stretch, 2, 2) for stretch in _checks.sequence("decays", decays)
+    ]
     starts = [_checks.integer("decays", start, 0) for start, _ in decays]
     if not starts or starts[0] != 0 or any(b <= a for a, b in pairwise(starts)):
         raise ValueError(f"decays must begin at step 0 and increase, got steps {starts}")

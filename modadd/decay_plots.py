@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import effects, structure
+from modadd import _checks, effects, structure
 from modadd.effects import Effect
 from modadd.palette import STYLES, blend, theme
 from modadd.panels import WIDTH, Panel, band, font, segments, sheet, square_root
@@ -40,7 +40,13 @@ def time_courses(columns: Mapping[str, Sequence[Course]], switch: int | None = N
     Args:
         columns: title to its conditions, at most six columns.
         switch: a step marked in the columns whose title contains "switched".
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    columns = _columns(columns)
+    if switch is not None:
+        switch = _checks.integer("switch", switch, 0)
     rows = ("Residual, rms", "Force, rms", "Closure", "Validation accuracy")
     left, gap, tall, top = 50, 15, 112, 108
     each = (WIDTH - left - 16 - gap * (len(columns) - 1)) / len(columns)
@@ -66,6 +72,24 @@ def time_courses(columns: Mapping[str, Sequence[Course]], switch: int | None = N
             for course in courses:
                 panel.add(*_band(course, j))
     return figure
+
+
+def _columns(columns: Mapping[str, Sequence[Course]]) -> dict[str, list[Course]]:
+    """Return checked columns, or raise ValueError naming them."""
+    found = {}
+    for title, courses in _checks.mapping("columns", columns, 1, 6).items():
+        found[title] = _checks.sequence("columns", courses)
+        for course in found[title]:
+            _checks.instance("columns", course, Course)
+            _checks.choice("columns", course.role, tuple(_COLORS))
+            _checks.instance("columns", course.run, Run)
+    return found
+
+
+def _held_out(name: str, run: Run) -> None:
+    """Raise ValueError if the run has no validation accuracy."""
+    if not np.isfinite(run.validation_accuracy[-1]).all():
+        raise ValueError(f"{name} must be trained on a share of the pairs, got one trained on all")
 
 
 def _values(run: Run, row: int) -> np.ndarray:
@@ -116,8 +140,23 @@ def gains(columns: Mapping[str, Sequence[Course]]) -> dict[str, tuple[str, list[
     Returns:
         name to its role and the paired differences in log₁₀ residual, closure and validation
         accuracy.
+
+    Args:
+        columns: title to its conditions, the control first.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> from modadd import TrainingConfig, train
+    >>> config = TrainingConfig(modulus=5, hidden=8, steps=50, train_share=0.6)
+    >>> run = train(config, range(4), progress=False)
+    >>> gains({"decay": [Course("a", "without", run), Course("b", "with", run)]})["b"][0]
+    'with'
     """
+    columns = _columns(columns)
     found = {}
+    for course in (course for courses in columns.values() for course in courses):
+        _held_out("columns", course.run)
     for control, *others in columns.values():
         for course in others:
             pairs = [
@@ -134,7 +173,15 @@ def gains(columns: Mapping[str, Sequence[Course]]) -> dict[str, tuple[str, list[
 
 
 def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
-    """The differences of `gains`, with their 95 % intervals: one row a condition."""
+    """The differences of `gains`, with their 95 % intervals: one row a condition.
+
+    Args:
+        found: name to role and differences.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.mapping("found", found)
     titles = ("Residual, times", "Closure, more by", "Validation accuracy, more by")
     left, gap, tall = 150, 40, 32 * len(found)
     each = (WIDTH - left - 20 - gap * 2) / 3
@@ -179,7 +226,16 @@ def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
 
     Args:
         runs: decay rate to its run, the rate 0 among them.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    if not isinstance(runs, Mapping) or 0 not in runs or len(runs) < 3:
+        raise _checks.refuse("runs", "a dict of at least three rates, 0 among them", runs)
+    for rate, run in runs.items():
+        _checks.real("runs", rate, 0)
+        _checks.instance("runs", run, Run)
+        _held_out("runs", run)
     rates = np.array(sorted(runs))
     last = {rate: runs[rate] for rate in rates}
     x = np.log10(np.where(rates > 0, rates, rates[1] / 4))

@@ -33,7 +33,12 @@ def network_diagram(
     Raises:
         ValueError: if a token is not in 0 to N - 1.
     """
-    E, w1, b1, w2, b2 = (np.asarray(array, dtype=float) for array in parameters)
+    _checks.instance("parameters", parameters, Parameters)
+    bias_scale = _checks.real("bias_scale", bias_scale, 0, 1e30)
+    pair = _checks.sequence("pair", pair, 2, 2)
+    E, w1, b1, w2, b2 = (_checks.array("parameters", array) for array in parameters)
+    if (E.ndim, w1.shape, w2.shape) != (2, (2, len(b1)), (len(b1), len(E))):
+        raise ValueError("parameters must be those of one seed")
     a, b = (_checks.integer("pair", token, 0, len(E) - 1) for token in pair)
     x, y = E[a] + E[b], (a + b) % len(E)
     h = np.maximum(x @ w1 + bias_scale * b1, 0)

@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import ttest_1samp
 
+from modadd import _checks
+
 
 class Effect(NamedTuple):
-    """A mean over seeds and the ends of its interval."""
+    """A mean over seeds and the ends of its interval, in the unit of the values.
+
+    >>> print(Effect(mean=0.2, low=0.1, high=0.3))
+    +0.200 (+0.100 to +0.300)
+    """
 
     mean: float
     low: float
@@ -28,15 +34,18 @@ def mean(values: ArrayLike, confidence: float = 0.95) -> Effect:
         values: (S,) one value a seed, S >= 2, finite.
         confidence: between 0 and 1.
 
+    Returns:
+        Effect, in the unit of the values.
+
     Raises:
-        ValueError: for fewer than two values, or values that are not finite.
+        ValueError: for fewer than two values, values that are not within ±1e100, or a confidence
+            outside ]0, 1[.
 
     >>> print(mean([1.0, 2.0, 3.0, 4.0]))
     +2.500 (+0.446 to +4.554)
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be at least 2 finite numbers, got shape {values.shape}")
+    values = _sample("values", values)
+    confidence = _checks.real("confidence", confidence, 0.0, 1.0, open_low=True, open_high=True)
     centre = float(values.mean())
     if np.ptp(values) <= 1e-12 * np.abs(values).max():  # equal up to rounding
         return Effect(centre, centre, centre)
@@ -49,13 +58,29 @@ def paired(treated: ArrayLike, control: ArrayLike, confidence: float = 0.95) -> 
 
     The interval is Student's t of the differences, so what a seed adds to both drops out.
 
+    Args:
+        treated: (S,) one value a seed, S >= 2.
+        control: (S,) the values of the same seeds without the treatment.
+        confidence: between 0 and 1.
+
+    Returns:
+        Effect, in the unit of the values.
+
     Raises:
         ValueError: if the two do not hold the same number of values, or as in `mean`.
 
     >>> print(paired([1.1, 2.3, 3.2], [1.0, 2.0, 3.0]))
     +0.200 (-0.048 to +0.448)
     """
-    treated, control = np.asarray(treated, np.float64), np.asarray(control, np.float64)
+    treated, control = _sample("treated", treated), _sample("control", control)
     if treated.shape != control.shape:
         raise ValueError(f"control must have shape {treated.shape}, got {control.shape}")
     return mean(treated - control, confidence)
+
+
+def _sample(name: str, values: ArrayLike) -> np.ndarray:
+    """Return values as (S,) float64, S >= 2, or raise ValueError naming them."""
+    found = _checks.array(name, values, limit=1e100)
+    if found.ndim != 1 or len(found) < 2:
+        raise ValueError(f"{name} must be at least 2 finite numbers, got shape {found.shape}")
+    return found

@@ -1,4 +1,4 @@
-"""Figures as files and under notebook cells: interactive HTML always, PNG where a browser is."""
+"""Figures and widgets as files and under notebook cells: HTML always, PNG where a browser is."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import threading
 import zlib
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import kaleido
 import numpy as np
@@ -26,8 +27,13 @@ from plotly.offline import get_plotlyjs
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import KDTree
 
+from modadd import _checks
+from modadd.palette import FONT, THEMES
+
 PLOTLY = "application/vnd.plotly.v1+json"
 PLOTLY_JS = "plotly.min.js"  # 4.8 MB, beside the figures and shared by them
+
+SCALE = 1.5  # pixels of a picture under a cell for one of the figure
 
 CONFIG = {"displayModeBar": False, "responsive": False}  # its buttons would cover the titles
 
@@ -38,23 +44,38 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name}</title>
 <style>
-body {{ margin: 2rem auto; width: fit-content; max-width: 100%; background: {paper}; }}
-p {{ max-width: 44rem; margin: 1rem auto; font: 15px/1.5 {font}; color: {ink}; }}
+:root {{ color-scheme: light dark; }}
+body {{ margin: 2rem auto; padding: 0 1rem; width: fit-content; max-width: 100%; }}
+body {{ box-sizing: border-box; {colors} }}
+p {{ max-width: 44rem; margin: 1rem auto; font: 15px/1.5 {font}; }}
 </style>
-<script src="{script}"></script>
-</head>
+{script}</head>
 <body>
-{figure}
+{content}
 {caption}
 </body>
 </html>
 """
 
 
+class Widget(Protocol):
+    """What `save` and `show` ask of a widget: those of `modadd.widgets`."""
+
+    caption: str
+
+    def picture(self) -> go.Figure:
+        """First, middle and last state."""
+
+    def fragment(self) -> str | None:
+        """Part of a page that needs no kernel; None where the widget takes one."""
+
+
 def browser() -> str | None:
     """Path of the Chrome or Chromium that draws PNG, as kaleido finds it; None without one.
 
     The environment variable BROWSER_PATH names one, and is then the only one tried.
+
+    >>> path = browser()  # None, or for example '/usr/bin/chromium'
     """
     path = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)
     return str(path) if path and os.access(path, os.X_OK) else None
@@ -65,6 +86,13 @@ def png(figure: go.Figure, scale: float = 2.0) -> bytes:
 
     Raises:
         RuntimeError: without a browser, or where it does not answer.
+
+    Args:
+        figure: with width and height.
+        scale: px of the picture over those of the figure.
+
+    >>> png(go.Figure(layout={"width": 80, "height": 60}))[1:4]  # doctest: +SKIP
+    b'PNG'
     """
     path = browser()
     if path is None:
@@ -122,7 +150,20 @@ class _Browser:
 
 
 def indexed_png(pixels: np.ndarray, colors: np.ndarray) -> bytes:
-    """PNG of (Y, X) indices, the first row on top, into colours (C <= 256, 3), each 0 to 255."""
+    """PNG of (Y, X) indices, the first row on top, into colours (C <= 256, 3), each 0 to 255.
+
+    Args:
+        pixels: (Y, X) indices into the colours, the first row on top.
+        colors: (C, 3), each 0 to 255; C at most 256.
+
+    Raises:
+        ValueError: if a shape is another.
+
+    >>> indexed_png([[0, 1], [1, 0]], [[0, 0, 0], [255, 255, 255]])[1:4]
+    b'PNG'
+    """
+    pixels = _checks.array("pixels", pixels, ("Y", "X"))
+    colors = _checks.array("colors", colors, ("C", 3))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -141,7 +182,19 @@ def squeeze(image: bytes) -> bytes:
 
     The colours of areas are kept; those of antialiased edges become the nearest of 256. A PNG of
     another make than Chromium's (RGBA, rows filtered by "up") is returned as it is.
+
+    Args:
+        image: PNG.
+
+    Raises:
+        ValueError: if it is no PNG.
+
+    >>> image = indexed_png([[0, 1]], [[0, 0, 0], [255, 255, 255]])
+    >>> squeeze(image) == image  # not made by Chromium
+    True
     """
+    if not isinstance(image, bytes) or not image.startswith(b"\x89PNG"):
+        raise _checks.refuse("image", "a PNG", image)
     data, at, header = b"", 8, b""
     while at < len(image):
         (length,) = struct.unpack(">I", image[at : at + 4])
@@ -171,76 +224,116 @@ def squeeze(image: bytes) -> bytes:
 
 
 def folder() -> Path:
-    """Where figures go: $MODADD_FIGURES, or figures/ beside the package."""
+    """Where figures go: $MODADD_FIGURES, or figures/ beside the package.
+
+    >>> folder().name
+    'figures'
+    """
     default = Path(__file__).resolve().parent.parent / "figures"
     return Path(os.environ.get("MODADD_FIGURES") or default)
 
 
 def save(
-    figure: go.Figure, name: str, into: str | os.PathLike | None = None, caption: str = ""
+    shown: go.Figure | Widget,
+    name: str,
+    into: str | os.PathLike | None = None,
+    caption: str = "",
 ) -> list[Path]:
     """Write name.html, and name.png where there is a browser; each appears whole or not at all.
 
-    The page works offline: plotly's own script lies beside it. Equal figures give equal pages.
+    The page works offline: plotly's own script lies beside it. Equal figures give equal pages. A
+    widget's page holds the widget itself, its PNG the first, middle and last state; one that takes
+    a kernel has no page.
 
     Args:
-        figure: with width and height.
+        shown: a figure with width and height, or a widget.
         name: file name without suffix.
         into: folder; None: `folder()`.
-        caption: a sentence under the figure, plain text.
+        caption: a sentence below, plain text.
     Returns:
         the paths written, besides plotly's script.
     Raises:
         ValueError: if the name is not one of a file.
+
+    >>> save(go.Figure(), "../figure")
+    Traceback (most recent call last):
+    ValueError: name must be letters, digits, _ and -, got '../figure'
     """
-    if not re.fullmatch(r"[\w-]+", name):
-        raise ValueError(f"name must be letters, digits, _ and -, got {name!r}")
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name):
+        raise _checks.refuse("name", "letters, digits, _ and -", name)
+    if not isinstance(shown, go.Figure) and not hasattr(shown, "picture"):
+        raise _checks.refuse("shown", "a figure or a widget", shown)
+    _checks.instance("caption", caption, str)
     into = folder() if into is None else Path(into)
     into.mkdir(parents=True, exist_ok=True)
-    script = get_plotlyjs().encode()
-    if not (into / PLOTLY_JS).exists() or (into / PLOTLY_JS).stat().st_size != len(script):
-        _write(into / PLOTLY_JS, script)
-    files = {into / f"{name}.html": _page(figure, name, caption)}
+    if isinstance(shown, go.Figure):
+        _share_plotly(into)
+    page = _page(shown, name, caption)
+    files = {} if page is None else {into / f"{name}.html": page}
     if browser() is not None:
-        files[into / f"{name}.png"] = png(figure)
+        files[into / f"{name}.png"] = png(_still(shown))
     for path, content in files.items():
         _write(path, content)
     return list(files)
 
 
-def show(figure: go.Figure, name: str | None = None, caption: str = "") -> None:
-    """Display a figure and its caption under a notebook's cell; save it first if it has a name.
+def show(shown: go.Figure | Widget, name: str | None = None, caption: str = "") -> None:
+    """Display a figure or a widget and a caption under a notebook's cell; save it if it has a name.
 
-    The output carries plotly's interactive form and, where there is a browser, a PNG for readers
-    without a kernel.
+    The output carries the interactive form and, where there is a browser, a PNG for readers
+    without a kernel. Its metadata name the page that was saved: there `make site` finds widgets.
+
+    Args:
+        shown: a figure with width and height, or a widget.
+        name: file name without suffix, to save it under; None: do not.
+        caption: a sentence below.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
-    if name is not None:
-        save(figure, name, caption=caption)
-    bundle = {PLOTLY: json.loads(figure.to_json()) | {"config": CONFIG}}
+    files = [] if name is None else save(shown, name, caption=caption)
+    if isinstance(shown, go.Figure):
+        bundle = {PLOTLY: json.loads(shown.to_json()) | {"config": CONFIG}}
+    else:
+        bundle, _ = shown._repr_mimebundle_()
     if browser() is not None:
-        bundle["image/png"] = base64.b64encode(png(figure, 1.5)).decode()
-    display(bundle | {"text/plain": caption or name or "figure"}, raw=True)
+        bundle["image/png"] = base64.b64encode(png(_still(shown), SCALE)).decode()
+    pages = [file.name for file in files if file.suffix == ".html"]
+    metadata = {"page": pages[0]} if pages else {}
+    display(bundle | {"text/plain": caption or name or "figure"}, raw=True, metadata=metadata)
     if caption:
         display(Markdown(f"*{caption}*"))
 
 
-def _page(figure: go.Figure, name: str, caption: str) -> bytes:
-    layout = figure.layout.template.layout
-    text = pio.to_html(
-        figure,
-        config=CONFIG,
-        auto_play=False,
-        include_plotlyjs=False,
-        full_html=False,
-        div_id=f"figure-{name}",
-    )
+def _share_plotly(into: Path) -> None:
+    script = get_plotlyjs().encode()
+    if not (into / PLOTLY_JS).exists() or (into / PLOTLY_JS).stat().st_size != len(script):
+        _write(into / PLOTLY_JS, script)
+
+
+def _still(shown: go.Figure | Widget) -> go.Figure:
+    return shown if isinstance(shown, go.Figure) else shown.picture()
+
+
+def _page(shown: go.Figure | Widget, name: str, caption: str) -> bytes | None:
+    if isinstance(shown, go.Figure):
+        layout = shown.layout.template.layout
+        colors = f"background: {layout.paper_bgcolor}; color: {layout.font.color};"
+        script = f'<script src="{PLOTLY_JS}"></script>\n'
+        options = {"auto_play": False, "include_plotlyjs": False, "full_html": False}
+        content = pio.to_html(shown, config=CONFIG, div_id=f"figure-{name}", **options)
+    else:
+        papers = ", ".join(theme.paper for theme in THEMES.values())
+        colors, script = f"background: light-dark({papers});", ""
+        content = shown.fragment()
+    if content is None:
+        return None
     return _PAGE.format(
         name=html.escape(name),
-        paper=layout.paper_bgcolor,
-        ink=layout.font.color,
-        font=layout.font.family,
-        script=PLOTLY_JS,
-        figure=text,
+        colors=colors,
+        font=FONT,
+        script=script,
+        content=content,
         caption=f"<p>{html.escape(caption)}</p>" if caption else "",
     ).encode()
 

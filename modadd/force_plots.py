@@ -50,7 +50,24 @@ class Agreement(NamedTuple):
 
 
 def agreement(measured: np.ndarray, predicted: np.ndarray) -> Agreement:
-    """Compare forces (..., N, 2) on embeddings, one number (...) each; nothing is subtracted."""
+    """Compare forces (..., N, 2) on embeddings, one number (...) each; nothing is subtracted.
+
+    Args:
+        measured: (..., N, 2).
+        predicted: of the same shape.
+
+    Returns:
+        Agreement of arrays (...).
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> force = np.random.default_rng(0).standard_normal((5, 2))
+    >>> found = agreement(measured=force, predicted=2 * force)
+    >>> float(found.cosine.round(6)), float(found.coefficient), float(found.r2)
+    (1.0, 0.5, 0.0)
+    """
+    measured, predicted = _both(measured, predicted)
     dot, own, whole = (
         (a * b).sum((-1, -2))
         for a, b in ((measured, predicted), (predicted, predicted), (measured, measured))
@@ -60,13 +77,45 @@ def agreement(measured: np.ndarray, predicted: np.ndarray) -> Agreement:
 
 
 def pooled_r2(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """R² of measured ≈ c · predicted with one coefficient c for all seeds together."""
+    """R² of measured ≈ c · predicted with one coefficient c for all seeds together.
+
+    Args:
+        measured: (S, N, 2), not all 0.
+        predicted: of the same shape.
+
+    Returns:
+        R², 0 to 1.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> force = np.random.default_rng(0).standard_normal((3, 5, 2))
+    >>> round(pooled_r2(force, -2 * force), 6)
+    1.0
+    """
+    measured, predicted = _both(measured, predicted)
     dot = float((measured * predicted).sum())
     return dot**2 / float((predicted**2).sum() * (measured**2).sum())
 
 
 def measured(run: Run, steps: Sequence[int]) -> np.ndarray:
-    """Force −∂L/∂E of the networks of a run at recorded steps, (T, S, N, 2) float64."""
+    """Force −∂L/∂E of the networks of a run at recorded steps, (T, S, N, 2) float64.
+
+    Args:
+        run: of networks trained by gradient descent on all pairs, with all parameters.
+        steps: T recorded steps.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> from modadd import TrainingConfig, train
+    >>> config = TrainingConfig(modulus=5, hidden=8, steps=9)
+    >>> run = train(config, [3, 4], keep_parameters=True, progress=False)
+    >>> measured(run, steps=[0, 9]).shape
+    (2, 2, 5, 2)
+    """
+    _checks.instance("run", run, Run)
+    steps = [_checks.integer("steps", step, 0) for step in _checks.sequence("steps", steps)]
     found = []
     for step in steps:
         task, parameters, options = _network(run, step)
@@ -97,7 +146,15 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
 
     Raises:
         ValueError: naming what the run lacks, or an unknown law.
+
+    >>> from modadd import TrainingConfig, train
+    >>> config = TrainingConfig(modulus=5, hidden=8, steps=9)
+    >>> run = train(config, [3, 4], snapshots=range(10), keep_parameters=True, progress=False)
+    >>> predicted(run, steps=[9], law="label charges").shape
+    (1, 2, 5, 2)
     """
+    _checks.instance("run", run, Run)
+    steps = [_checks.integer("steps", step, 1) for step in _checks.sequence("steps", steps)]
     _checks.choice("law", law, tuple(LAWS))
     last = max(steps)
     if not np.array_equal(run.steps[: last + 1], np.arange(last + 1)):
@@ -122,6 +179,16 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
             ]
         )
     return _through_features(run, steps, weights, E, alpha, law == "field, initial features")
+
+
+def _both(measured: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two forces of one shape, neither of them 0, or raise ValueError naming the culprit."""
+    measured = _checks.array("measured", measured, (..., "N", 2), limit=_checks.LARGEST)
+    predicted = _checks.array("predicted", predicted, measured.shape, limit=_checks.LARGEST)
+    for name, force in (("measured", measured), ("predicted", predicted)):
+        if not force.any((-1, -2)).all():
+            raise ValueError(f"{name} must not be a force of 0")
+    return measured, predicted
 
 
 def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray:
@@ -226,7 +293,13 @@ def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figur
     Args:
         ratios: (R,) rms |x| / β.
         fits: as many fits.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    ratios = _checks.array("ratios", ratios, ("R",))
+    for fit in (fits := _checks.sequence("fits", fits, len(ratios), len(ratios))):
+        _checks.instance("fits", fit, forces.TwoTermFit)
     figure, (share, weight) = sheet(330, [(60, 44, 330, 216), (484, 44, 286, 216)])
     best = np.array([fit.r2 for fit in fits])
     for panel in (share, weight):
@@ -281,7 +354,20 @@ def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figur
 def arrows(
     starts: np.ndarray, vectors: np.ndarray, color: str, width: float = 1.6
 ) -> list[go.Trace]:
-    """Arrows from starts (B, 2) along vectors (B, 2): shafts and heads, two traces."""
+    """Arrows from starts (B, 2) along vectors (B, 2): shafts and heads, two traces.
+
+    Args:
+        starts: (B, 2).
+        vectors: (B, 2).
+        color: "#rrggbb".
+        width: px.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.array("starts", starts, ("B", 2))
+    _checks.array("vectors", vectors, (len(starts), 2))
+    _checks.real("width", width, 0, 1000)
     ends = starts + vectors
     turn = np.degrees(np.arctan2(vectors[:, 0], vectors[:, 1]))
     head = {"symbol": "triangle-up", "size": 6.5, "angle": turn.round(1), "color": color}
@@ -307,7 +393,16 @@ def force_balance(
         parts: "clustering", "alignment" and "sum" as (N, 2), in the unit of `force`.
         courses: title of a panel -> law -> (T, S) agreement, for two or three panels.
         steps: (T,) steps of the courses.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    E = _checks.tokens("E", E)
+    force = _checks.array("force", force, E.shape)
+    for values in _checks.mapping("parts", parts).values():
+        _checks.array("parts", values, E.shape)
+    _checks.mapping("courses", courses, 1, 3)
+    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps)]
     side, gap, top = 188, 12, 62
     boxes = [(6 + i * (side + gap), top, side, side) for i in range(4)]
     below, wide = top + side + 96, (WIDTH - 44 * 3 - 14) / 3
@@ -396,7 +491,14 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
         seed: one of its seeds.
         steps: the recorded steps to show.
         laws: two of LAWS.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("run", run, Run)
+    seed = _checks.integer("seed", seed, 0, _checks.SEED)
+    steps = [_checks.integer("steps", step, 1) for step in _checks.sequence("steps", steps)]
+    laws = [_checks.choice("laws", law, tuple(LAWS)) for law in _checks.sequence("laws", laws)]
     side, one = 252, run.select(seed)
     figure, panels = sheet(
         442, [(8 + i * (side + 14), 66, side, side) for i in range(1 + len(laws))]

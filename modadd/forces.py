@@ -49,6 +49,7 @@ from modadd import _checks
 from modadd._force_sums import (
     CLUSTERING,
     EXACT,
+    LARGEST,
     Charges,
     cached_task,
     charge_matrix,
@@ -60,7 +61,6 @@ from modadd._force_sums import (
     pair_table,
     quadratic_sums,
     summed,
-    training_set,
 )
 from modadd.task import ModularAddition
 
@@ -92,7 +92,8 @@ def exact(
         (..., N, 2) float64, without `prefactor`.
 
     Raises:
-        ValueError: if a shape does not fit, an entry is not finite or bias_scale < 0.
+        ValueError: if a shape does not fit, an entry is not within ±1e30 or bias_scale not in
+            [0, 1e30].
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(exact(E, gauge=0.0), exact(E, gauge=np.pi))
@@ -113,7 +114,21 @@ def clustering(
     is central and translation-invariant: the forces add up to zero for any charges. The force is
     exactly inverse to β.
 
-    Arguments, result and errors as for `exact`, but bias_scale > 0.
+    Args:
+        embeddings: (..., N, 2).
+        bias_scale: β in ]0, 1e30].
+        residuals: (..., P, N) residuals α_p, for charges α_p · α_q; label charges if None.
+        training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
+
+    Returns:
+        (..., N, 2) float64, without `prefactor`.
+
+    Raises:
+        ValueError: as for `exact`.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> np.allclose(clustering(E, bias_scale=4.0), clustering(E) / 4)
+    True
     """
     return _on_embeddings(embeddings, "clustering", bias_scale, None, residuals, training)
 
@@ -127,7 +142,20 @@ def alignment(
 
     Homogeneous of degree 1: embeddings twice as large feel twice the force.
 
-    Arguments, result and errors as for `exact`.
+    Args:
+        embeddings: (..., N, 2).
+        residuals: (..., P, N) residuals α_p, for charges α_p · α_q; label charges if None.
+        training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
+
+    Returns:
+        (..., N, 2) float64, without `prefactor`.
+
+    Raises:
+        ValueError: as for `exact`.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> np.allclose(alignment(E), exact(E, bias_scale=0.0))
+    True
     """
     return _on_embeddings(embeddings, "alignment", 0.0, None, residuals, training)
 
@@ -139,7 +167,20 @@ def torque(
 ) -> np.ndarray:
     """Part of `alignment` across each pair sum: it turns pairs (the torque, divided by |x_p|).
 
-    Arguments, result and errors as for `exact`.
+    Args:
+        embeddings: (..., N, 2).
+        residuals: (..., P, N) residuals α_p, for charges α_p · α_q; label charges if None.
+        training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
+
+    Returns:
+        (..., N, 2) float64, without `prefactor`.
+
+    Raises:
+        ValueError: as for `exact`.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> np.allclose(torque(E) + stretch(E), alignment(E))
+    True
     """
     return _on_embeddings(embeddings, "torque", 0.0, None, residuals, training)
 
@@ -151,7 +192,20 @@ def stretch(
 ) -> np.ndarray:
     """Part of `alignment` along each pair sum: it lengthens or shortens pairs.
 
-    Arguments, result and errors as for `exact`.
+    Args:
+        embeddings: (..., N, 2).
+        residuals: (..., P, N) residuals α_p, for charges α_p · α_q; label charges if None.
+        training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
+
+    Returns:
+        (..., N, 2) float64, without `prefactor`.
+
+    Raises:
+        ValueError: as for `exact`.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> np.allclose(stretch(E), alignment(E) - torque(E))
+    True
     """
     return _on_embeddings(embeddings, "stretch", 0.0, None, residuals, training)
 
@@ -166,7 +220,20 @@ def linear(
     Zero for label charges over all pairs (a sum rule). Elsewhere it is the difference between the
     exact law in the gauges of π and 0, and it dominates for |x| ≪ β.
 
-    Arguments, result and errors as for `exact`.
+    Args:
+        embeddings: (..., N, 2).
+        residuals: (..., P, N) residuals α_p, for charges α_p · α_q; label charges if None.
+        training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
+
+    Returns:
+        (..., N, 2) float64, without `prefactor`.
+
+    Raises:
+        ValueError: as for `exact`.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> np.allclose(linear(E), 0)
+    True
     """
     return _on_embeddings(embeddings, "linear", 0.0, None, residuals, training)
 
@@ -183,7 +250,18 @@ def quadratic(
 
         F̂_k = 8 |Ê_k|² Ê_k for k ≠ 0        F̂_0 = 0        |Ê_k|² summed over both coordinates
 
-    Arguments, result and errors as for `exact`; cost O(P N).
+    Its cost is O(P N).
+
+    Args:
+        embeddings: (..., N, 2).
+        residuals: (..., P, N) residuals α_p, for charges α_p · α_q; label charges if None.
+        training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
+
+    Returns:
+        (..., N, 2) float64.
+
+    Raises:
+        ValueError: as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((7, 2))
     >>> transform = np.fft.fft(E, axis=0)
@@ -215,7 +293,7 @@ def field_law(
         past_embeddings: (T, ..., N, 2), where the pairs were at T past steps.
         past_residuals: (T, ..., P, N), what they had then.
         weights: (T,) from `memory_weights`.
-        bias_scale: β >= 0.
+        bias_scale: β in [0, 1e30].
         training: (..., P) bools; all pairs if None.
 
     Returns:
@@ -223,22 +301,23 @@ def field_law(
 
     Raises:
         ValueError: as for `exact`, or if the past's shapes differ from the present's.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> alpha = np.eye(5)[ModularAddition(5).labels] - 1 / 5  # residuals of a uniform guess
+    >>> np.allclose(field_law(E, alpha, E[None], alpha[None], weights=[1.0]), exact(E))
+    True
     """
-    beta = _checks.real("bias_scale", bias_scale, 0.0)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST)
+    if residuals is None:
+        raise ValueError("residuals must be of shape (..., P, N), got None")
     now = Charges.of(embeddings, residuals, training)
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.ndim != 1 or not np.isfinite(weights).all():
-        raise ValueError(f"weights must be finite and of shape (T,), got shape {weights.shape}")
-    expected = (len(weights), *np.shape(embeddings))
-    if np.shape(past_embeddings) != expected:
-        raise ValueError(
-            f"past_embeddings must have shape {expected}, got {np.shape(past_embeddings)}"
-        )
-    expected = (len(weights), *np.shape(residuals))
-    if np.shape(past_residuals) != expected:
-        raise ValueError(
-            f"past_residuals must have shape {expected}, got {np.shape(past_residuals)}"
-        )
+    weights = _checks.array("weights", weights, ("T",), limit=LARGEST)
+    past = [("past_embeddings", past_embeddings, embeddings)]
+    past += [("past_residuals", past_residuals, residuals)]
+    past_embeddings, past_residuals = (
+        _checks.array(name, then, (len(weights), *np.shape(present)), limit=LARGEST)
+        for name, then, present in past
+    )
     total = np.zeros_like(now.sums)
     for weight, then_at, then_had in zip(weights, past_embeddings, past_residuals, strict=True):
         then = Charges.of(then_at, then_had, training)
@@ -262,7 +341,7 @@ def pair_forces(
     Args:
         embeddings: (..., N, 2).
         law: one of `LAWS`.
-        bias_scale: β >= 0, > 0 for clustering; used by "exact" and "clustering" alone.
+        bias_scale: β in [0, 1e30], > 0 for clustering; used by "exact" and "clustering" alone.
         gauge: θ0, used by "exact" alone; as in `exact`.
         residuals: (..., P, N), as in `exact`.
         training: (..., P) bools, as in `exact`.
@@ -279,7 +358,7 @@ def pair_forces(
     True
     """
     _checks.choice("law", law, LAWS)
-    beta = _checks.real("bias_scale", bias_scale, 0.0, open_low=law == "clustering")
+    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST, open_low=law == "clustering")
     charges = Charges.of(embeddings, residuals, training)
     theta0 = choose_gauge(gauge, charges)
     if law == "exact":
@@ -314,13 +393,8 @@ def embedding_forces(pair_forces: np.ndarray, task: ModularAddition) -> np.ndarr
     >>> embedding_forces(np.ones((6, 2)), ModularAddition(3)).tolist()
     [[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]
     """
-    pair_forces = np.asarray(pair_forces)
-    pairs = len(task.pairs)
-    if pair_forces.ndim < 2 or pair_forces.shape[-2:] != (pairs, 2):
-        raise ValueError(
-            f"pair_forces must have shape (..., {pairs}, 2) for modulus {task.modulus}, "
-            f"got {pair_forces.shape}"
-        )
+    _checks.instance("task", task, ModularAddition)
+    pair_forces = _checks.array("pair_forces", pair_forces, (..., len(task.pairs), 2))
     table = pair_table(task.modulus)
     # A row of the table holds every pair that contains a, once; (a, a) moves E_a at double rate.
     return pair_forces[..., table, :].sum(axis=-2) + pair_forces[..., table.diagonal(), :]
@@ -384,8 +458,8 @@ def interactions(
 
     Args:
         embeddings: (..., N, 2).
-        bias_scale: β > 0.
-        gauge: θ0, for all parts.
+        bias_scale: β in ]0, 1e30].
+        gauge: θ0, for all parts, within ±1e30.
         residuals: (..., P, N), as in `exact`.
         training: (..., P) bools, as in `exact`.
 
@@ -403,7 +477,7 @@ def interactions(
     >>> np.allclose(pushes.on_embeddings("clustering"), clustering(E))
     True
     """
-    beta = _checks.real("bias_scale", bias_scale, 0.0, open_low=True)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST, open_low=True)
     charges = Charges.of(embeddings, residuals, training)
     theta0 = choose_gauge(gauge, charges)
     count = charges.sums.shape[0] * charges.sums.shape[1] ** 2
@@ -468,8 +542,12 @@ def two_term_fit(
 
     Raises:
         ValueError: as for `exact`, or if the exact force vanishes everywhere.
+
+    >>> E = np.random.default_rng(0).standard_normal((17, 2))
+    >>> print(f"{two_term_fit(E).r2:.2f} of the exact force")
+    0.98 of the exact force
     """
-    beta = _checks.real("bias_scale", bias_scale, 0.0, open_low=True)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST, open_low=True)
     target = exact(embeddings, beta, 0.0, residuals, training).ravel()
     if not target.any():
         raise ValueError("embeddings must feel a force for a fit, got a force of zero everywhere")
@@ -523,13 +601,18 @@ def charge_sum_rules(
         SumRules, also for pairs p outside the training set.
 
     Raises:
-        ValueError: if a shape does not fit or an entry is not finite.
+        ValueError: if a shape does not fit or an entry is not within ±1e30.
+
+    >>> rules = charge_sum_rules(np.random.default_rng(0).standard_normal((5, 2)))
+    >>> np.allclose(rules.charge, 0), np.allclose(rules.moment, 0)
+    (True, True)
     """
     charges = Charges.of(embeddings, residuals, training)
     charge = charges.felt_at(np.ones((*charges.weights.shape, 1)))[..., 0]
     moment = charges.felt_at(charges.sums)
     return SumRules(
-        charge.reshape(*charges.batch, -1), moment.reshape(*charges.batch, *moment.shape[1:])
+        charge.reshape(*charges.batch, charge.shape[-1]),
+        moment.reshape(*charges.batch, *moment.shape[1:]),
     )
 
 
@@ -561,7 +644,11 @@ def mean_squared_distances(
         MeanSquares, in the embeddings' unit squared.
 
     Raises:
-        ValueError: if a shape does not fit or an entry is not finite.
+        ValueError: if a shape does not fit or an entry is not within ±1e30.
+
+    >>> same, every = mean_squared_distances(np.random.default_rng(0).standard_normal((5, 2)))
+    >>> np.isclose(same, every)
+    np.True_
     """
     charges = Charges.of(embeddings, None, training)
     weights, centre = charges.weights, charges.sums.mean(axis=1, keepdims=True)
@@ -588,11 +675,21 @@ def _couples(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def label_charges(task: ModularAddition) -> np.ndarray:
-    """Charges c_pq = [y_p = y_q] − 1/N while softmax is uniform, (P, P); for small N.
+    """Charges c_pq = [y_p = y_q] − 1/N while softmax is uniform.
+
+    Args:
+        task: the task, of a small N: memory is 8 P² bytes.
+
+    Returns:
+        (P, P) float64.
+
+    Raises:
+        ValueError: if it is no task.
 
     >>> label_charges(ModularAddition(3))[0].round(2).tolist()
     [0.67, -0.33, -0.33, -0.33, 0.67, -0.33]
     """
+    _checks.instance("task", task, ModularAddition)
     return (task.labels[:, None] == task.labels) - 1 / task.modulus
 
 
@@ -606,23 +703,23 @@ def memory_weights(
     w_s = η (1 − ηλ)^(t − 1 − s): weight decay is the *forgetting rate* (derived here).
 
     Args:
-        steps: t >= 0.
-        learning_rate: η > 0.
-        weight_decay: λ >= 0.
+        steps: t, 0 to 1,000,000.
+        learning_rate: η in ]0, 1e30].
+        weight_decay: λ in [0, 1e30].
         momentum: μ in [0, 1].
 
     Returns:
         (t,) float64, oldest step first.
 
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or the weights grow beyond all numbers.
 
     >>> memory_weights(3, 0.5, weight_decay=1.0).tolist()
     [0.125, 0.25, 0.5]
     """
-    steps = _checks.integer("steps", steps, 0)
-    rate = _checks.real("learning_rate", learning_rate, 0.0, open_low=True)
-    decay = _checks.real("weight_decay", weight_decay, 0.0)
+    steps = _checks.integer("steps", steps, 0, _checks.SNAPSHOTS)
+    rate = _checks.real("learning_rate", learning_rate, 0.0, LARGEST, open_low=True)
+    decay = _checks.real("weight_decay", weight_decay, 0.0, LARGEST)
     momentum = _checks.real("momentum", momentum, 0.0, 1.0)
     kept = np.empty(steps)
     velocity, weight = 1.0, 0.0
@@ -630,6 +727,11 @@ def memory_weights(
         weight += rate * velocity
         kept[steps - 1 - age] = weight
         velocity = momentum * velocity - decay * weight
+    if not np.isfinite(kept).all():
+        raise ValueError(
+            f"learning_rate must leave weights finite after {steps} steps, got {rate:g} "
+            f"with weight_decay {decay:g}"
+        )
     return kept
 
 
@@ -653,7 +755,7 @@ def prefactor(
 
     Args:
         task: the task, for N.
-        hidden: width H >= 1.
+        hidden: width H, 1 to 65536.
         memory: Σ_s w_s, `memory_weights(...).sum()`, while embeddings and residuals have hardly
             moved (η t without decay and momentum); 1 for `field_law`, which sums by itself.
         weight_variance: σ² of the first layer's weights and biases; 1/6 for U(±1/√2).
@@ -669,18 +771,21 @@ def prefactor(
     >>> prefactor(ModularAddition(5), hidden=6, memory=1.0) * 5**4
     1.0
     """
-    hidden = _checks.integer("hidden", hidden, 1)
-    memory = _checks.real("memory", memory, 0.0)
-    variance = _checks.real("weight_variance", weight_variance, 0.0, open_low=True)
+    _checks.instance("task", task, ModularAddition)
+    hidden = _checks.integer("hidden", hidden, 1, _checks.HIDDEN)
+    memory = _checks.real("memory", memory, 0.0, LARGEST)
+    variance = _checks.real("weight_variance", weight_variance, 0.0, LARGEST, open_low=True)
     smoothing = _checks.real("label_smoothing", label_smoothing, 0.0, 1.0)
     numerator = hidden * variance * memory * (1 - smoothing) ** 2
     if training is None:
         return numerator / task.modulus**4
-    ordered = (training_set(training, len(task.pairs)) * task.multiplicity).sum(axis=-1)
+    chosen = _checks.bools("training", training, len(task.pairs))
+    ordered = (chosen * task.multiplicity).sum(axis=-1)
     return numerator / ordered.astype(np.float64) ** 2
 
 
 def _on_embeddings(embeddings, law, bias_scale, gauge, residuals, training) -> np.ndarray:
     """One law, scattered to the embeddings."""
+    embeddings = _checks.embeddings("embeddings", embeddings)
     forces = pair_forces(embeddings, law, bias_scale, gauge, residuals, training)
-    return embedding_forces(forces, cached_task(np.shape(embeddings)[-2]))
+    return embedding_forces(forces, cached_task(embeddings.shape[-2]))

@@ -27,6 +27,9 @@ _SERIES = (1 / 3, -1 / 30, 1 / 840, -1 / 45360, 1 / 3991680)
 # Below this δ five terms are exact to rounding, while the closed form loses digits as 1/δ².
 _SMALL = 0.2
 
+LARGEST = 1e100
+"""Largest coordinate and bias scale: what is computed holds their third powers."""
+
 
 def arc_cosine(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -> np.ndarray:
     """Kernel k(x, y) of unit-variance features; the equation stands at the top of this module.
@@ -34,13 +37,13 @@ def arc_cosine(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -> np.ndar
     Args:
         x: (..., 2) points; leading axes broadcast against those of y.
         y: (..., 2) points.
-        bias_scale: β >= 0, in the unit of the points.
+        bias_scale: β in [0, 1e100], in the unit of the points.
 
     Returns:
         (...) float64, in that unit squared. Multiply by σ² for features of variance σ².
 
     Raises:
-        ValueError: if a shape is not (..., 2), an entry is not finite or bias_scale < 0.
+        ValueError: if a shape is not (..., 2), an entry is not within ±1e100 or β outside.
 
     >>> float(arc_cosine([3.0, 4.0], [3.0, 4.0], bias_scale=0.0))  # θ = 0: |x|² / 2
     12.5
@@ -62,13 +65,13 @@ def arc_cosine_gradient(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -
     Args:
         x: (..., 2) points; leading axes broadcast against those of y.
         y: (..., 2) points.
-        bias_scale: β >= 0, in the unit of the points.
+        bias_scale: β in [0, 1e100], in the unit of the points.
 
     Returns:
         (..., 2) float64, in the unit of the points.
 
     Raises:
-        ValueError: if a shape is not (..., 2), an entry is not finite or bias_scale < 0.
+        ValueError: if a shape is not (..., 2), an entry is not within ±1e100 or β outside.
 
     >>> arc_cosine_gradient([3.0, 4.0], [3.0, 4.0]).tolist()  # θ = 0: y / 2
     [1.5, 2.0]
@@ -83,9 +86,20 @@ def arc_cosine_gradient(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -
 
 
 def lifted_angle(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -> np.ndarray:
-    """Angle θ between the lifted points (x, β) and (y, β), (...) in [0, π].
+    """Angle θ between the lifted points (x, β) and (y, β), in [0, π].
 
-    Arguments and errors as for `arc_cosine`; the angle with a lifted point of length 0 is 0.
+    The angle with a lifted point of length 0 is 0.
+
+    Args:
+        x: (..., 2) points; leading axes broadcast against those of y.
+        y: (..., 2) points.
+        bias_scale: β in [0, 1e100], in the unit of the points.
+
+    Returns:
+        (...) float64, in radians.
+
+    Raises:
+        ValueError: if a shape is not (..., 2), an entry is not within ±1e100 or β outside.
 
     >>> float(lifted_angle([1.0, 0.0], [-1.0, 0.0], bias_scale=1.0) / np.pi)
     0.5
@@ -97,7 +111,7 @@ def lifted_angle(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -> np.nd
 
 def _lift(x, y, bias_scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Lengths of both lifted points, length of their cross product, and their dot product."""
-    beta = _checks.real("bias_scale", bias_scale, 0.0)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST)
     x, y = _points("x", x), _points("y", y)
     try:
         shape = np.broadcast_shapes(x.shape, y.shape)
@@ -130,10 +144,5 @@ def _profile(delta: np.ndarray) -> np.ndarray:
 
 
 def _points(name: str, value) -> np.ndarray:
-    """Return `value` as finite float64 of shape (..., 2), or raise ValueError naming it."""
-    array = np.asarray(value, dtype=np.float64)
-    if array.ndim < 1 or array.shape[-1] != 2:
-        raise ValueError(f"{name} must have shape (..., 2), got {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity in it")
-    return array
+    """Return `value` as float64 of shape (..., 2), or raise ValueError naming it."""
+    return _checks.array(name, value, (..., 2), limit=LARGEST)

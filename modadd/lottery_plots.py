@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import structure
+from modadd import _checks, structure
 from modadd.palette import STYLES, Style, theme
 from modadd.panels import (
     Panel,
@@ -36,16 +36,42 @@ def fourier_power(E: np.ndarray) -> np.ndarray:
 
     Unnormalised transform, k and N − k together, summed over both coordinates.
 
+    Args:
+        E: embeddings (..., N, 2).
+
+    Returns:
+        (..., (N − 1) / 2), in the embeddings' unit squared.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
     >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
     >>> print(fourier_power(np.stack([np.cos(angle), np.sin(angle)], -1)).argmax() + 1)
     3
     """
+    E = _checks.embeddings("E", E)
     half = np.fft.rfft(E, axis=-2)[..., 1:, :]
     return 2 * np.square(np.abs(half)).sum(-1)
 
 
 def race(run: Run) -> Race:
-    """The race of frequencies in each seed of a run whose first snapshot is step 0."""
+    """The race of frequencies in each seed of a run whose first snapshot is step 0.
+
+    Args:
+        run: recorded at step 0.
+
+    Returns:
+        Race of arrays (S,).
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> from modadd import TrainingConfig, train
+    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), [3, 4], progress=False)
+    >>> race(run).won.shape
+    (2,)
+    """
+    _checks.instance("run", run, Run)
     first, last = fourier_power(run.embeddings[0]), fourier_power(run.final)
     order = np.sort(first, axis=-1)
     return Race(
@@ -60,7 +86,22 @@ LEADS = (1.0, 1.15, 1.4, 1.8, np.inf)
 
 
 def hit_rates(found: Race) -> list[tuple[float, int, int]]:
-    """Of circles, by LEADS: their median lead, how often the strongest won, their number."""
+    """Of circles, by LEADS: their median lead, how often the strongest won, their number.
+
+    Args:
+        found: of S seeds.
+
+    Returns:
+        one triple a group of leads in which there are circles.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> found = Race(np.array([1.1, 1.1, 2.5]), np.array([True, False, True]), np.ones(3, bool))
+    >>> [(lead, int(won), int(count)) for lead, won, count in hit_rates(found)]
+    [(1.1, 1, 2), (2.5, 1, 1)]
+    """
+    _checks.instance("found", found, Race)
     rates = []
     for low, high in pairwise(LEADS):
         chosen = found.circle & (found.lead >= low) & (found.lead < high)
@@ -78,7 +119,14 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
         races: by name, the rows of the left panel, best eight at most.
         by_lead: by name up to three for the right panel.
         modulus: N, for chance.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    for name, value in (("races", races), ("by_lead", by_lead)):
+        for found in _checks.mapping(name, value, 1, 8 if name == "races" else 3).values():
+            _checks.instance(name, found, Race)
+    modulus = _checks.integer("modulus", modulus, 3, _checks.MODULUS)
     chance = 2 / (modulus - 1)
     height = 40 * len(races)
     figure, (rate, lead) = sheet(height + 128, [(196, 66, 236, height), (500, 66, 280, height)])
@@ -191,7 +239,12 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     Args:
         run: whose first snapshot is step 0.
         seed: one of its seeds.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("run", run, Run)
+    seed = _checks.integer("seed", seed, 0, _checks.SEED)
     one = run.select(seed)
     E, steps = one.embeddings[:, 0], one.steps
     share = fourier_power(E)

@@ -22,7 +22,11 @@ from modadd.task import ModularAddition
 
 
 class Parameters(NamedTuple):
-    """All parameters of an ensemble; torch tensors or numpy arrays with the same leading axes."""
+    """All parameters of an ensemble; torch tensors or numpy arrays with the same leading axes.
+
+    >>> initialise(ModularAddition(5), hidden=4, seed=0).map(np.shape).w2
+    (4, 5)
+    """
 
     embeddings: Tensor
     """(..., N, 2)"""
@@ -55,9 +59,9 @@ def initialise(
 
     Args:
         task: the task, for N.
-        hidden: width H >= 1.
-        seed: integer >= 0.
-        embedding_scale: standard deviation of the embeddings' entries, > 0.
+        hidden: width H, 1 to 65536.
+        seed: integer in [0, 2**63).
+        embedding_scale: standard deviation of the embeddings' entries, in ]0, 1e30].
         readout_init: "zero" or "standard".
 
     Returns:
@@ -65,10 +69,15 @@ def initialise(
 
     Raises:
         ValueError: if an argument is outside its range.
+
+    >>> network = initialise(ModularAddition(5), hidden=4, seed=0)
+    >>> network.embeddings.shape, bool(network.w2.any())
+    ((5, 2), False)
     """
-    hidden = _checks.integer("hidden", hidden, 1)
-    seed = _checks.integer("seed", seed, 0)
-    scale = _checks.real("embedding_scale", embedding_scale, 0.0, open_low=True)
+    _checks.instance("task", task, ModularAddition)
+    hidden = _checks.integer("hidden", hidden, 1, _checks.HIDDEN)
+    seed = _checks.integer("seed", seed, 0, _checks.SEED)
+    scale = _checks.real("embedding_scale", embedding_scale, 0.0, _checks.LARGEST, open_low=True)
     _checks.choice("readout_init", readout_init, ("zero", "standard"))
     n = task.modulus
     layers = np.random.default_rng([seed, 2])
@@ -87,30 +96,96 @@ def pair_weights(task: ModularAddition, training: np.ndarray) -> np.ndarray:
 
     Args:
         task: the task.
-        training: (..., P) bools, True for training pairs.
+        training: (..., P) bools, True for training pairs, at least one.
 
     Returns:
         (..., P) float64 that sum to 1; zero for validation pairs.
+
+    Raises:
+        ValueError: if training has another shape or type, or a set of it is empty.
+
+    >>> pair_weights(ModularAddition(3), np.ones(6, bool)) * 9
+    array([1., 2., 2., 1., 2., 1.])
     """
+    _checks.instance("task", task, ModularAddition)
+    training = _checks.bools("training", training, len(task.pairs))
     weights = training * task.multiplicity
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def logits(parameters: Parameters, points: Tensor, bias_scale: float = 1.0) -> Tensor:
-    """Logits z at points of the plane: (..., M, 2) to (..., M, N)."""
+    """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 at points x of the plane.
+
+    Args:
+        parameters: tensors with leading axes (...).
+        points: (..., M, 2) tensor, of the parameters' precision.
+        bias_scale: β in [0, 1e30].
+
+    Returns:
+        (..., M, N).
+
+    Raises:
+        ValueError: if a shape does not fit, or the bias scale is outside its range.
+
+    >>> task = ModularAddition(5)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
+    >>> logits(network, torch.zeros(7, 2)).shape
+    torch.Size([7, 5])
+    """
+    _check_parameters(parameters)
+    bias_scale = _checks.real("bias_scale", bias_scale, 0.0, _checks.LARGEST)
+    kind = parameters.w1.dtype
+    there = isinstance(points, Tensor) and points.ndim >= 2 and points.shape[-1] == 2
+    if not there or points.dtype != kind:
+        raise _checks.refuse("points", f"a tensor of shape (..., M, 2) and {kind}", points)
     bias = bias_scale * parameters.b1.unsqueeze(-2)
     hidden = torch.relu(points @ parameters.w1 + bias)
     return hidden @ parameters.w2 + parameters.b2.unsqueeze(-2)
 
 
 def pair_sums(parameters: Parameters, task: ModularAddition) -> Tensor:
-    """Pair sums of the parameters' embeddings, (..., P, 2)."""
+    """Pair sums x_p = E_a + E_b of the parameters' embeddings.
+
+    Args:
+        parameters: tensors with leading axes (...).
+        task: the task.
+
+    Returns:
+        (..., P, 2), in the order of `ModularAddition.pairs`.
+
+    Raises:
+        ValueError: if the parameters are those of another modulus.
+
+    >>> task = ModularAddition(5)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
+    >>> pair_sums(network, task).shape
+    torch.Size([15, 2])
+    """
+    _check_task(parameters, task)
     first, second = torch.as_tensor(task.pairs, device=parameters.embeddings.device).T
     return parameters.embeddings[..., first, :] + parameters.embeddings[..., second, :]
 
 
 def targets(task: ModularAddition, label_smoothing: float, like: Tensor) -> Tensor:
-    """Target distribution of each pair: (1 − s) onehot(label) + s / N, (P, N)."""
+    """Target distribution of each pair, (1 − s) onehot(label) + s / N.
+
+    Args:
+        task: the task.
+        label_smoothing: s in [0, 1].
+        like: a tensor of the wanted precision, on the wanted device.
+
+    Returns:
+        (P, N), each row of sum 1.
+
+    Raises:
+        ValueError: if the smoothing is outside its range, or `like` is no tensor.
+
+    >>> targets(ModularAddition(3), label_smoothing=0.3, like=torch.zeros(1))[0]
+    tensor([0.8000, 0.1000, 0.1000])
+    """
+    _checks.instance("task", task, ModularAddition)
+    _checks.instance("like", like, Tensor)
+    label_smoothing = _checks.real("label_smoothing", label_smoothing, 0.0, 1.0)
     onehot = torch.nn.functional.one_hot(torch.as_tensor(task.labels), task.modulus).to(like)
     return (1 - label_smoothing) * onehot + label_smoothing / task.modulus
 
@@ -126,15 +201,27 @@ def loss(
     """Cross-entropy averaged over the ordered training pairs.
 
     Args:
-        parameters: with leading axes (...).
+        parameters: tensors with leading axes (...).
         task: the task.
-        weights: (..., P) from `pair_weights`.
-        bias_scale: β >= 0.
-        label_smoothing: s in [0, 1[.
+        weights: (..., P) tensor from `pair_weights`.
+        bias_scale: β in [0, 1e30].
+        label_smoothing: s in [0, 1].
 
     Returns:
         (...) losses in nats.
+
+    Raises:
+        ValueError: if a shape does not fit, or a number is outside its range.
+
+    A readout of zero guesses uniformly, at a loss of log N:
+
+    >>> task = ModularAddition(5)
+    >>> network = initialise(task, hidden=4, seed=0).map(torch.tensor)
+    >>> weights = torch.tensor(pair_weights(task, np.ones(15, bool)))
+    >>> loss(network, task, weights).exp().round(decimals=5).item()
+    5.0
     """
+    _check_weights(task, weights)
     z = logits(parameters, pair_sums(parameters, task), bias_scale)
     cross_entropy = -(targets(task, label_smoothing, z) * torch.log_softmax(z, dim=-1)).sum(-1)
     return (weights * cross_entropy).sum(-1)
@@ -147,7 +234,25 @@ def residuals(
     bias_scale: float = 1.0,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Residuals α_p = target_p − softmax(z_p) of every pair, (..., P, N)."""
+    """Residuals α_p = target_p − softmax(z_p) of every pair.
+
+    Args:
+        parameters: tensors with leading axes (...).
+        task: the task.
+        bias_scale: β in [0, 1e30].
+        label_smoothing: s in [0, 1].
+
+    Returns:
+        (..., P, N); each adds up to zero over labels.
+
+    Raises:
+        ValueError: if a shape does not fit, or a number is outside its range.
+
+    >>> task = ModularAddition(5)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
+    >>> residuals(network, task).sum(-1).abs().max() < 1e-6
+    tensor(True)
+    """
     z = logits(parameters, pair_sums(parameters, task), bias_scale)
     return targets(task, label_smoothing, z) - torch.softmax(z, dim=-1)
 
@@ -165,9 +270,28 @@ def pair_forces(
     f_p = w_p W1 (ReLU'(W1ᵀ x_p + β b1) ⊙ W2 α_p), where w_p is the pair's weight: the force on
     an unordered pair is that on one ordered pair times the multiplicity.
 
+    Args:
+        parameters: tensors with leading axes (...).
+        task: the task.
+        weights: (..., P) tensor from `pair_weights`.
+        bias_scale: β in [0, 1e30].
+        label_smoothing: s in [0, 1].
+
     Returns:
         (..., P, 2); zero for validation pairs.
+
+    Raises:
+        ValueError: if a shape does not fit, or a number is outside its range.
+
+    >>> task = ModularAddition(5)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
+    >>> training = task.training_pairs(0.5, seed=0)
+    >>> f = pair_forces(network, task, torch.tensor(pair_weights(task, training)))
+    >>> f.shape, f[~training].abs().sum().item()
+    (torch.Size([15, 2]), 0.0)
     """
+    _check_weights(task, weights)
+    bias_scale = _checks.real("bias_scale", bias_scale, 0.0, _checks.LARGEST)
     alpha = residuals(parameters, task, bias_scale=bias_scale, label_smoothing=label_smoothing)
     x = pair_sums(parameters, task)
     active = (x @ parameters.w1 + bias_scale * parameters.b1.unsqueeze(-2)) > 0
@@ -183,15 +307,34 @@ def embedding_forces(
     bias_scale: float = 1.0,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Force F_a = −∂L/∂E_a on each embedding, (..., N, 2), in closed form (derived here).
+    """Force F_a = −∂L/∂E_a on each embedding, in closed form (derived here).
 
     F_a is the sum of the forces on the unordered pairs that contain a, twice for (a, a).
+
+    Args:
+        parameters: tensors with leading axes (...).
+        task: the task.
+        weights: (..., P) tensor from `pair_weights`.
+        bias_scale: β in [0, 1e30].
+        label_smoothing: s in [0, 1].
+
+    Returns:
+        (..., N, 2), in nats over the embeddings' unit.
+
+    Raises:
+        ValueError: if a shape does not fit, or a number is outside its range.
+
+    >>> task = ModularAddition(5)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
+    >>> weights = torch.tensor(pair_weights(task, np.ones(15, bool)))
+    >>> embedding_forces(network, task, weights).shape
+    torch.Size([5, 2])
     """
     forces = pair_forces(
         parameters, task, weights, bias_scale=bias_scale, label_smoothing=label_smoothing
     )
     first, second = torch.as_tensor(task.pairs, device=forces.device).T
-    total = torch.zeros_like(parameters.embeddings)
+    total = torch.zeros_like(parameters.embeddings, dtype=forces.dtype)
     return total.index_add(-2, first, forces).index_add(-2, second, forces)
 
 
@@ -204,11 +347,48 @@ def regions(
         parameters: of one seed, torch or numpy.
         x: (X,) abscissae.
         y: (Y,) ordinates.
-        bias_scale: β >= 0.
+        bias_scale: β in [0, 1e30].
 
     Returns:
         (Y, X) ints: the label with the largest logit at each node.
+
+    Raises:
+        ValueError: if a shape does not fit, or a number is outside its range.
+
+    >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
+    >>> regions(network, [-1.0, 1.0], [-1.0, 0.0, 1.0]).shape
+    (3, 2)
     """
+    _check_parameters(parameters, lead=0)
+    x, y = (_checks.array(name, v, ("M",), limit=1e30) for name, v in (("x", x), ("y", y)))
     points = torch.as_tensor(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32))
-    z = logits(parameters.map(torch.as_tensor), points, bias_scale)
+    parameters = Parameters(*parameters).map(torch.as_tensor)
+    z = logits(parameters, points.to(parameters.w1.dtype), bias_scale)
     return z.argmax(-1).numpy().reshape(len(y), len(x))
+
+
+def _check_parameters(parameters: Parameters, lead: int | None = None) -> None:
+    """Raise ValueError unless the arrays belong together, with `lead` leading axes if given."""
+    if not isinstance(parameters, Parameters) or not all(hasattr(a, "shape") for a in parameters):
+        raise _checks.refuse("parameters", "a Parameters of arrays", parameters)
+    shapes = parameters.map(lambda array: tuple(array.shape))
+    *batch, n, _ = shapes.embeddings if len(shapes.embeddings) > 1 else (0, 0)
+    h = shapes.b1[-1] if shapes.b1 else 0
+    expected = Parameters(*((*batch, *own) for own in ((n, 2), (2, h), (h,), (h, n), (n,))))
+    if shapes != expected or (lead is not None and len(batch) != lead):
+        raise ValueError(f"parameters must have shapes that fit each other, got {tuple(shapes)}")
+
+
+def _check_task(parameters: Parameters, task: ModularAddition) -> None:
+    """Raise ValueError unless the task is that of the parameters."""
+    _check_parameters(parameters)
+    n = parameters.embeddings.shape[-2]
+    if _checks.instance("task", task, ModularAddition).modulus != n:
+        raise ValueError(f"task must have modulus {n}, as the parameters, got {task.modulus}")
+
+
+def _check_weights(task: ModularAddition, weights: Tensor) -> None:
+    """Raise ValueError unless there is a weight for every pair of the task."""
+    count = len(_checks.instance("task", task, ModularAddition).pairs)
+    if not isinstance(weights, Tensor) or weights.shape[-1:] != (count,):
+        raise _checks.refuse("weights", f"a tensor of shape (..., {count})", weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import structure
+from modadd import _checks, structure
 from modadd.palette import STYLES, blend, theme
 from modadd.panels import (
     WIDTH,
@@ -38,10 +38,20 @@ def lattice_shape(patch: structure.Grid) -> np.ndarray:
     images count as equal, so 0 <= Re τ <= 1/2 and |τ| >= 1. The square is i, the hexagonal lattice
     exp(iπ/3), and |τ| is the ratio of the lengths. NaN where there is no patch.
 
+    Args:
+        patch: from `structure.grid`.
+
+    Returns:
+        (...) complex.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
     >>> i, j = np.divmod(np.arange(16), 4)
     >>> lattice_shape(structure.grid(np.stack([2.0 * i, 3.0 * j], -1))).round(6)
     np.complex128(1.5j)
     """
+    _checks.instance("patch", patch, structure.Grid)
     z = patch.vectors[..., 0] + 1j * patch.vectors[..., 1]
     short = np.abs(z).argmin(-1)[..., None]
     with np.errstate(invalid="ignore"):  # NaN where there is no patch
@@ -54,7 +64,11 @@ def moduli_gallery(runs: dict[int, np.ndarray]) -> go.Figure:
 
     Args:
         runs: by modulus N, final embeddings (S, N, 2), of which the first are shown.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    runs = _by_modulus("runs", runs)
     left, boxes, shown, top = 34, [], [], 30
     for N, E in runs.items():
         count = min(len(E), 2 if N > 100 else 4)
@@ -70,6 +84,16 @@ def moduli_gallery(runs: dict[int, np.ndarray]) -> go.Figure:
             where = {"xanchor": "right", "yanchor": "middle", "xshift": -10, "textangle": -90}
             panel.note(f"<b>N = {N}</b>", 0, 0.5, font=font(14), **where)
     return figure
+
+
+def _by_modulus(name: str, value: object) -> dict[int, np.ndarray]:
+    """Return embeddings by modulus, or raise ValueError naming what does not fit."""
+    if not isinstance(value, Mapping) or not value:
+        raise _checks.refuse(name, "a dict of modulus to embeddings", value)
+    for N, E in value.items():
+        if _checks.ensemble(name, E).shape[1] != _checks.integer(name, N, 3):
+            raise ValueError(f"{name} must hold embeddings of {N} tokens under {N}, got {E.shape}")
+    return dict(value)
 
 
 def _patch_of(panel: Panel, E: np.ndarray, tall: float) -> None:
@@ -90,7 +114,22 @@ def _patch_of(panel: Panel, E: np.ndarray, tall: float) -> None:
 
 
 def third_bonds(E: np.ndarray, patch: structure.Grid) -> np.ndarray:
-    """Tokens of a patch joined by the short diagonal of its cells, (B, 2); none if that is long."""
+    """Tokens of a patch joined by the short diagonal of its cells, (B, 2); none if that is long.
+
+    Args:
+        E: embeddings (N, 2).
+        patch: of them, from `structure.grid`.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> i, j = np.divmod(np.arange(16), 4)
+    >>> E = np.stack([i + 0.5 * j, 0.75**0.5 * j], -1)  # hexagonal
+    >>> third_bonds(E, structure.grid(E)).shape
+    (9, 2)
+    """
+    E = _checks.tokens("E", E)
+    _checks.instance("patch", patch, structure.Grid)
     (u, v), (g, h) = patch.steps, patch.vectors
     sign = -1 if g @ h > 0 else 1
     diagonal, N = g + sign * h, len(E)
@@ -108,7 +147,11 @@ def lattices(found: dict[int, np.ndarray]) -> go.Figure:
 
     Args:
         found: by modulus N, final embeddings (S, N, 2).
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    found = _by_modulus("found", found)
     height = 46 * len(found)
     figure, (chart, shares) = sheet(400, [(60, 50, 250, 290), (430, 50, 340, height)])
     figure.update_layout(barmode="overlay")
@@ -218,7 +261,19 @@ def training_cost(configs: Sequence[TrainingConfig]) -> list[Cost]:
 
     Args:
         configs: small ones first, because memory is never given back. It is known on Linux only.
+
+    Returns:
+        Cost of each.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> training_cost([TrainingConfig()])[0].seconds  # doctest: +SKIP
+    2e-05
     """
+    configs = _checks.sequence("configs", configs)
+    for config in configs:
+        _checks.instance("configs", config, TrainingConfig)
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return list(pool.map(_cost, configs))
 
@@ -262,7 +317,15 @@ def cost_over_moduli(moduli: Sequence[int], costs: Sequence[Cost], hidden: int) 
         moduli: (C,) increasing.
         costs: (C,) of them, at one hidden width.
         hidden: that width.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    moduli = [_checks.integer("moduli", N, 3) for N in _checks.sequence("moduli", moduli)]
+    costs = _checks.sequence("costs", costs, len(moduli), len(moduli))
+    for cost in costs:
+        _checks.instance("costs", cost, Cost)
+    hidden = _checks.integer("hidden", hidden, 1, _checks.HIDDEN)
     figure, panels = sheet(290, [(70, 44, 310, 186), (476, 44, 300, 186)])
     N, pairs = np.array(moduli), np.array(moduli) * (np.array(moduli) + 1) / 2
     seconds = np.array([1e3 * cost.seconds for cost in costs])

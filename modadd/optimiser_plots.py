@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.linalg import orthogonal_procrustes
 
-from modadd import effects, structure
+from modadd import _checks, effects, structure
 from modadd.palette import STYLES, theme
 from modadd.panels import WIDTH, Panel, bonds, embeddings, font, segments, sheet
 
@@ -25,7 +25,16 @@ def recipes(
         finals: name of a recipe to its final embeddings (S, N, 2), the seeds in one order.
         default: (S, N, 2) those of the default recipe.
         levels: name to (S,) values of R², whose mean is drawn as a line for comparison.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    default = _checks.ensemble("default", default)
+    for name, E in _checks.mapping("finals", finals).items():
+        if _checks.ensemble("finals", E).shape != default.shape:
+            raise ValueError(f"finals must be {default.shape} as the default, got {name} otherwise")
+    for values in _checks.mapping("levels", levels, 0).values():
+        _checks.array("levels", values, ("S",))
     left, top, tall, each = 124, 62, _ROW * len(finals), 82
     boxes = [(left + i * (each + 14), top, each, tall) for i in range(4)]
     boxes.append((left + 4 * (each + 14) + 20, top, WIDTH - left - 4 * (each + 14) - 36, tall))
@@ -80,7 +89,14 @@ def one_start(ends: Mapping[str, np.ndarray], default: str, columns: int = 5) ->
     Args:
         ends: name to embeddings (N, 2), the default recipe's among them.
         default: its name.
+        columns: panels a row.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    ends = {name: _checks.tokens("ends", E) for name, E in _checks.mapping("ends", ends).items()}
+    default = _checks.choice("default", default, tuple(ends))
+    columns = _checks.integer("columns", columns, 1, 20)
     side, gap = (WIDTH - 20) / columns, 48
     boxes = [
         (10 + i % columns * side, 40 + i // columns * (side + gap), side, side)

@@ -29,8 +29,15 @@ from numba import njit
 from modadd import _checks, _engine
 from modadd._engine import BETA2, EPSILON, _gradient, _measure, _workspace
 from modadd.model import Parameters
-from modadd.run import SCALARS, Run, cached, join
-from modadd.training import TrainingConfig, _diverged, _prepare, run_in_threads, snapshot_steps
+from modadd.run import SCALARS, Run, cached
+from modadd.training import (
+    TrainingConfig,
+    _diverged,
+    _prepare,
+    check_finite,
+    run_in_threads,
+    snapshot_steps,
+)
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
 _SIGN, _MADAM, _MINIBATCH, _DROPOUT, _WIRING = range(5)
@@ -54,7 +61,8 @@ def train_with(
         rule: one of RULES.
         config: the recipe; its optimiser must be "gradient_descent". Decay is always on.
         seeds: distinct integers >= 0; a seed also decides the noise.
-        amount: >= 0; the number named `amount` in this module's list of rules.
+        amount: the number named `amount` in this module's list of rules: in ]0, 1] for
+            "minibatch", [0, 1[ for "dropout", ]0, 1e9] for "madam", [0, 1e9] for "wiring".
         snapshots, keep_parameters, threads, cache, progress: as for `training.train`.
 
     Returns:
@@ -63,13 +71,20 @@ def train_with(
     Raises:
         ValueError: for an argument out of range, before any training.
         DivergenceError: naming step and seed, when a seed's loss stops being finite.
+
+    >>> config = TrainingConfig(modulus=5, hidden=8, steps=20)
+    >>> run = train_with("dropout", config, seeds=0, amount=0.1, cache=False, progress=False)
+    >>> run.settings["optimiser"], run.final.shape
+    ('dropout', (1, 5, 2))
     """
     kind = RULES.index(_checks.choice("rule", rule, RULES))
+    _checks.instance("config", config, TrainingConfig)
     seeds, steps = _checks.seeds("seeds", seeds), snapshot_steps(config.steps, snapshots)
     _checks.choice("config.optimiser", config.optimiser, ("gradient_descent",))
     amount = _checks.real("amount", amount, 0.0, 1.0 if rule in ("minibatch", "dropout") else 1e9)
     if (rule == "dropout" and amount == 1) or (rule in ("minibatch", "madam") and amount == 0):
         raise ValueError(f"amount must leave something to train with {rule}, got {amount:g}")
+    _checks.options(threads, keep_parameters=keep_parameters, cache=cache, progress=progress)
     settings = asdict(config) | {"optimiser": rule, "amount": amount}
 
     def work(seed: int, stop: np.ndarray) -> Run:
@@ -83,6 +98,7 @@ def train_with(
         )
         if bad >= 0:
             raise _diverged(bad, seed)
+        check_finite(seed, steps, scalars[:count])
         found = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
         values = dict(zip(SCALARS, scalars[:count, None].T.swapaxes(1, 2), strict=True))
         E, kept = found.embeddings.copy(), found.map(np.copy) if keep_parameters else None
@@ -95,17 +111,32 @@ def train_with(
     def compute(missing, keep) -> None:
         run_in_threads(work, missing, keep, threads, progress, rule)
 
-    if cache:
-        code = sha256(Path(__file__).read_bytes()).hexdigest()
-        key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-        return cached(key | {"by": code}, seeds, compute)
-    runs = {}
-    compute(seeds, lambda run: runs.__setitem__(int(run.seeds[0]), run))
-    return join([runs[seed] for seed in seeds])
+    if not cache:
+        return cached(None, seeds, compute)
+    code = sha256(Path(__file__).read_bytes()).hexdigest()
+    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
+    return cached(key | {"by": code}, seeds, compute, progress)
 
 
 def wire_lengths(tokens: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths d + 0.1 of the wires of the two layers, (2, H) and (H, N)."""
+    """Lengths d + 0.1 of the wires of the two layers, as this module defines them.
+
+    Args:
+        tokens: N, 3 to 4096.
+        hidden: width H, 1 to 65536.
+
+    Returns:
+        (2, H) and (H, N) float64, over the length of a layer.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+
+    >>> first, second = wire_lengths(tokens=5, hidden=2)
+    >>> first.tolist(), second.shape
+    ([[0.1, 0.6], [0.6, 0.1]], (2, 5))
+    """
+    tokens = _checks.integer("tokens", tokens, 3, _checks.MODULUS)
+    hidden = _checks.integer("hidden", hidden, 1, _checks.HIDDEN)
     units, labels = ((np.arange(count) + 0.5) / count for count in (hidden, tokens))
     inputs = np.array([0.25, 0.75])
     return tuple(np.abs(a[:, None] - b) + 0.1 for a, b in ((inputs, units), (units, labels)))
@@ -117,13 +148,14 @@ def _per_parameter(theta, recipe, kind, amount):
     ends = np.cumsum([2 * n, 3 * h, n * h, n])
     decays = np.repeat(recipe.decays, np.diff(ends, prepend=0))
     groups = np.split(theta, ends[:-1])
-    sizes = [np.full(g.size, amount * np.sqrt((g**2).mean())) for g in groups]
+    sizes = [np.full(g.size, amount * np.sqrt((g.astype(float) ** 2).mean())) for g in groups]
     first, second = wire_lengths(n, h)
     none = (np.zeros((n, 2)), np.zeros(h), np.zeros(n))
     lengths = _engine.pack(none[0], first, none[1], second, none[2])
     if kind == _WIRING:
         decays = np.where(lengths > 0, 0, decays)
-    arrays = (decays, np.concatenate(sizes), lengths)
+    bounds = np.minimum(np.concatenate(sizes), np.finfo(np.float32).max)
+    arrays = (decays, bounds, lengths)
     return tuple(array.astype(np.float32) for array in arrays)
 
 

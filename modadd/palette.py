@@ -7,6 +7,7 @@ green, or blue against yellow, still sees a loop, not a segment walked twice.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,11 @@ FONT = '"Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif'
 
 
 class Theme(NamedTuple):
-    """The colours that are not data."""
+    """The colours that are not data.
+
+    >>> THEMES["dark"].ink
+    '#e8eaed'
+    """
 
     template: str  #: name under which plotly knows it
     paper: str
@@ -38,10 +43,16 @@ _current = "light"
 
 
 def theme(name: str | None = None) -> Theme:
-    """The theme of all later figures; sets it first where "light" or "dark" is given.
+    """The theme of all later figures; sets it first where a name is given.
+
+    Args:
+        name: "light" or "dark"; None: leave it as it is.
 
     Raises:
         ValueError: for another name.
+
+    >>> theme("light").paper
+    '#ffffff'
     """
     global _current
     if name is not None:
@@ -51,7 +62,11 @@ def theme(name: str | None = None) -> Theme:
 
 
 class Style(NamedTuple):
-    """How one thing is drawn wherever it appears; never told apart by colour alone."""
+    """How one thing is drawn wherever it appears; never told apart by colour alone.
+
+    >>> STYLES["grid"].symbol, STYLES["circle"].symbol
+    ('square', 'circle')
+    """
 
     color: str
     symbol: str
@@ -73,15 +88,21 @@ STYLES = {
 
 
 def token_colors(N: int) -> list[str]:
-    """Colours of the tokens (and labels) of Z_N, equally spaced on the loop: N hex strings.
+    """Colours of the tokens (and labels) of Z_N, equally spaced on the loop.
+
+    Args:
+        N: 3 to 4096.
+
+    Returns:
+        N hex strings, that of token a at a.
 
     Raises:
-        ValueError: if N is not an integer of at least 3.
+        ValueError: if N is not an integer in that range.
 
     >>> token_colors(3)
     ['#a02d6d', '#bfa44c', '#5e80ec']
     """
-    N = _checks.integer("N", N, 3)
+    N = _checks.integer("N", N, 3, _checks.MODULUS)
     t = 2 * np.pi * np.arange(N) / N
     lightness = 0.615 - 0.135 * np.cos(t + 0.43)
     oklab = np.stack([lightness, 0.05 + 0.11 * np.cos(t), -0.027 + 0.16 * np.sin(t)], -1)
@@ -89,30 +110,87 @@ def token_colors(N: int) -> list[str]:
 
 
 def blend(color: str, other: str, share: float) -> str:
-    """Mix two colours: `share` of the other, 0 to 1, in sRGB."""
-    return _hex((1 - share) * _rgb(color) + share * _rgb(other))
+    """Mix two colours in sRGB.
+
+    Args:
+        color: "#rrggbb".
+        other: "#rrggbb".
+        share: of the other, 0 to 1.
+
+    Raises:
+        ValueError: if a colour is not so written, or the share outside its range.
+
+    >>> blend("#000000", "#ff8000", share=0.5)
+    '#804000'
+    """
+    share = _checks.real("share", share, 0.0, 1.0)
+    return _hex((1 - share) * _rgb(color) + share * _rgb(other, "other"))
 
 
 def luminance(color: str) -> float:
-    """Relative luminance of a hex colour, 0 to 1 (WCAG 2)."""
+    """Relative luminance of a colour, 0 to 1 (WCAG 2).
+
+    Args:
+        color: "#rrggbb".
+
+    Raises:
+        ValueError: if it is not so written.
+
+    >>> luminance("#ffffff")
+    1.0
+    """
     c = _rgb(color)
     linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def contrast(color: str, other: str) -> float:
-    """Contrast ratio of two colours, 1 to 21 (WCAG 2)."""
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2).
+
+    Args:
+        color: "#rrggbb".
+        other: "#rrggbb".
+
+    Raises:
+        ValueError: if a colour is not so written.
+
+    >>> contrast("#000000", "#ffffff")
+    21.0
+    """
+    _rgb(other, "other")
     low, high = sorted((luminance(color), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def text_on(color: str) -> str:
-    """White or near-black, whichever reads better on the colour."""
-    return max("#ffffff", "#16181b", key=lambda text: contrast(text, color))
+    """White or near-black, whichever reads better on a colour.
+
+    Args:
+        color: "#rrggbb".
+
+    Raises:
+        ValueError: if it is not so written.
+
+    >>> text_on("#2f7fc1"), text_on("#ffffff")
+    ('#ffffff', '#16181b')
+    """
+    return max("#ffffff", "#16181b", key=lambda text: contrast(color, text))
 
 
 def register(theme: Theme) -> None:
-    """Make a theme's plotly template known under its name."""
+    """Make a theme's plotly template known under its name.
+
+    Args:
+        theme: the theme; a template of the same name is replaced.
+
+    Raises:
+        ValueError: if it is no Theme.
+
+    >>> register(THEMES["light"])
+    >>> pio.templates["modadd"].layout.font.color
+    '#1f2328'
+    """
+    _checks.instance("theme", theme, Theme)
     axis = {
         "showgrid": False,
         "zeroline": False,
@@ -168,7 +246,9 @@ def _srgb(linear: np.ndarray) -> np.ndarray:
     return np.where(c <= 0.0031308, 12.92 * c, 1.055 * c ** (1 / 2.4) - 0.055)
 
 
-def _rgb(color: str) -> np.ndarray:
+def _rgb(color: str, name: str = "color") -> np.ndarray:
+    if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
+        raise _checks.refuse(name, 'a colour written "#rrggbb"', color)
     return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 

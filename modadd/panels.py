@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 
-from modadd import model, structure
+from modadd import _checks, model, structure
 from modadd._lattice import STEP_TOLERANCE, spacing
 from modadd.export import indexed_png
 from modadd.model import Parameters
@@ -39,7 +39,7 @@ class Panel:
             self.figure.add_trace(trace.update(xaxis=self.x, yaxis=self.y))
 
     def axes(self, x: dict | None = None, y: dict | None = None) -> None:
-        """Set plotly properties of the two axes."""
+        """Set plotly properties of the two axes: of `x`, and of `y`."""
         for name, properties in ((self.x, x), (self.y, y)):
             self.figure.update_layout({f"{name[0]}axis{name[1:]}": properties or {}})
 
@@ -49,7 +49,7 @@ class Panel:
         self.axes(bare, {**bare, "scaleanchor": self.x})
 
     def note(self, text: str, x: float = 0.0, y: float = 1.0, **properties) -> None:
-        """Write text at (x, y), in shares of the panel."""
+        """Write text at (x, y), in shares of the panel, with `properties` of plotly's."""
         anchors = {"xanchor": "left", "yanchor": "bottom"} | properties
         domain = {"xref": f"{self.x} domain", "yref": f"{self.y} domain"}
         self.figure.add_annotation(text=text, x=x, y=y, **domain, **anchors)
@@ -61,7 +61,12 @@ def sheet(height: float, boxes: Iterable[Sequence[float]]) -> tuple[go.Figure, l
     Args:
         height: px; the width is WIDTH.
         boxes: (left, top, width, height) of each panel, px from the upper left corner.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.real("height", height, 1, 1e5)
+    boxes = [_checks.array("boxes", box, (4,)) for box in _checks.sequence("boxes", boxes, 0)]
     none = dict.fromkeys("lrtb", 0)
     figure = go.Figure(
         layout={"template": theme().template, "width": WIDTH, "height": height, "margin": none}
@@ -78,7 +83,19 @@ def sheet(height: float, boxes: Iterable[Sequence[float]]) -> tuple[go.Figure, l
 
 
 def font(size: int, color: str | None = None) -> dict:
-    """Size in px and colour of a text; None: ink."""
+    """Size in px and colour of a text; None: ink.
+
+    Args:
+        size: px.
+        color: "#rrggbb"; None: ink.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> font(13, "#ff0000")
+    {'size': 13, 'color': '#ff0000'}
+    """
+    _checks.real("size", size, 1, 1000)
     return {"size": size, "color": color or theme().ink}
 
 
@@ -86,7 +103,19 @@ def font(size: int, color: str | None = None) -> dict:
 
 
 def embeddings(E: np.ndarray, size: float = 15, opacity: float = 1.0) -> list[go.Trace]:
-    """Tokens as discs of `size` px at their embeddings E (N, 2), numbered where size allows."""
+    """Tokens as discs of `size` px at their embeddings E (N, 2), numbered where size allows.
+
+    Args:
+        E: (N, 2), of the token a at a.
+        size: px.
+        opacity: 0 to 1.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.tokens("E", E)
+    _checks.real("size", size, 0, 1000, open_low=True)
+    _checks.real("opacity", opacity, 0, 1)
     colors = token_colors(len(E))
     rims = [blend(color, theme().ink, 0.3) for color in colors]  # 3 : 1 against the paper
     return [
@@ -108,7 +137,20 @@ def embeddings(E: np.ndarray, size: float = 15, opacity: float = 1.0) -> list[go
 
 
 def disc(token: int, point: np.ndarray, N: int, size: float = 22) -> list[go.Trace]:
-    """One token or label of Z_N as a numbered disc at a point (2,)."""
+    """One token or label of Z_N as a numbered disc at a point (2,).
+
+    Args:
+        token: 0 to N − 1.
+        point: (2,).
+        N: number of tokens.
+        size: px.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    N = _checks.integer("N", N, 3, _checks.MODULUS)
+    token = _checks.integer("token", token, 0, N - 1)
+    _checks.array("point", point, (2,))
     (trace,) = embeddings(np.broadcast_to(point, (N, 2)), size)
     marker = trace.marker
     for holder, name in ((trace, "x"), (trace, "y"), (trace, "text"), (marker, "color")):
@@ -126,7 +168,18 @@ def bonds(E: np.ndarray) -> np.ndarray:
     On a grid a is joined to a + u and a + v, the steps of `structure.grid`, or diagonally where
     that leaves a token of the patch alone; on a circle of
     frequency k to the token next to it, a + 1/k (mod N).
+
+    Args:
+        E: embeddings.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> angle = 2 * np.pi * np.arange(5) / 5
+    >>> bonds(np.stack([np.cos(angle), np.sin(angle)], -1)).tolist()
+    [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
     """
+    E = _checks.tokens("E", E)
     N = len(E)
     a = np.arange(N)
     if structure.classify(E) == "circle":
@@ -150,8 +203,23 @@ def bonds(E: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def segments(starts: np.ndarray, ends: np.ndarray, color: str | None = None, width: float = 1):
-    """Straight lines from starts (B, 2) to ends (B, 2), as one trace."""
+def segments(
+    starts: np.ndarray, ends: np.ndarray, color: str | None = None, width: float = 1
+) -> list[go.Trace]:
+    """Straight lines from starts (B, 2) to ends (B, 2), as one trace.
+
+    Args:
+        starts: (B, 2).
+        ends: (B, 2).
+        color: "#rrggbb"; None: muted.
+        width: px.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.array("starts", starts, ("B", 2), finite=False)
+    _checks.array("ends", ends, (len(starts), 2), finite=False)
+    _checks.real("width", width, 0, 1000)
     starts = np.asarray(starts, dtype=float)
     points = np.stack([starts, ends, np.full_like(starts, np.nan)], 1).reshape(-1, 2)
     line = {"color": color or theme().muted, "width": width}
@@ -168,7 +236,14 @@ def pair_sums(E: np.ndarray, right: np.ndarray | None = None, size: float = 5) -
         size: diameter, px.
     Returns:
         two traces, "right" and "wrong".
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    E = _checks.tokens("E", E)
+    if right is not None:
+        right = _checks.bools("right", right, len(E) * (len(E) + 1) // 2, some=False)
+    _checks.real("size", size, 0, 1000)
     task = ModularAddition(len(E))
     right = np.ones(len(task.pairs), bool) if right is None else right
     colors, x = np.array(token_colors(len(E))), task.pair_sums(E)
@@ -201,7 +276,13 @@ def regions(
         reach: half the side of the square, > 0.
         bias_scale: β.
         resolution: px a side.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("parameters", parameters, Parameters)
+    reach = _checks.real("reach", reach, 0, 1e30, open_low=True)
+    resolution = _checks.integer("resolution", resolution, 2, 4096)
     step = 2 * reach / resolution
     middle = -reach + step * (np.arange(resolution) + 0.5)
     labels = model.regions(parameters, middle, middle, bias_scale)
@@ -212,7 +293,20 @@ def regions(
 
 
 def curve(x: ArrayLike, y: ArrayLike, style: str = "training", name: str = "") -> list[go.Trace]:
-    """One scalar over steps, (T,) each, in one of palette.STYLES."""
+    """One scalar over steps, (T,) each, in one of palette.STYLES.
+
+    Args:
+        x: (T,) steps.
+        y: (T,) values.
+        style: one of palette.STYLES.
+        name: what the curve is of.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.array("x", x, ("T",))
+    _checks.array("y", y, (len(x),), finite=False)
+    _checks.choice("style", style, tuple(STYLES))
     line = {"color": STYLES[style].color, "dash": STYLES[style].dash, "width": 2}
     hover = "step %{customdata}: %{y:.3g}<extra>" + name + "</extra>"
     where = {"x": square_root(x), "y": np.asarray(y), "customdata": np.asarray(x)}
@@ -220,8 +314,23 @@ def curve(x: ArrayLike, y: ArrayLike, style: str = "training", name: str = "") -
 
 
 def band(x: ArrayLike, ys: np.ndarray, style: str = "training", name: str = "") -> list[go.Trace]:
-    """Median over seeds of ys (T, S), and a band that holds the middle half of the seeds."""
+    """Median over seeds of ys (T, S), and a band that holds the middle half of the seeds.
+
+    Args:
+        x: (T,) steps.
+        ys: (T, S) values.
+        style: one of palette.STYLES.
+        name: what the curve is of.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.array("x", x, ("T",))
+    _checks.array("ys", ys, (len(x), "S"), finite=False)
+    _checks.choice("style", style, tuple(STYLES))
     there = np.isfinite(ys).any(axis=1)
+    if not there.any():
+        return [go.Scatter(x=[None], y=[None]), *curve([], [], style, name)]
     x, ys = np.asarray(x)[there], np.asarray(ys)[there]
     low, median, high = np.nanquantile(ys, [0.25, 0.5, 0.75], axis=1)
     round_trip = np.concatenate([square_root(x), square_root(x)[::-1]])
@@ -243,7 +352,18 @@ def over_steps(panel: Panel, last: float, title: str, **y) -> None:
 
     Steps run as a square root, because more happens early. `title` goes above; further arguments
     are properties of the y axis.
+
+    Args:
+        panel: to be dressed.
+        last: step.
+        title: words above it.
+        **y: properties of the y axis.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("panel", panel, Panel)
+    last = _checks.real("last", last, 0)
     nice = 10 ** np.floor(np.log10(max(last, 1)))
     ticks = [t for t in (0, 0.1 * nice, nice) if t < 0.6 * last] + [last]
     places = {
@@ -256,7 +376,20 @@ def over_steps(panel: Panel, last: float, title: str, **y) -> None:
 
 
 def square_root(steps: ArrayLike) -> np.ndarray:
-    """Where steps stand on the axis of `over_steps`."""
+    """Where steps stand on the axis of `over_steps`.
+
+    Args:
+        steps: (...) numbers of at least 0.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> square_root([0, 25, 100]).tolist()
+    [0.0, 5.0, 10.0]
+    """
+    steps = _checks.array("steps", steps)
+    if (steps < 0).any():
+        raise _checks.refuse("steps", "at least 0", float(steps.min()))
     return np.sqrt(np.asarray(steps, dtype=float))
 
 
@@ -264,7 +397,14 @@ def clumps(E: np.ndarray) -> list[go.Trace]:
     """Pair sums of E (N, 2), those of one label that coincide as one disc with the label on it.
 
     The disc's area grows with the number of ordered pairs.
+
+    Args:
+        E: embeddings.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    E = _checks.tokens("E", E)
     task = ModularAddition(len(E))
     x, reach = task.pair_sums(E), structure.CLOSURE_TOLERANCE * _spacing(E)
     together = np.linalg.norm(x[:, None] - x, axis=-1) <= reach
@@ -295,8 +435,20 @@ def clumps(E: np.ndarray) -> list[go.Trace]:
     ]
 
 
-def axes_of_labels(E: np.ndarray, lines: Sequence[int] = (0, 3, 8)) -> list[go.Trace]:
-    """Pair sums of a circle E (N, 2); through those of a few labels their line, and its number."""
+def axes_of_labels(E: np.ndarray, lines: Sequence[int] | None = None) -> list[go.Trace]:
+    """Pair sums of a circle E (N, 2); through those of a few labels their line, and its number.
+
+    Args:
+        E: embeddings.
+        lines: labels whose line is drawn, 0 to N − 1; None: those of 0, 3 and 8 that there are.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    E = _checks.tokens("E", E)
+    if lines is None:
+        lines = [y for y in (0, 3, 8) if y < len(E)]
+    lines = [_checks.integer("lines", y, 0, len(E) - 1) for y in _checks.sequence("lines", lines)]
     task = ModularAddition(len(E))
     x, colors = task.pair_sums(E), token_colors(len(E))
     reach, traces = 1.12 * np.linalg.norm(x, axis=-1).max(), []
@@ -316,7 +468,18 @@ def axes_of_labels(E: np.ndarray, lines: Sequence[int] = (0, 3, 8)) -> list[go.T
 
 
 def strip(values: np.ndarray, y: float, kind: str) -> list[go.Trace]:
-    """Values (S,) as points along the row at y, spread evenly across it, and their median."""
+    """Values (S,) as points along the row at y, spread evenly across it, and their median.
+
+    Args:
+        values: (S,).
+        y: of the row.
+        kind: one of structure.KINDS.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    values = _checks.array("values", values, ("S",), finite=False)
+    _checks.choice("kind", kind, structure.KINDS)
     spread = y + 0.36 * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
     marker = {
         "size": 6,

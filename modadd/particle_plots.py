@@ -40,7 +40,17 @@ ROLES = {
 
 
 def force_color(alignment_force: float) -> str:
-    """Colour of a two-force run: from that of clustering at 0 to that of alignment at 1."""
+    """Colour of a two-force run: from that of clustering at 0 to that of alignment at 1.
+
+    Args:
+        alignment_force: a in [0, 1].
+
+    Raises:
+        ValueError: if it is outside its range.
+
+    >>> force_color(0.0)
+    '#c04a17'
+    """
     ends = STYLES["clustering"].color, STYLES["alignment"].color
     return blend(*ends, _checks.real("alignment_force", alignment_force, 0.0, 1.0))
 
@@ -73,6 +83,10 @@ def race(courses: Mapping[str, Course], title: str, frames: int = 36, **y) -> go
     Raises:
         ValueError: if the runs have other than one seed each, or differ in their steps.
     """
+    _checks.mapping("courses", courses, 1, 4)
+    for course in courses.values():
+        _checks.instance("courses", course, Course)
+        _checks.instance("courses", course.run, Run)
     runs = [course.run for course in courses.values()]
     steps = runs[0].steps
     for run in runs:
@@ -142,8 +156,20 @@ def starts(
         rows: name to embeddings (S, N, 2), S at most 8.
         colors: one for each row, of its name.
         loose: names of rows whose embeddings are no result, say the start itself.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
-    every = [_checks.embeddings(name, E) for name, E in rows.items()]
+    _checks.mapping("rows", rows)
+    colors = _checks.sequence("colors", colors, len(rows), len(rows))
+    for color in colors:
+        _checks.instance("colors", color, str)
+    loose = [
+        _checks.choice("loose", name, tuple(rows)) for name in _checks.sequence("loose", loose, 0)
+    ]
+    every = [_checks.ensemble("rows", E) for E in rows.values()]
+    if len({E.shape for E in every}) > 1:
+        raise ValueError("rows must hold embeddings of one shape, got several")
     every = [E - E.mean(1, keepdims=True) for E in every]
     left, columns = 34, len(every[0])
     side, tall = (WIDTH - left - 4) / columns, 18
@@ -185,7 +211,21 @@ class Agreement(NamedTuple):
 
 
 def coarse_kinds(E: ArrayLike) -> np.ndarray:
-    """The kind of each embedding (..., N, 2), with stripes counted as grids."""
+    """The kind of each embedding (..., N, 2), with stripes counted as grids.
+
+    Args:
+        E: embeddings (..., N, 2).
+
+    Returns:
+        Array of str (...).
+
+    Raises:
+        ValueError: E is not (..., N >= 3, 2) or not finite.
+
+    >>> angle = 2 * np.pi * np.arange(17) / 17
+    >>> str(coarse_kinds(np.stack([np.cos(angle), np.sin(angle)], -1)))
+    'circle'
+    """
     kinds = structure.classify(E)
     return np.where(kinds == "stripe", "grid", kinds)
 
@@ -193,15 +233,39 @@ def coarse_kinds(E: ArrayLike) -> np.ndarray:
 def bootstrap_mean(values: ArrayLike, draws: int = 4000, seed: int = 0) -> Effect:
     """Mean of values (S,) with the 95 % percentile interval of the bootstrap over them.
 
+    Args:
+        values: (S,) finite numbers, S >= 2.
+        draws: resamples, 1 to 1,000,000.
+        seed: integer >= 0, of the resampling.
+
+    Returns:
+        Effect, in the unit of the values.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+
     >>> bootstrap_mean([0.5] * 10)
     Effect(mean=0.5, low=0.5, high=0.5)
     """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be at least 2 finite numbers, got shape {values.shape}")
+    draws = _checks.integer("draws", draws, 1, 10**6)
+    seed = _checks.integer("seed", seed, 0)
+    values = _checks.array("values", values, ("S",), limit=1e100)
+    if len(values) < 2:
+        raise ValueError(f"values must be at least 2 finite numbers, got {len(values)}")
     chosen = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
     low, high = np.quantile(values[chosen].mean(1), [0.025, 0.975])
     return Effect(float(values.mean()), float(low), float(high))
+
+
+def _pairs(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return checked pairs of embeddings (S, N, 2), or raise ValueError naming them."""
+    found = []
+    for pair in _checks.sequence("pairs", pairs):
+        A, B = (_checks.ensemble("pairs", E) for E in _checks.sequence("pairs", pair, 2, 2))
+        if A.shape != B.shape:
+            raise ValueError(f"pairs must be of one shape, got {A.shape} and {B.shape}")
+        found.append((A, B))
+    return found
 
 
 def compare(role: str, pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Agreement:
@@ -209,7 +273,20 @@ def compare(role: str, pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Agreemen
 
     R² and agreement on the coarse kind are averaged over the pairs of a start first, so that a
     start counts once; the interval is a bootstrap over starts.
+
+    Args:
+        role: one of ROLES.
+        pairs: of embeddings (S, N, 2), S >= 2, and others of the same starts.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> A = np.random.default_rng(0).standard_normal((4, 7, 2))
+    >>> compare("network", [(A, 2 * A)]).same_kind
+    1.0
     """
+    _checks.choice("role", role, tuple(ROLES))
+    pairs = _pairs(pairs)
     r2 = np.mean([structure.procrustes_r2(A, B) for A, B in pairs], axis=0)
     kind = np.mean([coarse_kinds(A) == coarse_kinds(B) for A, B in pairs], axis=0)
     share = bootstrap_mean(kind)
@@ -222,10 +299,14 @@ def same_frequency(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[int, i
     Args:
         pairs: of embeddings (S, N, 2) and others of the same starts.
 
+    Raises:
+        ValueError: naming the argument that does not fit.
+
     >>> A = np.stack([np.cos(np.arange(7) * 4 * np.pi / 7), np.sin(np.arange(7) * 4 * np.pi / 7)])
     >>> same_frequency([([A.T], [2 * A.T])])
     (1, 1)
     """
+    pairs = _pairs(pairs)
     equal = both = 0
     for A, B in pairs:
         rings = (structure.classify(A) == "circle") & (structure.classify(B) == "circle")
@@ -239,7 +320,13 @@ def agreement_rows(rows: Mapping[str, Agreement]) -> go.Figure:
 
     Args:
         rows: name to agreement, drawn from top to bottom.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    for row in _checks.mapping("rows", rows).values():
+        _checks.instance("rows", row, Agreement)
+        _checks.choice("role", row.role, tuple(ROLES))
     left, top, each = 206, 46, 46
     height = each * len(rows)
     figure, panels = sheet(
@@ -253,7 +340,7 @@ def agreement_rows(rows: Mapping[str, Agreement]) -> go.Figure:
     panels[0].note("<b>Same structure</b>", yshift=10)
     panels[1].note("<b>Same kind</b>", yshift=10)
     for y, (name, row) in enumerate(rows.items()):
-        color, symbol, _ = ROLES[_checks.choice("role", row.role, tuple(ROLES))]
+        color, symbol, _ = ROLES[row.role]
         word = {"xanchor": "right", "xshift": -12, "align": "right"}
         place = {"x": -0.02, "y": y, "xref": panels[0].x, "yref": panels[0].y}
         figure.add_annotation(text=name, font=font(12, color), **word, **place)
@@ -299,9 +386,21 @@ def _interval(panel: Panel, found: Effect, y: float, color: str, symbol: str, te
 def mismatch(one: Census, other: Census) -> float:
     """Total variation distance of two censuses: the share of runs to relabel to make them equal.
 
+    Args:
+        one: a census.
+        other: the one to compare.
+
+    Returns:
+        distance, 0 to 1.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
     >>> mismatch(structure.census(["grid", "circle"]), structure.census(["grid", "other"]))
     0.5
     """
+    for name, census in (("one", one), ("other", other)):
+        _checks.instance(name, census, Census)
     return 0.5 * sum(abs(one.share(kind) - other.share(kind)) for kind in KINDS)
 
 
@@ -320,7 +419,17 @@ def knob(
         censuses: (A,) of many starts.
         network: of networks from the same starts.
         chosen: the force to mark.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    forces = [_checks.real("forces", a, 0, 1) for a in _checks.sequence("forces", forces)]
+    examples = _checks.ensemble("examples", examples)
+    censuses = _checks.sequence("censuses", censuses, len(forces), len(forces))
+    for census in censuses:
+        _checks.instance("censuses", census, Census)
+    _checks.instance("network", network, Census)
+    chosen = _checks.real("chosen", chosen, 0, 1)
     left, gap, tall = 52, 6, 250
     side = (WIDTH - 16 - gap * (len(forces) - 1)) / len(forces)
     top = 64 + side + 58
@@ -410,7 +519,13 @@ def carry_over(pairs: Mapping[str, tuple[Census, Census]]) -> go.Figure:
 
     Args:
         pairs: title to the census of two-force runs and that of networks; at most five.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    for both in _checks.mapping("pairs", pairs, 1, 5).values():
+        for census in _checks.sequence("pairs", both, 2, 2):
+            _checks.instance("pairs", census, Census)
     left, gap, tall, top = 52, 22, 190, 66
     each = (WIDTH - left - 8 - gap * (len(pairs) - 1)) / len(pairs)
     boxes = [(left + i * (each + gap), top, each, tall) for i in range(len(pairs))]

@@ -39,7 +39,7 @@ import numpy as np
 
 from modadd import _checks, _engine, _particles
 from modadd.model import pair_weights
-from modadd.run import SCALARS, Run, cached, join
+from modadd.run import SCALARS, Run, cached
 from modadd.task import ModularAddition
 from modadd.training import NEVER, DivergenceError, record, run_in_threads, snapshot_steps
 
@@ -73,10 +73,11 @@ def two_force(
         E0: (S, N, 2) or (N, 2) initial positions; only their shape counts, not their scale.
         alignment_force: a in [0, 1]; 0 is clustering alone, 1 alignment alone.
         steps: number of steps, >= 0.
-        step_size: > 0, displacement over force; V descends without momentum up to about 0.3.
+        step_size: in ]0, 1e30], displacement over force; V descends without momentum up to about
+            0.3.
         momentum: in [0, 1], the share of the last displacement that a step repeats; it carries
             particles over small barriers, on which more would strand at 0.
-        reach: s > 0, in units of the rms.
+        reach: s in ]0, 1e30], in units of the rms.
         seeds: (S,) distinct names of the starts; None: 0 to S − 1.
         snapshots, threads, cache, progress: as for `training.train`.
 
@@ -86,12 +87,18 @@ def two_force(
     Raises:
         ValueError: for an argument out of range, before any work.
         DivergenceError: naming step and seed, when positions stop being finite.
+
+    >>> start = np.random.default_rng(0).standard_normal((4, 17, 2))
+    >>> run = two_force(start, alignment_force=1.0, progress=False)
+    >>> run.source, run.final.shape
+    ('two_force', (4, 17, 2))
     """
     E0, seeds, steps = _arguments(E0, seeds, steps, snapshots)
+    _checks.options(threads, cache=cache, progress=progress)
     settings = {
         "alignment_force": _checks.real("alignment_force", alignment_force, 0.0, 1.0),
-        "reach": _checks.real("reach", reach, 0.0, open_low=True),
-        "step_size": _checks.real("step_size", step_size, 0.0, open_low=True),
+        "reach": _checks.real("reach", reach, 0.0, _checks.LARGEST, open_low=True),
+        "step_size": _checks.real("step_size", step_size, 0.0, _checks.LARGEST, open_low=True),
         "momentum": _checks.real("momentum", momentum, 0.0, 1.0),
     }
     values = np.array(list(settings.values()))
@@ -144,12 +151,13 @@ def field(
     Args:
         E0: (S, N, 2) or (N, 2) initial positions.
         steps: number of steps, >= 0.
-        hidden: width H >= 1 of the network that is replaced; sets κ = H / 6.
-        weight_decay: λ >= 0, the forgetting rate of the field, and the decay of the positions ...
-        embedding_decay: ... unless this is given for them, >= 0.
-        learning_rate: η > 0.
+        hidden: width H, 1 to 65536, of the network that is replaced; sets κ = H / 6.
+        weight_decay: λ in [0, 1e30], the forgetting rate of the field, and the decay of the
+            positions ...
+        embedding_decay: ... unless this is given for them, in [0, 1e30].
+        learning_rate: η in ]0, 1e30].
         momentum: in [0, 1].
-        bias_scale: β >= 0.
+        bias_scale: β in [0, 1e30].
         degree: highest multipole of the kernel, 1 to 16; 1 leaves 3/16 ñ_x ñ_y, which
             pushes along the pair sums only, and a linear kernel, which by the sum rules exerts no
             force at first. The default errs by less than 1 % in the force down to embeddings of
@@ -169,21 +177,28 @@ def field(
     Raises:
         ValueError: for an argument out of range, before any work.
         DivergenceError: naming step and seed, when the positions or the loss stop being finite.
+
+    >>> start = np.random.default_rng(0).standard_normal((5, 2))
+    >>> run = field(start, steps=200, cache=False, progress=False)
+    >>> run.accuracy[-1].tolist()
+    [1.0]
     """
     E0, seeds, steps = _arguments(E0, seeds, steps, snapshots)
-    decay = _checks.real("weight_decay", weight_decay, 0.0)
+    _checks.options(threads, cache=cache, progress=progress)
+    largest = _checks.LARGEST
+    decay = _checks.real("weight_decay", weight_decay, 0.0, largest)
     settings = {
-        "hidden": _checks.integer("hidden", hidden, 1),
-        "learning_rate": _checks.real("learning_rate", learning_rate, 0.0, open_low=True),
+        "hidden": _checks.integer("hidden", hidden, 1, _checks.HIDDEN),
+        "learning_rate": _checks.real("learning_rate", learning_rate, 0.0, largest, open_low=True),
         "momentum": _checks.real("momentum", momentum, 0.0, 1.0),
         "weight_decay": decay,
         "embedding_decay": decay
         if embedding_decay is None
-        else _checks.real("embedding_decay", embedding_decay, 0.0),
-        "bias_scale": _checks.real("bias_scale", bias_scale, 0.0),
+        else _checks.real("embedding_decay", embedding_decay, 0.0, largest),
+        "bias_scale": _checks.real("bias_scale", bias_scale, 0.0, largest),
         "degree": _checks.integer("degree", degree, 1, 16),
-        "label_charges": _flag("label_charges", label_charges),
-        "moving_features": _flag("moving_features", moving_features),
+        "label_charges": _checks.flag("label_charges", label_charges),
+        "moving_features": _checks.flag("moving_features", moving_features),
         "train_share": _checks.real("train_share", train_share, 0.0, 1.0, open_low=True),
     }
     if moving_features and (label_charges or degree != DEGREE):
@@ -228,9 +243,11 @@ def field(
 
 def _arguments(E0, seeds, steps, snapshots) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     """Checked starts (S, N, 2) float32, their seeds, and the steps to record."""
-    E0 = _checks.embeddings("E0", E0).astype(np.float32)
+    E0 = _checks.embeddings("E0", E0, limit=_checks.LARGEST).astype(np.float32)
     if E0.ndim > 3:
         raise ValueError(f"E0 must have shape (S, N, 2) or (N, 2), got {E0.shape}")
+    if not E0.size:
+        raise ValueError(f"E0 must hold at least one start, got shape {E0.shape}")
     E0 = E0.reshape(-1, *E0.shape[-2:])
     if (np.ptp(E0, axis=1) == 0).all(axis=-1).any():
         raise ValueError("E0 must not have all tokens of a start in one point")
@@ -238,12 +255,6 @@ def _arguments(E0, seeds, steps, snapshots) -> tuple[np.ndarray, tuple[int, ...]
     if len(seeds) != len(E0):
         raise ValueError(f"seeds must be {len(E0)}, one for each start, got {len(seeds)}")
     return E0, seeds, snapshot_steps(_checks.integer("steps", steps, 0), snapshots)
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
-    return value
 
 
 def _recorded(source, settings, seed, steps, positions, scalars, count, bad) -> Run:
@@ -278,13 +289,11 @@ def _run(source, settings, E0, seeds, steps, work, threads, cache, progress) -> 
             source.replace("_", "-"),
         )
 
-    if cache:
-        digest = hashlib.sha256(E0.tobytes()).hexdigest()
-        key = {"source": source, "settings": settings, "steps": steps.tolist()}
-        return cached(key | {"seeds": seeds, "start": digest}, seeds, compute)
-    runs = {}
-    compute(seeds, lambda run: runs.__setitem__(int(run.seeds[0]), run))
-    return join([runs[seed] for seed in seeds])
+    if not cache:
+        return cached(None, seeds, compute)
+    digest = hashlib.sha256(E0.tobytes()).hexdigest()
+    key = {"source": source, "settings": settings, "steps": steps.tolist()}
+    return cached(key | {"seeds": seeds, "start": digest}, seeds, compute, progress)
 
 
 def _wide_limit(E: np.ndarray, settings: dict) -> tuple[np.ndarray, _engine.Recipe]:

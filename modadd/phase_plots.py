@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from modadd import forces, structure
+from modadd import _checks, forces, structure
 from modadd.palette import STYLES, blend, theme, token_colors
 from modadd.panels import (
     WIDTH,
@@ -24,7 +24,6 @@ from modadd.panels import (
     sheet,
 )
 from modadd.run import Run
-from modadd.sliders import animate
 
 
 class Correlation(NamedTuple):
@@ -47,11 +46,23 @@ def rank_correlation(
         draws: resamples of the seeds behind the 95 % interval.
         seed: of the resampling.
 
+    Returns:
+        Correlation, −1 to 1; 0 where either is the same in all cells.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
     >>> circles = np.arange(4)[:, None] > np.arange(5)
     >>> rank_correlation(circles, [1, 2, 3, 4]).value
     1.0
     """
-    circles = np.asarray(circles, float).reshape(-1, np.shape(circles)[-1])
+    circles = _checks.bools("circles", circles, "S", some=False)
+    if circles.ndim < 2 or not circles.size:
+        raise ValueError(f"circles must have shape (..., S), got {circles.shape}")
+    predictor = _checks.array("predictor", predictor, circles.shape[:-1])
+    draws = _checks.integer("draws", draws, 1, 10**6)
+    seed = _checks.integer("seed", seed, 0)
+    circles = circles.reshape(-1, circles.shape[-1]).astype(float)
     x = rankdata(np.ravel(predictor))
     chosen = np.random.default_rng(seed).integers(circles.shape[1], size=(draws, circles.shape[1]))
     shares = np.concatenate([circles.mean(-1)[None], circles[:, chosen].mean(-1).T])
@@ -64,7 +75,20 @@ def rank_correlation(
 
 
 def half_learnt(run: Run) -> np.ndarray:
-    """Embeddings (S, N, 2) at the first snapshot with half of the final accuracy."""
+    """Embeddings (S, N, 2) at the first snapshot with half of the final accuracy.
+
+    Args:
+        run: of networks.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> from modadd import TrainingConfig, train
+    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=50), [3, 4], progress=False)
+    >>> half_learnt(run).shape
+    (2, 5, 2)
+    """
+    _checks.instance("run", run, Run)
     first = (run.accuracy >= 0.5 * run.accuracy[-1]).argmax(axis=0)
     return run.embeddings[first, np.arange(len(run.seeds))]
 
@@ -73,7 +97,20 @@ def alignment_weight(E: np.ndarray, bias_scale: float) -> float:
     """Weight w_a of alignment in the two-term formula for embeddings (S, N, 2), at most 1.
 
     Without bias the exact law is alignment, so the weight is 1.
+
+    Args:
+        E: embeddings (..., N, 2), not all pair sums equal.
+        bias_scale: β in [0, 1e30].
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> E = np.random.default_rng(0).standard_normal((8, 17, 2))
+    >>> alignment_weight(E, 0.1) > alignment_weight(E, 10.0)
+    True
     """
+    bias_scale = _checks.real("bias_scale", bias_scale, 0.0, 1e30)
+    E = _checks.embeddings("E", E, limit=1e30)
     return 1.0 if bias_scale == 0 else min(1.0, forces.two_term_fit(E, bias_scale).alignment)
 
 
@@ -90,8 +127,17 @@ def phase_diagram(
         scales: (R,) initial scales, of the rows from below.
         bias_scales: (C,) β, of the columns from the left.
         predictions: by name up to two of (R, C) w_a; the first is drawn dashed, the second solid.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
-    kinds = np.asarray(kinds)
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    bias_scales = [
+        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
+    ]
+    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    for weight in _checks.mapping("predictions", predictions, 0, 2).values():
+        _checks.array("predictions", weight, kinds.shape[:2])
     R, C, S = kinds.shape
     side = 112
     figure, (panel,) = sheet(44 + side * R + 62, [(84, 44, side * C, side * R)])
@@ -214,35 +260,34 @@ def _keys(panel: Panel, names: Sequence[str], S: int) -> None:
 
 
 def phase_examples(
-    E: np.ndarray,
-    kinds: np.ndarray,
-    scales: Sequence[float],
-    bias_scales: Sequence[float],
-    seeds: Sequence[int],
+    E: np.ndarray, kinds: np.ndarray, scales: Sequence[float], bias_scales: Sequence[float]
 ) -> go.Figure:
-    """One run of every cell of the phase diagram; a slider takes the next seed in all of them.
+    """One run of every cell of the phase diagram, drawn in its place.
 
     Args:
-        E: (R, C, S, N, 2) final embeddings.
-        kinds: (R, C, S) their kinds.
+        E: (R, C, N, 2) final embeddings of one seed.
+        kinds: (R, C, S) kinds of all seeds, that one first.
         scales, bias_scales: as for `phase_diagram`.
-        seeds: (S,).
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
-    E, kinds = np.asarray(E), np.asarray(kinds)
-    R, C, S = kinds.shape
-    side = 112
-    top, bottom = 20, 138
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    bias_scales = [
+        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
+    ]
+    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    E = _checks.embeddings("E", E)
+    if E.shape[:-2] != kinds.shape[:2]:
+        raise ValueError(f"E must have shape {kinds.shape[:2]} and (N, 2), got {E.shape}")
+    R, C = kinds.shape[:2]
+    side, top, bottom = 112, 20, 62
     figure, (panel,) = sheet(top + side * R + bottom, [(84, top, side * C, side * R)])
     _cell_axes(panel, scales, bias_scales)
     for row in range(R):
         for column in range(C):
             _tile(panel, column, row, kinds[row, column])
-
-    def moving(s: int) -> list[tuple[int, go.Trace]]:
-        return [(0, trace) for trace in _small(E[:, :, s], kinds[:, :, s])]
-
-    names = [str(seed) for seed in seeds]
-    animate([panel], moving, names, shown=0, bottom=74, prefix="seed ", play=False)
+    panel.add(*_small(E, kinds[:, :, 0]))
     return figure
 
 
@@ -276,14 +321,7 @@ def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
         textfont={"size": 11, "color": [STYLES[kind].color for kind in kinds.ravel()]},
         hoverinfo="skip",
     )
-    return [*_single(segments(starts, ends)), dots, names]
-
-
-def _single(traces: list[go.Scatter]) -> list[go.Scatter]:
-    """Traces in single precision: half as large."""
-    for trace in traces:
-        trace.x, trace.y = (np.asarray(values, np.float32) for values in (trace.x, trace.y))
-    return traces
+    return [*segments(starts, ends), dots, names]
 
 
 def predictors(
@@ -295,7 +333,16 @@ def predictors(
         kinds: (R, C, S).
         scales: (R,) initial scales, told apart by colour.
         values: title=(name of the axis, (R, C)) of each panel.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    kinds = _checks.words("kinds", kinds, (len(scales), "C", "S"), structure.KINDS)
+    for pair in _checks.mapping("values", values, 1, 3).values():
+        name, x = _checks.sequence("values", pair, 2, 2)
+        _checks.instance("values", name, str)
+        _checks.array("values", x, kinds.shape[:2])
     circles = np.asarray(kinds) == "circle"
     each = (WIDTH - 50) / len(values)
     boxes = [(50 + i * each, 84, each - 34, 196) for i in range(len(values))]

@@ -37,7 +37,6 @@ from modadd.panels import (
     strip,
 )
 from modadd.run import SCALARS, Run
-from modadd.sliders import animate
 from modadd.task import ModularAddition
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
     "network_diagram",
     "png",
     "save",
-    "scrub",
     "show",
     "theme",
     "training_story",
@@ -100,8 +98,14 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     Args:
         run: with all parameters.
         seed: one of its seeds.
-        steps: 2 to 6 steps; the nearest recorded ones are shown.
+        steps: 1 to 6 steps; the nearest recorded ones are shown.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("run", run, Run)
+    seed = _checks.integer("seed", seed, 0, _checks.SEED)
+    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps, 1, 6)]
     one, every, right, beta = _snapshots(run, seed)
     chosen = [one.nearest(step) for step in steps]
     left, gap = 30, 10
@@ -141,42 +145,6 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     return figure
 
 
-def scrub(run: Run, seed: int, frames: int = 40) -> go.Figure:
-    """One seed's training under a slider that needs no kernel: client-side frames.
-
-    Args:
-        run: with all parameters.
-        seed: one of its seeds.
-        frames: at most so many recorded steps, the last among them.
-    """
-    one, every, right, beta = _snapshots(run, seed)
-    count = min(_checks.integer("frames", frames, 2), len(one.steps))
-    chosen = np.unique(np.rint(np.linspace(0, len(one.steps) - 1, count)).astype(int))
-    boxes = [(8, 40, 264, 264), (286, 40, 264, 264), (606, 40, 178, 92), (606, 192, 178, 92)]
-    figure, panels = sheet(408, boxes)
-    final = np.abs(one.embeddings).max()
-    panels[0].plane(1.1 * final)
-    panels[1].plane(2.12 * final)
-    panels[0].note("<b>Embeddings</b>", yshift=8)
-    panels[1].note("<b>Pair sums</b> over decision regions", yshift=8)
-    _progress(one, *panels[2:])
-    panels[2].axes(x={"title": None})
-
-    def moving(frame: int) -> list[tuple[int, go.Trace]]:
-        t = chosen[frame]
-        E, step = one.embeddings[t, 0], one.steps[t]
-        cursor = [
-            *segments(np.array([[step**0.5, 0]]), np.array([[step**0.5, one.loss.max()]])),
-            *segments(np.array([[step**0.5, -0.03]]), np.array([[step**0.5, 1.05]])),
-        ]
-        region = regions(every[t], 2.12 * final, beta, 264)
-        traces = embeddings(E, 18) + region + pair_sums(E, right[t], 7) + cursor
-        return list(zip((0, 1, 1, 1, 2, 3), traces, strict=True))
-
-    animate(panels, moving, [str(step) for step in one.steps[chosen]])
-    return figure
-
-
 def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None) -> go.Figure:
     """Small multiples of embeddings, sorted by kind and score, each scaled to fill its panel.
 
@@ -184,8 +152,15 @@ def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None
         E: (S, N, 2).
         columns: panels a row.
         titles: (S,) words above each panel; None: its kind and score.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
-    E = _centred(_checks.embeddings("E", E))
+    columns = _checks.integer("columns", columns, 1, 20)
+    E = _checks.ensemble("E", E)
+    if titles is not None:
+        titles = _checks.sequence("titles", titles, len(E), len(E))
+    E = _centred(E)
     E /= np.abs(E).max((-2, -1), keepdims=True)
     kinds, (ring, patch) = structure.classify(E), (structure.circle(E), structure.grid(E))
     score = np.where(kinds == "circle", ring.score, patch.score)
@@ -216,7 +191,16 @@ def _centred(E: np.ndarray) -> np.ndarray:
 
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
-    """Why a grid and a circle can tell labels apart: embeddings (N, 2) beside their pair sums."""
+    """Why a grid and a circle can tell labels apart: embeddings (N, 2) beside their pair sums.
+
+    Args:
+        E_grid: embeddings of a grid.
+        E_circle: embeddings of a circle.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    E_grid, E_circle = _checks.tokens("E_grid", E_grid), _checks.tokens("E_circle", E_circle)
     side, rows = 340, (50, 458)
     figure, panels = sheet(824, [(x, y, side, side) for y in rows for x in (24, 436)])
     for E, i, kind in ((_centred(E_grid), 0, "grid"), (E_circle - E_circle.mean(0), 2, "circle")):
@@ -238,8 +222,16 @@ def census_bars(kinds: ArrayLike, **measures: np.ndarray) -> go.Figure:
     Args:
         kinds: (S,) words of structure.KINDS.
         **measures: title=(S,) values, say accuracy=run.accuracy[-1].
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
-    kinds, found = np.asarray(kinds), structure.census(kinds)
+    kinds = _checks.words("kinds", kinds, ("S",), structure.KINDS)
+    measures = {
+        title: _checks.array(title, values, (len(kinds),), finite=False)
+        for title, values in measures.items()
+    }
+    found = structure.census(kinds)
     left, top, height = 76, 44, 44 * len(structure.KINDS)
     share = 330 if measures else WIDTH - left - 30
     each = (WIDTH - left - share - 14) / max(1, len(measures)) - 40
@@ -256,7 +248,7 @@ def census_bars(kinds: ArrayLike, **measures: np.ndarray) -> go.Figure:
         panel.axes({"nticks": 4})
         panel.note(f"<b>{title.capitalize().replace('_', ' ')}</b>", yshift=12)
         for y, kind in enumerate(structure.KINDS):
-            panel.add(*strip(np.asarray(values)[kinds == kind], y, kind))
+            panel.add(*strip(values[kinds == kind], y, kind))
     return figure
 
 
@@ -301,7 +293,16 @@ def curves(run: Run, *scalars: str, seed: int | None = None, log: bool = False) 
         *scalars: names of its (T, S) fields, say "loss", "accuracy", "force_rms"; 1 to 3.
         seed: one of the run's; None: all.
         log: logarithmic y axes.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("run", run, Run)
+    for name in _checks.sequence("scalars", scalars, 1, 3):
+        _checks.choice("scalars", name, SCALARS)
+    if seed is not None:
+        seed = _checks.integer("seed", seed, 0, _checks.SEED)
+    log = _checks.flag("log", log)
     styles = {"validation_accuracy": "validation", "force_rms": "measured"}
     one = run if seed is None else run.select(seed)
     each = (WIDTH - 14) / len(scalars)
@@ -315,7 +316,7 @@ def curves(run: Run, *scalars: str, seed: int | None = None, log: bool = False) 
             nticks=5,
             **({"type": "log"} if log else {"rangemode": "tozero"}),
         )
-        values = getattr(one, _checks.choice("scalars", name, SCALARS))
+        values = getattr(one, name)
         if seed is None:
             panel.add(*band(one.steps, values, style, title))
         else:

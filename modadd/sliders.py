@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from modadd import _checks
 from modadd.palette import theme
 from modadd.panels import WIDTH, Panel, font
 
@@ -31,7 +32,19 @@ def animate(
         bottom: of the slider, px from the figure's lower edge.
         prefix: words before the name of the frame shown.
         play: add a button that plays the frames.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    panels = [
+        _checks.instance("panels", panel, Panel) for panel in _checks.sequence("panels", panels)
+    ]
+    if not callable(moving):
+        raise _checks.refuse("moving", "a function of the frame", moving)
+    names = [_checks.instance("names", name, str) for name in _checks.sequence("names", names)]
+    shown = _checks.integer("shown", shown, -len(names), len(names) - 1)
+    bottom = _checks.real("bottom", bottom, 0, 1e5)
+    play = _checks.flag("play", play)
     figure = panels[0].figure
     first, shown = len(figure.data), shown % len(names)
     for index, trace in moving(shown):
@@ -83,8 +96,6 @@ def _play_buttons(still: dict, jump: dict, y: float) -> dict:
 
 def _changing(trace: go.Trace) -> go.Trace:
     """What a frame must say of a trace; the rest stays as it was drawn first."""
-    if trace.type == "image":
-        return trace
     kept = {name: trace[name] for name in ("x", "y", "text", "customdata") if name in trace}
     for part in ("marker", "textfont"):
         look = trace[part].to_plotly_json() if part in trace else {}

@@ -258,15 +258,33 @@ class Census:
         return self.count("grid", "stripe")
 
     def count(self, *kinds: str) -> int:
-        """Number of embeddings of any of the kinds."""
+        """Number of embeddings of any of the kinds.
+
+        Raises:
+            ValueError: for a word that is not one of KINDS.
+        """
         return sum(self.counts[_checks.choice("kind", kind, KINDS)] for kind in set(kinds))
 
     def share(self, *kinds: str) -> float:
-        """Share of embeddings of any of the kinds."""
+        """Share of embeddings of any of the kinds.
+
+        Raises:
+            ValueError: as for `count`, or if there are no embeddings.
+        """
+        if not self.total:
+            raise ValueError("counts must hold at least one embedding for a share, got none")
         return self.count(*kinds) / self.total
 
     def interval(self, *kinds: str, confidence: float = 0.95) -> tuple[float, float]:
-        """Wilson interval of that share."""
+        """Wilson interval of the share of any of the kinds.
+
+        Args:
+            *kinds: one or several of KINDS.
+            confidence: between 0 and 1.
+
+        Raises:
+            ValueError: as for `share`, or if the confidence is outside its range.
+        """
         return wilson(self.count(*kinds), self.total, confidence)
 
     def __str__(self) -> str:
@@ -295,12 +313,16 @@ def census(E_or_kinds: ArrayLike) -> Census:
     other              4 of 60    6.7%  (2.6% to 15.9%)
     grid + stripe     40 of 60   66.7%  (54.1% to 77.3%)
     """
-    given = np.asarray(E_or_kinds)
+    try:
+        given = np.asarray(E_or_kinds)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors that want a gradient
+        raise _checks.refuse("E_or_kinds", "embeddings (..., N, 2) or kinds", E_or_kinds) from None
     if given.size == 0:
         raise ValueError(f"E_or_kinds must hold at least one embedding, got shape {given.shape}")
-    kinds = given.ravel() if given.dtype.kind in "UO" else classify(given).ravel()
-    for kind in set(kinds.tolist()):
-        _checks.choice("kind", kind, KINDS)
+    words = given.dtype.kind in "UO"
+    kinds = (given if words else classify(_checks.embeddings("E_or_kinds", given))).ravel()
+    for kind in kinds:
+        _checks.choice("E_or_kinds", kind, KINDS)
     return Census({kind: int((kinds == kind).sum()) for kind in KINDS})
 
 
@@ -309,8 +331,8 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
 
     Args:
         successes: 0 to trials.
-        trials: at least 1.
-        confidence: 0 to 1.
+        trials: 1 to 1e12.
+        confidence: between 0 and 1.
     Returns:
         Lower and upper end, within 0 to 1.
     Raises:
@@ -320,9 +342,9 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     >>> print(f"{low:.3f} {high:.3f}")
     0.171 0.390
     """
-    trials = _checks.integer("trials", trials, 1)
+    trials = _checks.integer("trials", trials, 1, 10**12)
     successes = _checks.integer("successes", successes, 0, trials)
-    confidence = _checks.real("confidence", confidence, 0.0, 1.0)
+    confidence = _checks.real("confidence", confidence, 0.0, 1.0, open_low=True, open_high=True)
     low, high = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     return float(low), float(high)
 

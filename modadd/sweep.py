@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import joblib
+import numpy as np
 from tqdm.auto import tqdm
 
 from modadd import _checks
-from modadd.run import Run, join
+from modadd.run import Ensemble, Interrupted, Run
 from modadd.training import TrainingConfig, snapshot_steps, train
 
 JOB_SIZE = 2.5e8
@@ -51,25 +52,28 @@ def sweep(
     Raises:
         ValueError: for an argument out of range, before any training.
         DivergenceError: naming step and seed, when a seed's loss stops being finite.
+        Interrupted: on Ctrl-C, within a second; it holds the finished jobs. Joblib's threads and
+            processes end with it; the workers of a Dask cluster finish the jobs they are at.
 
     >>> low, high = sweep([TrainingConfig(5, 8, 20, bias_scale=b) for b in (0, 1)], [3, 4])
     >>> low.settings["bias_scale"], high.seeds.tolist(), high.embeddings.shape
-    (0, [3, 4], (21, 2, 5, 2))
+    (0.0, [3, 4], (21, 2, 5, 2))
     """
     configs = _configs(configs)
     seeds = _checks.seeds("seeds", seeds)
     if jobs is not None:
-        jobs = _checks.integer("jobs", jobs, 1)
-    if isinstance(snapshots, Iterable):
-        snapshots = list(snapshots)
+        jobs = _checks.integer("jobs", jobs, 1, _checks.THREADS)
+    _checks.options(None, keep_parameters=keep_parameters, cache=cache, progress=progress)
+    if not _checks.is_single(snapshots):
+        snapshots = _checks.sequence("snapshots", snapshots)
     for config in configs:
         snapshot_steps(config.steps, snapshots)
+    stop = np.zeros(1, np.uint8)
     options = {"snapshots": snapshots, "keep_parameters": keep_parameters, "cache": cache}
-    parts = [_parts(config, seeds) for config in configs]
     calls = [
-        joblib.delayed(_job)((i, j), configs[i], part, options)
-        for i, every in enumerate(parts)
-        for j, part in enumerate(every)
+        joblib.delayed(_job)(i, config, part, options | {"stop": stop})
+        for i, config in enumerate(configs)
+        for part in _parts(config, seeds)
     ]
     _, surrounding = joblib.parallel.get_active_backend()
     parallel = joblib.Parallel(
@@ -78,18 +82,24 @@ def sweep(
         return_as="generator_unordered",
         batch_size=1,
     )
-    done: dict[tuple[int, int], Run] = {}
+    ensembles = [Ensemble(seeds) for _ in configs]
     total = len(configs) * len(seeds)
-    with tqdm(total=total, desc="sweep", unit="seed", delay=1, disable=not progress) as bar:
-        for place, run in parallel(calls):
-            done[place] = run
-            bar.update(len(run.seeds))
-    return [join([done[i, j] for j in range(len(every))]) for i, every in enumerate(parts)]
+    try:
+        with tqdm(total=total, desc="sweep", unit="seed", delay=1, disable=not progress) as bar:
+            for i, run in parallel(calls):
+                ensembles[i].add(run)
+                bar.update(len(run.seeds))
+    except KeyboardInterrupt:
+        finished = [run for ensemble in ensembles for run in ensemble.finished]
+        raise Interrupted(finished, [], total) from None
+    finally:
+        stop[0] = 1  # for the jobs of this process that are still under way
+    return [ensemble.whole for ensemble in ensembles]
 
 
-def _job(place: tuple, config: TrainingConfig, seeds: Sequence[int], options: dict) -> tuple:
+def _job(i: int, config: TrainingConfig, seeds: Sequence[int], options: dict) -> tuple[int, Run]:
     """Train a few seeds on one thread: what one worker does at a time."""
-    return place, train(config, seeds, threads=1, progress=False, **options)
+    return i, train(config, seeds, threads=1, progress=False, **options)
 
 
 def _parts(config: TrainingConfig, seeds: Sequence[int]) -> list[Sequence[int]]:
@@ -102,10 +112,10 @@ def _parts(config: TrainingConfig, seeds: Sequence[int]) -> list[Sequence[int]]:
 def _configs(configs: Iterable[TrainingConfig]) -> list[TrainingConfig]:
     if isinstance(configs, TrainingConfig):
         raise ValueError(f"configs must be a list of TrainingConfig, got one: {configs!r}")
-    configs = list(configs)
+    configs = _checks.sequence("configs", configs, 0)
     if not configs:
         raise ValueError("configs must hold at least one TrainingConfig, got none")
     for config in configs:
         if not isinstance(config, TrainingConfig):
-            raise ValueError(f"configs must hold TrainingConfigs only, got {config!r}")
+            raise _checks.refuse("configs", "TrainingConfigs only", config)
     return configs

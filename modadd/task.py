@@ -18,10 +18,10 @@ class ModularAddition:
     once, with multiplicity 2; pairs (a, a) have multiplicity 1. Multiplicities add up to N².
 
     Args:
-        modulus: N, at least 3; it need not be prime.
+        modulus: N, 3 to 4096; it need not be prime.
 
     Raises:
-        ValueError: if the modulus is not an integer of at least 3.
+        ValueError: if the modulus is not an integer in that range.
 
     >>> task = ModularAddition(3)
     >>> task.pairs.tolist()
@@ -34,7 +34,8 @@ class ModularAddition:
 
     def __post_init__(self) -> None:
         """Check the modulus before anything is built on it."""
-        object.__setattr__(self, "modulus", _checks.integer("modulus", self.modulus, 3))
+        modulus = _checks.integer("modulus", self.modulus, 3, _checks.MODULUS)
+        object.__setattr__(self, "modulus", modulus)
 
     @cached_property
     def pairs(self) -> np.ndarray:
@@ -52,10 +53,22 @@ class ModularAddition:
         return np.where(self.pairs[:, 0] == self.pairs[:, 1], 1, 2)
 
     def pair_sums(self, embeddings: np.ndarray) -> np.ndarray:
-        """Pair sums x_p = E_a + E_b: (..., N, 2) embeddings to (..., P, 2)."""
-        if embeddings.shape[-2] != self.modulus:
-            shape = tuple(embeddings.shape)
-            raise ValueError(f"embeddings must have shape (..., {self.modulus}, 2), got {shape}")
+        """Pair sums x_p = E_a + E_b, in the order of `pairs`.
+
+        Args:
+            embeddings: (..., N, 2).
+
+        Returns:
+            (..., P, 2), of the embeddings' precision.
+
+        Raises:
+            ValueError: if the shape is another, or an entry is not finite.
+
+        >>> ModularAddition(3).pair_sums([[0.0, 1.0], [10.0, 1.0], [100.0, 1.0]])[:, 0].tolist()
+        [0.0, 10.0, 100.0, 20.0, 110.0, 200.0]
+        """
+        _checks.array("embeddings", embeddings, (..., self.modulus, 2))
+        embeddings = np.asarray(embeddings)
         return embeddings[..., self.pairs[:, 0], :] + embeddings[..., self.pairs[:, 1], :]
 
     def training_pairs(self, share: float, seed: int) -> np.ndarray:
@@ -65,13 +78,16 @@ class ModularAddition:
 
         Args:
             share: share of the pairs to train on, in ]0, 1]; at least one pair is kept.
-            seed: the seed of the draw; the draw does not depend on anything else.
+            seed: integer in [0, 2**63) of the draw; the draw does not depend on anything else.
 
         Raises:
-            ValueError: if the share is outside ]0, 1] or the seed is not an integer >= 0.
+            ValueError: if the share is outside ]0, 1] or the seed is not such an integer.
+
+        >>> ModularAddition(3).training_pairs(share=0.5, seed=0).tolist()
+        [False, True, False, True, True, False]
         """
         share = _checks.real("train_share", share, 0.0, 1.0, open_low=True)
-        seed = _checks.integer("seed", seed, 0)
+        seed = _checks.integer("seed", seed, 0, _checks.SEED)
         count = len(self.pairs)
         chosen = np.zeros(count, dtype=bool)
         kept = max(1, round(share * count))

@@ -67,12 +67,19 @@ def distances(E: ArrayLike) -> Couples:
         Couples of distances.
 
     Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
+        ValueError: E is not (..., N >= 3, 2), not within ±1e30, or all of it is one point.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> same, everything = distances(E)
+    >>> same.shape, everything.shape
+    ((15,), (105,))
     """
-    E = _checks.embeddings("E", E)
+    E = _checks.embeddings("E", E, limit=_checks.LARGEST)
     task = ModularAddition(E.shape[-2])
     x = task.pair_sums(E)
     unit = np.sqrt(forces.mean_squared_distances(E).all_pairs)[..., None]
+    if not (unit > 0).all():
+        raise ValueError("E must not have all tokens in one point")
     same, everything = _couples(task)
     return Couples(
         *(
@@ -85,9 +92,20 @@ def distances(E: ArrayLike) -> Couples:
 def angles(E: ArrayLike) -> tuple[Couples, Couples]:
     """Angles between pair sums seen from the origin, in [0, π], and their weights |x_p|² |x_q|².
 
-    Arguments and errors as for `distances`.
+    Args:
+        E: embeddings (..., N, 2).
+
+    Returns:
+        Couples of angles, and of weights in the embeddings' unit to the fourth power.
+
+    Raises:
+        ValueError: E is not (..., N >= 3, 2), or not within ±1e30.
+
+    >>> quarter, _ = angles([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> float(quarter.everything.max() / np.pi)
+    0.5
     """
-    E = _checks.embeddings("E", E)
+    E = _checks.embeddings("E", E, limit=_checks.LARGEST)
     task = ModularAddition(E.shape[-2])
     x = task.pair_sums(E)
     z = x[..., 0] + 1j * x[..., 1]
@@ -104,14 +122,21 @@ def nematic_order(E: ArrayLike) -> Order:
     Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
     difference.
 
-    Arguments and errors as for `distances`.
+    Args:
+        E: embeddings (..., N, 2).
+
+    Returns:
+        Order of arrays (...).
+
+    Raises:
+        ValueError: E is not (..., N >= 3, 2), or not within ±1e30.
 
     >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
     >>> order = nematic_order(np.stack([np.cos(angle), np.sin(angle)], -1))
     >>> print(order.same_label.round(6))
     1.0
     """
-    E = _checks.embeddings("E", E)
+    E = _checks.embeddings("E", E, limit=_checks.LARGEST)
     task = ModularAddition(E.shape[-2])
     x = task.pair_sums(E)
     double = (x[..., 0] + 1j * x[..., 1]) ** 2  # |x|² at twice the angle
@@ -137,7 +162,25 @@ def density(
 
     Heights are square roots of the density over [0, 1] (a *rootogram*), so that one figure holds
     sharp peaks and flat distributions.
+
+    Args:
+        values: (D,) numbers, at least one.
+        top: end of the range, > 0.
+        width: standard deviation of the smoothing, in the unit of the values, > 0.
+        weights: (D,); None: all alike.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> places, heights = density(np.linspace(0, 1, 1001), top=1.0, width=0.05)
+    >>> heights.mean().round(2)
+    np.float32(1.0)
     """
+    values = _checks.array("values", values, ("D",))
+    top = _checks.real("top", top, 0, 1e30, open_low=True)
+    width = _checks.real("width", width, 0, 1e30, open_low=True)
+    if weights is not None:
+        weights = _checks.array("weights", weights, (len(values),))
     counts, edges = np.histogram(values, 120, (0, top), weights=weights)
     whole = len(values) if weights is None else weights.sum()
     step = edges[1]
@@ -167,7 +210,14 @@ def tendencies(
         seeds: two of its seeds, one row each: final embeddings, distances, angles.
         steps: the steps of the ridges, the nearest recorded ones are taken.
         kinds: (S,) the final kind of every seed, words of structure.KINDS.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("run", run, Run)
+    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds, 2, 2))
+    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps)]
+    kinds = _checks.words("kinds", kinds, (len(run.seeds),), structure.KINDS)
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)
     boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 190), strict=True)]
@@ -296,7 +346,12 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Fig
         run: an ensemble.
         seeds: two of its seeds, one row each.
         frames: at most so many recorded steps, the last among them.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
     """
+    _checks.instance("run", run, Run)
+    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds, 2, 2))
     side, top = 210, (56, 336)
     boxes = [
         box

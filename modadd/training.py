@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 
 from modadd import _checks, _engine, model
 from modadd.model import Parameters
-from modadd.run import SCALARS, Run, cached, join
+from modadd.run import SCALARS, Interrupted, Run, cached
 from modadd.task import ModularAddition
 
 OPTIMISERS = ("gradient_descent", "adam", "adamw")
@@ -40,34 +41,38 @@ class TrainingConfig:
 
     Raises:
         ValueError: naming the argument, its value and the allowed range.
+
+    >>> config = TrainingConfig(modulus=12, steps=100)
+    >>> config.hidden, config.task.modulus
+    (64, 12)
     """
 
     modulus: int = 17
-    """N >= 3"""
+    """N, 3 to 4096"""
     hidden: int = 64
-    """hidden width H >= 1"""
+    """hidden width H, 1 to 65536"""
     steps: int = 2500
-    """full-batch steps, >= 0"""
+    """full-batch steps, 0 to 1e12"""
     optimiser: str = "gradient_descent"
     """"gradient_descent", "adam" or "adamw\""""
     learning_rate: float = 0.3
-    """> 0"""
+    """in ]0, 1e30]"""
     momentum: float = 0.9
     """in [0, 1]; below 1 to be of use"""
     weight_decay: float = 3e-3
-    """>= 0, on all parameters"""
+    """in [0, 1e30], on all parameters"""
     embedding_decay: float | None = None
-    """>= 0, on the embeddings in place of `weight_decay`; None: the same"""
+    """in [0, 1e30], on the embeddings in place of `weight_decay`; None: the same"""
     decay_from: int = 0
-    """first step with decay"""
+    """first step with decay, >= 0"""
     decay_until: int | None = None
-    """first step without decay again; None: never"""
+    """first step without decay again, >= `decay_from`; None: never"""
     train_share: float = 1.0
     """share of the unordered pairs to train on, in ]0, 1]"""
     bias_scale: float = 1.0
-    """β >= 0"""
+    """β in [0, 1e30]"""
     embedding_scale: float = 1.0
-    """standard deviation of the initial embeddings, > 0"""
+    """standard deviation of the initial embeddings, in ]0, 1e30]"""
     readout_init: str = "zero"
     """"zero" or "standard\""""
     label_smoothing: float = 0.0
@@ -76,28 +81,34 @@ class TrainingConfig:
     """keep W1 and b1 at their initial values"""
 
     def __post_init__(self) -> None:
-        """Check every field."""
-        ModularAddition(self.modulus)
-        _checks.integer("hidden", self.hidden, 1)
-        _checks.integer("steps", self.steps, 0)
-        _checks.choice("optimiser", self.optimiser, OPTIMISERS)
-        _checks.real("learning_rate", self.learning_rate, 0.0, open_low=True)
-        _checks.real("momentum", self.momentum, 0.0, 1.0)
-        _checks.real("weight_decay", self.weight_decay, 0.0)
+        """Check every field; keep it as a plain Python value, which any cache key can hold."""
+        integer, real, largest = _checks.integer, _checks.real, _checks.LARGEST
+        start = integer("decay_from", self.decay_from, 0, _checks.STEPS)
+        known = {
+            "modulus": ModularAddition(self.modulus).modulus,
+            "hidden": integer("hidden", self.hidden, 1, _checks.HIDDEN),
+            "steps": integer("steps", self.steps, 0, _checks.STEPS),
+            "optimiser": _checks.choice("optimiser", self.optimiser, OPTIMISERS),
+            "learning_rate": real("learning_rate", self.learning_rate, 0, largest, open_low=True),
+            "momentum": real("momentum", self.momentum, 0, 1),
+            "weight_decay": real("weight_decay", self.weight_decay, 0, largest),
+            "decay_from": start,
+            "train_share": real("train_share", self.train_share, 0, 1, open_low=True),
+            "bias_scale": real("bias_scale", self.bias_scale, 0, largest),
+            "embedding_scale": real(
+                "embedding_scale", self.embedding_scale, 0, largest, open_low=True
+            ),
+            "readout_init": _checks.choice("readout_init", self.readout_init, ("zero", "standard")),
+            "label_smoothing": real("label_smoothing", self.label_smoothing, 0, 1),
+            "freeze_first_layer": _checks.flag("freeze_first_layer", self.freeze_first_layer),
+        }
         if self.embedding_decay is not None:
-            _checks.real("embedding_decay", self.embedding_decay, 0.0)
-        _checks.integer("decay_from", self.decay_from, 0)
+            known["embedding_decay"] = real("embedding_decay", self.embedding_decay, 0, largest)
         if self.decay_until is not None:
-            _checks.integer("decay_until", self.decay_until, self.decay_from)
-        _checks.real("train_share", self.train_share, 0.0, 1.0, open_low=True)
-        _checks.real("bias_scale", self.bias_scale, 0.0)
-        _checks.real("embedding_scale", self.embedding_scale, 0.0, open_low=True)
-        _checks.choice("readout_init", self.readout_init, ("zero", "standard"))
-        _checks.real("label_smoothing", self.label_smoothing, 0.0, 1.0)
-        if not isinstance(self.freeze_first_layer, bool):
-            raise ValueError(
-                f"freeze_first_layer must be True or False, got {self.freeze_first_layer!r}"
-            )
+            until = integer("decay_until", self.decay_until, start, _checks.STEPS)
+            known["decay_until"] = until
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
     @property
     def task(self) -> ModularAddition:
@@ -134,7 +145,7 @@ def snapshot_steps(steps: int, snapshots: int | Iterable[int] = 60) -> np.ndarra
     """Steps at which a run is recorded.
 
     Args:
-        steps: number of training steps.
+        steps: number of training steps, 0 to 1e12.
         snapshots: how many, from 0 to `steps`, dense early and sparse late (quadratic spacing,
             fewer where neighbours would coincide); or the steps themselves.
 
@@ -142,15 +153,17 @@ def snapshot_steps(steps: int, snapshots: int | Iterable[int] = 60) -> np.ndarra
         (T,) increasing int64.
 
     Raises:
-        ValueError: if a count is below 2 or a step lies outside [0, steps].
+        ValueError: if a count is outside [2, 1,000,000] or a step outside [0, steps].
+
+    >>> snapshot_steps(100, snapshots=6).tolist()
+    [0, 4, 16, 36, 64, 100]
     """
-    if np.ndim(snapshots) == 0 and not isinstance(snapshots, range):
-        count = _checks.integer("snapshots", snapshots, 2)
+    steps = _checks.integer("steps", steps, 0, _checks.STEPS)
+    if _checks.is_single(snapshots):
+        count = _checks.integer("snapshots", snapshots, 2, _checks.SNAPSHOTS)
         return np.unique(np.rint(steps * np.linspace(0, 1, count) ** 2).astype(np.int64))
-    chosen = [_checks.integer("snapshots", step, 0, steps) for step in snapshots]
-    if not chosen:
-        raise ValueError("snapshots must hold at least one step, got none")
-    return np.unique(np.array(chosen, np.int64))
+    chosen = _checks.sequence("snapshots", snapshots)
+    return np.unique([_checks.integer("snapshots", step, 0, steps) for step in chosen])
 
 
 def train(
@@ -165,11 +178,12 @@ def train(
     threads: int | None = None,
     cache: bool = True,
     progress: bool = True,
+    stop: np.ndarray | None = None,
 ) -> Run:
     """Train an ensemble of networks.
 
     With the compiled engine a seed's run has the same bits whatever ensemble it runs in and
-    however many threads there are.
+    however many threads there are. Memory: the Run that is returned, and a few seeds under way.
 
     Args:
         config: the recipe.
@@ -182,6 +196,7 @@ def train(
         threads: threads of the compiled engine; None: one per core.
         cache: take finished seeds from the cache and leave new ones there.
         progress: show a progress bar where it takes longer than a second.
+        stop: (1,) uint8; training is interrupted once another thread sets it to 1.
 
     Returns:
         a Run with source "network"; a snapshot shows the state before the update of its step.
@@ -189,11 +204,17 @@ def train(
     Raises:
         ValueError: for an argument out of range, before any training.
         DivergenceError: naming step and seed, when a seed's loss stops being finite.
+        Interrupted: on Ctrl-C, within a second; it holds what was recorded until then.
+
+    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=200), seeds=[3, 4], progress=False)
+    >>> run.final.shape, run.accuracy[-1].tolist()
+    ((2, 5, 2), [1.0, 1.0])
     """
+    _checks.instance("config", config, TrainingConfig)
     seeds = _checks.seeds("seeds", seeds)
-    _checks.choice("engine", engine, ("compiled", "torch"))
-    if engine == "compiled" and device != "cpu":
-        raise ValueError(f"device must be 'cpu' for the compiled engine, got {device!r}")
+    _check_device(_checks.choice("engine", engine, ("compiled", "torch")), device)
+    _checks.options(threads, keep_parameters=keep_parameters, cache=cache, progress=progress)
+    _check_stop(stop)
     steps = snapshot_steps(config.steps, snapshots)
     if initial_embeddings is not None:
         initial_embeddings = _start(initial_embeddings, (len(seeds), config.modulus, 2))
@@ -203,7 +224,8 @@ def train(
         if initial_embeddings is not None:
             start = dict(zip(seeds, initial_embeddings, strict=True))
         if engine == "torch":
-            _train_torch(config, missing, start, steps, keep_parameters, device, progress, keep)
+            options = (steps, keep_parameters, device, progress, keep, stop)
+            _train_torch(config, missing, start, *options)
             return
         task = config.task
 
@@ -214,12 +236,10 @@ def train(
                 "network", settings, seed, theta, recipe, pairs, steps, keep_parameters, stop
             )
 
-        run_in_threads(work, missing, keep, threads, progress, "training")
+        run_in_threads(work, missing, keep, threads, progress, "training", stop)
 
     if not cache:
-        runs = {}
-        compute(seeds, lambda run: runs.__setitem__(int(run.seeds[0]), run))
-        return join([runs[seed] for seed in seeds])
+        return cached(None, seeds, compute)
     key = {
         "settings": asdict(config),
         "steps": steps.tolist(),
@@ -227,16 +247,31 @@ def train(
         "engine": engine if device == "cpu" else f"{engine} {device}",
     }
     if initial_embeddings is None:
-        return cached(key, seeds, compute)
+        return cached(key, seeds, compute, progress)
     key["start"] = hashlib.sha256(initial_embeddings.tobytes()).hexdigest()
-    return cached(key | {"seeds": seeds}, seeds, compute)
+    return cached(key | {"seeds": seeds}, seeds, compute, progress)
 
 
 def _start(value: object, shape: tuple[int, ...]) -> np.ndarray:
-    array = _checks.embeddings("initial_embeddings", value)
-    if array.shape != shape:
-        raise ValueError(f"initial_embeddings must have shape {shape}, got {array.shape}")
-    return array.astype(np.float32)
+    return _checks.array("initial_embeddings", value, shape, limit=_checks.LARGEST).astype("f4")
+
+
+def _check_stop(stop: object) -> None:
+    """Raise ValueError unless it is None or what the engines look at between two steps."""
+    there = isinstance(stop, np.ndarray) and stop.dtype == np.uint8 and stop.shape == (1,)
+    if stop is not None and not there:
+        raise _checks.refuse("stop", "an array of uint8 of shape (1,)", stop)
+
+
+def _check_device(engine: str, device: object) -> None:
+    """Raise ValueError where the engine cannot compute on the device."""
+    if engine == "compiled" and not (isinstance(device, str) and device == "cpu"):
+        raise _checks.refuse("device", "'cpu' for the compiled engine", device)
+    try:
+        torch.zeros(1, device=torch.device(device)).item()
+    except (RuntimeError, AssertionError, TypeError, ValueError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise _checks.refuse("device", f"one that torch can use ({reason})", device) from None
 
 
 # --- the compiled engine -------------------------------------------------------------------------
@@ -282,13 +317,30 @@ def record(
     keep_parameters: bool,
     stop: np.ndarray,
 ) -> Run:
-    """Advance one seed on the compiled engine and record it at `steps`, (T,).
+    """Advance one seed on the compiled engine, and record it.
+
+    Args:
+        source: of the Run.
+        settings: of the Run.
+        seed: its name.
+        theta: (D,) float32, the flat parameters at the start; left as they are.
+        recipe: what the engine is told.
+        pairs: the same.
+        steps: (T,) increasing int64, when to record.
+        keep_parameters: record all of them, not only the embeddings.
+        stop: (1,) uint8.
 
     Returns:
         the Run of this seed; ends early, with the snapshots so far, once `stop[0]` is set.
 
     Raises:
         DivergenceError: when loss or parameters stop being finite.
+
+    >>> config = TrainingConfig(modulus=5, hidden=8)
+    >>> ready = _prepare(config, config.task, 0, None)
+    >>> run = record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8))
+    >>> run.embeddings.shape
+    (2, 1, 5, 2)
     """
     theta, state = theta.copy(), np.zeros((2, theta.size), np.float32)
     flat = np.empty((len(steps), theta.size), np.float32)
@@ -296,6 +348,7 @@ def record(
     count, bad = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
     if bad >= 0:
         raise _diverged(bad, seed)
+    check_finite(seed, steps, scalars[:count])
     parameters = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
     return Run(
         source=source,
@@ -306,6 +359,24 @@ def record(
         parameters=parameters.map(np.copy) if keep_parameters else None,
         **dict(zip(SCALARS, scalars[:count, None].T.swapaxes(1, 2), strict=True)),
     )
+
+
+def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray) -> None:
+    """Report divergence where the loss is still finite but the force overflows float32.
+
+    Args:
+        seed: the seed.
+        steps: (T,) recorded steps.
+        scalars: (T, 5) what was recorded at them; validation accuracies may be NaN.
+
+    Raises:
+        DivergenceError: naming the first step that is not finite.
+
+    >>> check_finite(0, np.array([0, 9]), np.array([[1.0, 0.0, np.nan, 0.0, 0.0]] * 2))
+    """
+    bad = ~np.isfinite(np.delete(scalars, SCALARS.index("validation_accuracy"), axis=-1)).all(-1)
+    if bad.any():
+        raise _diverged(int(steps[bad.argmax()]), seed)
 
 
 def _diverged(step: int, seed: int) -> DivergenceError:
@@ -322,52 +393,104 @@ def run_in_threads(
     threads: int | None,
     progress: bool,
     title: str,
+    stop: np.ndarray | None = None,
 ) -> None:
     """Call work(seed, stop) for every seed and hand each Run to `keep` as it is done.
 
-    An interrupt or a failing seed sets stop[0], on which all work ends within a step; what was
-    kept until then stays kept.
+    `work` must return what it has within a step once stop[0] is set; a failing seed sets it, and
+    so does Ctrl-C. What was kept until then stays kept; what is unfinished is never kept.
+
+    Args:
+        work: computes the Run of one seed.
+        seeds: what it is called with.
+        keep: called with each Run, in the order in which they are done.
+        threads: how many at a time; None: one per core.
+        progress: show a progress bar where it takes longer than a second.
+        title: of that bar.
+        stop: (1,) uint8 that ends all work once it is set; None: one that only these share.
+
+    Raises:
+        Interrupted: on Ctrl-C, or when another thread sets stop[0]; holds the seeds under way.
+
+    >>> run_in_threads(lambda seed, stop: f"run of {seed}", [7], print, 1, False, "work")
+    run of 7
     """
     if threads is None:
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    else:
-        threads = _checks.integer("threads", threads, 1)
-    stop = np.zeros(1, np.uint8)
-    with (
-        ThreadPoolExecutor(threads or os.cpu_count()) as pool,
-        tqdm(total=len(seeds), desc=title, unit="seed", delay=1, disable=not progress) as bar,
-    ):
-        futures = [pool.submit(work, seed, stop) for seed in seeds]
-        try:
-            for future in as_completed(futures):
-                keep(future.result())
-                bar.update()
-        except BaseException:
-            stop[0] = 1
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        threads = threads or os.cpu_count() or 1
+    threads = _checks.integer("threads", threads, 1)
+    flag = np.zeros(1, np.uint8) if stop is None else stop
+    pool, waiting, pending = ThreadPoolExecutor(threads), iter(seeds), set()
+    try:
+        with tqdm(total=len(seeds), desc=title, unit="seed", delay=1, disable=not progress) as bar:
+            while True:
+                # A few seeds ahead of the threads: none idles, and finished runs do not pile up.
+                ahead = islice(waiting, 2 * threads - len(pending))
+                pending |= {pool.submit(work, seed, flag) for seed in ahead}
+                if not pending:
+                    return
+                # Without a timeout Windows would let no Ctrl-C through.
+                for future in wait(pending, 0.5, FIRST_COMPLETED).done:
+                    run = future.result()
+                    if flag[0]:
+                        raise KeyboardInterrupt
+                    keep(run)
+                    pending.remove(future)
+                    bar.update()
+    except KeyboardInterrupt:
+        flag[0] = 1
+        raise Interrupted([], _under_way(pool, pending), len(seeds)) from None
+    except BaseException:
+        if stop is None:  # else it is not only ours
+            flag[0] = 1
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _under_way(pool: ThreadPoolExecutor, pending: set[Future]) -> list[Run]:
+    """What the threads have recorded when they were told to stop; waits for at most a second.
+
+    Only a thread that is compiling takes longer; it is left to itself, and ends afterwards.
+    """
+    pool.shutdown(wait=False, cancel_futures=True)
+    begun = {future for future in pending if not future.cancelled()}
+    done = [future for future in wait(begun, 0.8).done if future.exception() is None]
+    return sorted((future.result() for future in done), key=lambda run: run.seeds[0])
 
 
 # --- the torch engine ----------------------------------------------------------------------------
 
 
-def _train_torch(config, seeds, start, steps, keep_parameters, device, progress, keep) -> None:
+def _train_torch(
+    config, seeds, start, steps, keep_parameters, device, progress, keep, stop
+) -> None:
     """Train all seeds in batches on the reference model and hand each seed's Run to `keep`."""
-    task = config.task
     on_cpu = torch.device(device).type == "cpu"
-    # On a CPU small batches stay in cache; a GPU wants all that fits in a few gigabytes.
-    batch = 32 if on_cpu else max(1, 2**33 // (48 * len(task.pairs) * config.hidden))
+    # On a CPU small batches stay in cache, and let Ctrl-C through between their short operations;
+    # a GPU wants all that fits in a few gigabytes.
+    size = len(config.task.pairs) * config.hidden
+    batch = min(32, max(1, 2**22 // size)) if on_cpu else max(1, 2**33 // (48 * size))
+    parts = [seeds[first : first + batch] for first in range(0, len(seeds), batch)]
     with tqdm(total=len(seeds), desc="training", unit="seed", delay=1, disable=not progress) as bar:
-        for first in range(0, len(seeds), batch):
-            part = seeds[first : first + batch]
-            run = _train_batch(config, task, part, start, steps, keep_parameters, device)
-            for seed in part:
-                keep(run.select(seed))
+        for part in parts:
+            recorded: list[tuple[list, Parameters]] = []
+            try:
+                _train_batch(config, part, start, steps, device, stop, recorded)
+                run = _batch_run(config, part, steps, recorded, keep_parameters)
+                for seed in part:
+                    keep(run.select(seed))
+            except KeyboardInterrupt:
+                begun = [_batch_run(config, part, steps, recorded, keep_parameters)] * bool(
+                    recorded
+                )
+                raise Interrupted([], begun, len(seeds)) from None
             bar.update(len(part))
 
 
-def _train_batch(config, task, seeds, start, steps, keep_parameters, device) -> Run:
-    """Train one batch of seeds on a torch device."""
+def _train_batch(config, seeds, start, steps, device, stop, recorded) -> None:
+    """Train one batch of seeds on a torch device; add (scalars, parameters) to `recorded`."""
+    task = config.task
     initial = [config.initial(seed) for seed in seeds]
     initial = [p._replace(embeddings=start.get(s, p.embeddings)) for s, p in zip(seeds, initial)]
     parameters = Parameters(*(torch.tensor(np.stack(a), device=device) for a in zip(*initial)))
@@ -375,8 +498,9 @@ def _train_batch(config, task, seeds, start, steps, keep_parameters, device) -> 
     weights = torch.tensor(model.pair_weights(task, training).astype(np.float32), device=device)
     held_out = torch.tensor((task.multiplicity * ~training).astype(np.float32), device=device)
     state = [(torch.zeros_like(a), torch.zeros_like(a)) for a in parameters]
-    scalars, snapshots = [], []
     for step in range(int(steps[-1]) + 1):
+        if stop is not None and stop[0]:
+            raise KeyboardInterrupt
         parameters = parameters.map(lambda array: array.detach().requires_grad_())
         loss = model.loss(
             parameters,
@@ -388,20 +512,25 @@ def _train_batch(config, task, seeds, start, steps, keep_parameters, device) -> 
         gradients = torch.autograd.grad(loss.sum(), parameters)
         with torch.no_grad():
             if step in steps:
-                scalars.append(
-                    _measure_torch(config, task, parameters, weights, held_out, loss, gradients[0])
+                scalars = _measure_torch(
+                    config, task, parameters, weights, held_out, loss, gradients[0]
                 )
-                snapshots.append(parameters.map(lambda array: array.cpu().numpy().copy()))
-                if not np.isfinite(scalars[-1][0]).all():
-                    raise _diverged(step, seeds[int(np.argmin(np.isfinite(scalars[-1][0])))])
+                for seed, values in zip(seeds, np.transpose(scalars)):
+                    check_finite(seed, np.array([step]), values[None])
+                recorded.append((scalars, parameters.map(lambda a: a.cpu().numpy().copy())))
             parameters = _update_torch(config, parameters, gradients, state, step)
+
+
+def _batch_run(config, seeds, steps, recorded, keep_parameters) -> Run:
+    """The Run of a batch from what was recorded of it."""
+    scalars, snapshots = zip(*recorded)
     arrays = dict(zip(SCALARS, np.moveaxis(np.array(scalars, np.float32), 1, 0), strict=True))
     history = Parameters(*(np.stack(column) for column in zip(*snapshots)))
     return Run(
         source="network",
         settings=asdict(config),
         seeds=np.array(seeds, np.int64),
-        steps=steps,
+        steps=steps[: len(recorded)],
         embeddings=history.embeddings,
         parameters=history if keep_parameters else None,
         **arrays,

@@ -1,8 +1,8 @@
-// The front end of modadd.widgets: four views (scrub, live, playground, particles) for JupyterLab
-// and for plain pages, and the controls that they share.
+// The front end of modadd.widgets: views (scrub, live, playground, particles) for JupyterLab and for
+// plain pages, and the controls that they share.
 //
-// Python joins widgets_measures.js, widgets_drawing.js and this file, in that order, into one ES
-// module without dependencies.
+// Python joins widgets_measures.js, widgets_drawing.js, widgets_phases.js and this file, in that
+// order, into one ES module without dependencies.
 
 // --- controls ------------------------------------------------------------------------------------
 
@@ -345,7 +345,7 @@ async function scrub({ model, el }) {
     player.set(player.index);
   };
   const seeds = model.get("seeds");
-  if (seeds.length > 1 && !model.isStatic) {
+  if (seeds.length > 1) {
     const choice = field("seed", { value: tracks[0].seed, options: seeds.map((s) => [s, s]) },
       (seed) => model.send({ type: "seed", seed }));
     choice.root.className = "";
@@ -355,6 +355,7 @@ async function scrub({ model, el }) {
   place.root.append(body, player.root, arrows.length ? arrowSwitches(arrows, shown, place.schedule) : "");
   playOnSpace(place.root, player.toggle);
   build();
+  player.set(Infinity); // the finished structure first; play begins from the start
   const reload = async () => {
     tracks = await Promise.all(model.get("tracks").map(openTrack));
     build();
@@ -661,16 +662,25 @@ function thin(track) {
 
 // --- the way in ----------------------------------------------------------------------------------
 
-const VIEWS = { scrub, live, playground, particles };
+const VIEWS = { scrub, live, playground, particles, phases };
 
 export default { render: (context) => VIEWS[context.model.get("kind")](context) };
 
-// The same views without a kernel: `state` is what the kernel would hold, with bytes in base64.
+// The same views without a kernel: `state` is what the kernel would hold, with bytes in base64. A
+// scrubber's state has the tracks of every seed.
 export function mount(el, state) {
-  for (const track of state.tracks ?? []) {
-    track.bytes = Uint8Array.from(atob(track.bytes), (c) => c.charCodeAt(0));
-  }
-  const silent = () => {};
-  const model = { get: (name) => state[name], on: silent, off: silent, send: silent, isStatic: true };
+  const open = (seed) => state.every[seed].map((track) => (
+    { ...track, bytes: Uint8Array.from(atob(track.bytes), (c) => c.charCodeAt(0)) }));
+  if (state.every) state.tracks = open(state.seed);
+  const listeners = {};
+  const model = {
+    get: (name) => state[name],
+    on: (name, listener) => { listeners[name] = listener; },
+    off: (name) => { delete listeners[name]; },
+    send({ seed }) {
+      state.tracks = open(seed);
+      listeners["change:tracks"]();
+    },
+  };
   return VIEWS[state.kind]({ model, el });
 }

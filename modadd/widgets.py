@@ -14,6 +14,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -24,27 +25,34 @@ import plotly.graph_objects as go
 import torch
 import traitlets
 
-from modadd import _checks, _frames, model, panels
+from modadd import _checks, _frames, model, panels, phase_plots, structure
 from modadd._live import Session, replay
-from modadd.export import browser, png
+from modadd.export import show
 from modadd.particles import two_force
 from modadd.run import Run
 from modadd.task import ModularAddition
 from modadd.training import DivergenceError, TrainingConfig
 
-__all__ = ["live_training", "particles", "playground", "replay", "scrub", "to_html"]
+__all__ = ["live_training", "particles", "phases", "playground", "replay", "scrub", "to_html"]
 
 _HERE = Path(__file__).parent
 FRAMES_A_SECOND = 20
 """How often live training is drawn."""
 MOST_STATES = 1200
 """States that live training keeps; of more, every second one is forgotten."""
+MOST_SEEDS = 8
+"""Seeds that the page of a scrubber carries; of more, only the one shown."""
 
 
 @cache
 def front_end() -> tuple[str, str]:
-    """The ES module and the stylesheet of all widgets."""
-    scripts = ("widgets_measures.js", "widgets_drawing.js", "widgets.js")
+    """The ES module and the stylesheet of all widgets.
+
+    >>> script, style = front_end()
+    >>> "function" in script, "modadd" in style
+    (True, True)
+    """
+    scripts = ("widgets_measures.js", "widgets_drawing.js", "widgets_phases.js", "widgets.js")
     script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in scripts)
     return script, (_HERE / "widgets.css").read_text(encoding="utf-8")
 
@@ -57,37 +65,39 @@ class _View(anywidget.AnyWidget):
     caption: str = ""
 
     def picture(self) -> go.Figure:
-        """First, middle and last state with a caption, as a figure."""
+        """First, middle and last state, as a figure."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None and browser() is not None:
-            bundle[0]["image/png"] = base64.b64encode(png(self.picture(), 1.5)).decode()
-            bundle[0]["text/plain"] = self.caption
-        return bundle
+    def fragment(self) -> str | None:
+        """Part of a page that needs neither kernel nor network; None where it takes a kernel."""
+        return to_html(self)
+
+    def _page_state(self) -> dict:
+        """What the front end needs on a page without a kernel, for JSON."""
+        return {name: getattr(self, name) for name in ("kind", "initial")}
+
+    def _ipython_display_(self) -> None:
+        show(self, caption=self.caption)
 
 
 def to_html(widget: _View) -> str:
     """A widget as a fragment of a page that needs no kernel and no network.
+
+    A scrubber of up to eight seeds takes all of them along, one of more only the seed shown.
 
     Args:
         widget: from `scrub`, `playground` or `particles`.
 
     Raises:
         ValueError: for live training, which takes a kernel.
+
+    >>> to_html(playground()).startswith("<div")
+    True
     """
     if not isinstance(widget, _View) or widget.kind == "live":
         raise ValueError(f"widget must work without a kernel, got {type(widget).__name__}")
-    state = {name: getattr(widget, name) for name in widget.trait_names(page=True)}
-    if "tracks" in state:
-        encoded = [
-            track | {"bytes": base64.b64encode(track["bytes"]).decode()}
-            for track in state["tracks"]
-        ]
-        state["tracks"] = encoded
     script, style = front_end()
-    text = json.dumps(state).replace("</", "<\\/")
+    text = json.dumps(widget._page_state()).replace("</", "<\\/")
     return (
         f'<div class="modadd-page"></div>\n<style>\n{style}</style>\n<script type="module">\n'
         f'const place = document.querySelector(".modadd-page:not([data-used])");\n'
@@ -99,9 +109,9 @@ def to_html(widget: _View) -> str:
 
 
 class _Scrub(_View):
-    kind = traitlets.Unicode("scrub").tag(sync=True, page=True)
-    seeds = traitlets.List().tag(sync=True, page=True)
-    tracks = traitlets.List().tag(sync=True, page=True)
+    kind = traitlets.Unicode("scrub").tag(sync=True)
+    seeds = traitlets.List().tag(sync=True)
+    tracks = traitlets.List().tag(sync=True)
 
     def __init__(self, runs: list[Run], seed: int, caption: str) -> None:
         self._runs, self._seed, self.caption = runs, seed, caption
@@ -120,6 +130,18 @@ class _Scrub(_View):
             self._seed = content["seed"]
             self.tracks = self._open(self._seed)
 
+    def _page_state(self) -> dict:
+        """All seeds on one page, so that they can be chosen from; of very many only the present."""
+        seeds = self.seeds if len(self.seeds) <= MOST_SEEDS else [self._seed]
+        every = {
+            seed: [
+                track | {"bytes": base64.b64encode(track["bytes"]).decode()}
+                for track in self._open(seed)
+            ]
+            for seed in seeds
+        }
+        return {"kind": self.kind, "seeds": seeds, "seed": self._seed, "every": every}
+
     def picture(self) -> go.Figure:
         columns = []
         for run in self._runs:
@@ -130,7 +152,7 @@ class _Scrub(_View):
                     title = f"{_frames.TITLES.get(run.source, run.source)}, {title}"
                 here = one.parameters and one.parameters.map(lambda array, t=t: array[t, 0])
                 columns.append(_column(title, one.embeddings[t, 0], here, task, one.settings))
-        return _picture(columns, self.caption)
+        return _picture(columns)
 
 
 def scrub(
@@ -147,7 +169,8 @@ def scrub(
         seed: one of its seeds, shown first; None: the first.
         beside: a second run of the same modulus on the same cursor, with the same seeds or only
             one. Its last step stands beside the last step of `run`, and so on in proportion.
-        caption: of the picture that stands for the widget where it cannot run.
+        caption: a sentence below the widget, and below the picture that stands for it where it
+            cannot run.
 
     Raises:
         ValueError: for a seed that is missing, or runs that do not fit each other.
@@ -156,13 +179,13 @@ def scrub(
         raise ValueError(f"run must be a Run, got {type(run).__name__}")
     runs = [run] if beside is None else [run, beside]
     if beside is not None and (not isinstance(beside, Run) or beside.modulus != run.modulus):
-        raise ValueError(f"beside must be a Run of modulus {run.modulus}, got {beside!r:.60}")
+        raise _checks.refuse("beside", f"a Run of modulus {run.modulus}", beside)
     seed = int(run.seeds[0]) if seed is None else _checks.integer("seed", seed, 0)
     run.select(seed)
     if not all(_holds(other, seed) for other in runs):
         raise ValueError(f"beside must hold seed {seed}, or one seed only, got {beside.seeds}")
     if caption is None:
-        caption = "The widget steps through all that was recorded; here first, middle and last."
+        caption = "All that was recorded, step by step; its picture: first, middle and last step."
     return _Scrub(runs, seed, caption)
 
 
@@ -179,8 +202,8 @@ def _own(run: Run, seed: int) -> int:
 
 
 class _Playground(_View):
-    kind = traitlets.Unicode("playground").tag(sync=True, page=True)
-    initial = traitlets.Dict().tag(sync=True, page=True)
+    kind = traitlets.Unicode("playground").tag(sync=True)
+    initial = traitlets.Dict().tag(sync=True)
     caption = (
         "What the structures mean: a circle, a lattice, and the lattice with noise. In the widget "
         "frequency, steps and noise can be chosen."
@@ -199,7 +222,7 @@ class _Playground(_View):
             "the same with noise": noisy,
         }
         columns = [_column(t, E / np.abs(E).max(), None, task, {}) for t, E in shapes.items()]
-        return _picture(columns, self.caption, common=False)
+        return _picture(columns, common=False)
 
 
 def playground(
@@ -229,10 +252,12 @@ def playground(
         "shape": _checks.choice("shape", shape, ("circle", "lattice", "noise")),
         "modulus": _checks.integer("modulus", modulus, 3, 41),
         "frequency": _checks.integer("frequency", frequency, 1, 20),
-        "steps": [_checks.integer("steps", step, 0, 40) for step in steps],
+        "steps": [
+            _checks.integer("steps", step, 0, 40) for step in _checks.sequence("steps", steps, 2, 2)
+        ],
         "noise": _checks.real("noise", noise, 0.0, 1.0),
     }
-    if len(initial["steps"]) != 2 or np.gcd.reduce([*initial["steps"], modulus]) != 1:
+    if np.gcd.reduce([*initial["steps"], initial["modulus"]]) != 1:
         raise ValueError(f"steps must be two that reach every token of Z_{modulus}, got {steps}")
     return _Playground(initial=initial)
 
@@ -247,8 +272,8 @@ def _lattice_patch(N: int, u: int, v: int) -> np.ndarray:
 
 
 class _Particles(_View):
-    kind = traitlets.Unicode("particles").tag(sync=True, page=True)
-    initial = traitlets.Dict().tag(sync=True, page=True)
+    kind = traitlets.Unicode("particles").tag(sync=True)
+    initial = traitlets.Dict().tag(sync=True)
     caption = (
         "Particles under clustering and alignment, from a random start. In the widget the forces "
         "can be changed while they act, and a particle can be dragged away."
@@ -266,7 +291,7 @@ class _Particles(_View):
         task = ModularAddition(run.modulus)
         shown = zip(run.steps, run.embeddings[:, 0], strict=True)
         columns = [_column(f"step {step:,}", E, None, task, {}) for step, E in shown]
-        return _picture(columns, self.caption)
+        return _picture(columns)
 
 
 def particles(
@@ -310,6 +335,69 @@ def particles(
             "reach": _checks.real("reach", reach, 0.0, open_low=True),
         }
     )
+
+
+# --- the phase diagram ---------------------------------------------------------------------------
+
+SHOWN = 9
+"""Runs of a cell that `phases` can show: three rows of three."""
+
+
+class _Phases(_View):
+    kind = traitlets.Unicode("phases").tag(sync=True)
+    initial = traitlets.Dict().tag(sync=True)
+    caption = "Final embeddings of one seed in every cell. In the widget: more runs of each cell."
+
+    def __init__(self, initial: dict, still: go.Figure) -> None:
+        self._still = still
+        super().__init__(initial=initial)
+
+    def picture(self) -> go.Figure:
+        return self._still
+
+
+def phases(
+    E: np.ndarray,
+    kinds: np.ndarray,
+    scales: Sequence[float],
+    bias_scales: Sequence[float],
+    seeds: Sequence[int],
+) -> _View:
+    """A phase diagram in which pointing at a cell, or the arrow keys, show runs of its recipe.
+
+    Args:
+        E: (R, C, S, N, 2) final embeddings.
+        kinds: (R, C, S) words of structure.KINDS.
+        scales: (R,) initial scales, of the rows from below.
+        bias_scales: (C,) β, of the columns from the left.
+        seeds: (S,).
+
+    Raises:
+        ValueError: if a shape does not fit the others.
+    """
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    bias_scales = _checks.sequence("bias_scales", bias_scales)
+    bias_scales = [_checks.real("bias_scales", beta, 0) for beta in bias_scales]
+    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds))
+    shape = (len(scales), len(bias_scales), len(seeds))
+    kinds = _checks.words("kinds", kinds, shape, structure.KINDS)
+    E = _checks.embeddings("E", E)
+    if E.shape[:-2] != shape:
+        raise ValueError(f"E must lead with {shape}, got {E.shape}")
+
+    def run(one: np.ndarray) -> dict:
+        return {"E": one.ravel().astype(np.float32).tolist(), "bonds": panels.bonds(one).tolist()}
+
+    number = {kind: i for i, kind in enumerate(structure.KINDS)}
+    initial = {
+        "scales": list(scales),
+        "bias_scales": list(bias_scales),
+        "seeds": [int(seed) for seed in seeds[:SHOWN]],
+        "names": list(structure.KINDS),
+        "kinds": [[[number[kind] for kind in cell] for cell in row] for row in kinds],
+        "cells": [[[run(one) for one in cell[:SHOWN]] for cell in row] for row in E],
+    }
+    return _Phases(initial, phase_plots.phase_examples(E[:, :, 0], kinds, scales, bias_scales))
 
 
 # --- live training -------------------------------------------------------------------------------
@@ -465,6 +553,9 @@ class _Live(_View):
             }
         )
 
+    def fragment(self) -> None:
+        """No page: training takes a kernel."""
+
     def picture(self) -> go.Figure:
         session, columns = Session(self.session.config, self.session.seed), []
         for step in (0, 150, 1500):
@@ -472,7 +563,7 @@ class _Live(_View):
             one, task = session.run(-1), session.config.task
             here = one.parameters.map(lambda array: array[0, 0])
             columns.append(_column(f"step {step:,}", here.embeddings, here, task, one.settings))
-        return _picture(columns, self.caption)
+        return _picture(columns)
 
 
 def live_training(config: TrainingConfig | None = None, seed: int = 0, speed: int = 4000) -> _View:
@@ -490,8 +581,7 @@ def live_training(config: TrainingConfig | None = None, seed: int = 0, speed: in
         ValueError: for an argument out of range.
     """
     config = TrainingConfig() if config is None else config
-    if not isinstance(config, TrainingConfig):
-        raise ValueError(f"config must be a TrainingConfig, got {type(config).__name__}")
+    _checks.instance("config", config, TrainingConfig)
     speed = int(_checks.real("speed", speed, 1, 1e6))
     return _Live(Session(config, seed, MOST_STATES), speed)
 
@@ -522,8 +612,8 @@ def _right(parameters, task: ModularAddition, settings: dict) -> np.ndarray:
     return z.argmax(-1).numpy() == task.labels
 
 
-def _picture(columns: list[dict], caption: str, common: bool = True) -> go.Figure:
-    """Embeddings above pair sums, a column a state, three a row; the caption below."""
+def _picture(columns: list[dict], common: bool = True) -> go.Figure:
+    """Embeddings above pair sums, a column a state, three a row."""
     side, gap, top = 236, 30, 34
     block = 2 * side + 14 + top
     rows = -(-len(columns) // 3)
@@ -532,7 +622,7 @@ def _picture(columns: list[dict], caption: str, common: bool = True) -> go.Figur
         for i in range(len(columns))
         for j in range(2)
     ]
-    height = rows * (block + 10) + 44
+    height = rows * (block + 10) + 6
     figure, found = panels.sheet(height, boxes)
     largest = max(np.abs(column["E"]).max() for column in columns)
     for i, column in enumerate(columns):
@@ -545,8 +635,4 @@ def _picture(columns: list[dict], caption: str, common: bool = True) -> go.Figur
         if column["parameters"] is not None:
             lower.add(*panels.regions(column["parameters"], 2 * reach, column["beta"]))
         lower.add(*panels.pair_sums(column["E"], column["right"], 5))
-    note = {"x": 16 / panels.WIDTH, "y": 12 / height, "xref": "paper", "yref": "paper"}
-    figure.add_annotation(
-        text=f"<i>{caption}</i>", xanchor="left", yanchor="bottom", **note, font=panels.font(12)
-    )
     return figure

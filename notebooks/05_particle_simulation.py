@@ -25,7 +25,7 @@ TEST_SEED = 5500  # ... and others on which it is tested
 # %%
 import numpy as np
 
-from modadd import ModularAddition, TrainingConfig, particles, plots, structure, train
+from modadd import ModularAddition, TrainingConfig, particles, plots, structure, train, widgets
 from modadd.export import show
 from modadd.model import initialise
 from modadd.particle_plots import Course, carry_over, force_color, knob, mismatch, race
@@ -110,6 +110,21 @@ show(
     name="05_side_by_side",
     caption="One start under four alignment forces, from clustering alone (left) to alignment alone "
     "(right), in the same axes. Below, the circle score over the steps.",
+)
+
+# %% [markdown]
+# ## Turn the knob yourself
+#
+# The same start, live. Press play, let it settle, and drag a particle away: it finds its place again,
+# or the others make it another. Then move the alignment force while the particles run: near 1 a grid
+# becomes a circle, and the circle mostly stays when the force goes back to a half.
+
+# %%
+show(
+    widgets.particles(start([seed])[0], alignment_force=best),
+    name="05_particles",
+    caption="Particles under both forces, from the start above. The picture that stands for the widget "
+    "shows them after 0, 100 and 800 steps.",
 )
 
 # %% [markdown]

@@ -28,7 +28,7 @@ FIRST_SEED = 6100  # starts that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, effects, particles, structure, train
+from modadd import TrainingConfig, effects, particles, structure, train, widgets
 from modadd.export import show
 from modadd.particle_plots import (
     ROLES,
@@ -104,6 +104,23 @@ show(
     name="06_side_by_side",
     caption="The first of the starts, grown by two networks that share nothing else, and by two "
     "simulations without random weights. Same axes everywhere, no alignment.",
+)
+
+# %% [markdown]
+# ## Two of them, on one cursor
+#
+# The network beside the field with moving features. Scrub to the step at which the
+# structure can first be told, and compare the places of single tokens.
+
+# %%
+network = train(config, FIRST_SEED, snapshots=moments, keep_parameters=True)
+
+# %%
+show(
+    widgets.scrub(network, beside=features),
+    name="06_scrub",
+    caption="Network and field simulation from the same start. The picture that stands for the widget "
+    "shows both at the first, middle and last snapshot.",
 )
 
 # %% [markdown]

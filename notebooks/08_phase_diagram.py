@@ -30,7 +30,7 @@ FIRST_SEED = 8500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, phase_plots, structure
+from modadd import TrainingConfig, phase_plots, structure, widgets
 from modadd.export import show
 from modadd.sweep import sweep
 
@@ -54,16 +54,19 @@ kinds = np.array([structure.classify(run.final) for run in runs]).reshape(6, 6, 
 # at the initial embeddings; it follows the diagonal, along which $|x| / \beta$ is the same. The
 # *solid* line asks it at each network's first snapshot with half of its final accuracy.
 
+
 # %%
-start = np.array(
-    [phase_plots.alignment_weight(r.embeddings[0], c.bias_scale) for r, c in zip(runs, configs)]
-).reshape(6, 6)
-half = np.array(
-    [
-        phase_plots.alignment_weight(phase_plots.half_learnt(r), c.bias_scale)
-        for r, c in zip(runs, configs)
+def weight_of_alignment(embeddings):
+    found = [
+        phase_plots.alignment_weight(embeddings(r), c.bias_scale) for r, c in zip(runs, configs)
     ]
-).reshape(6, 6)
+    return np.array(found).reshape(6, 6)
+
+
+start = weight_of_alignment(lambda run: run.embeddings[0])
+half = weight_of_alignment(phase_plots.half_learnt)
+
+# %%
 show(
     phase_plots.phase_diagram(
         kinds, sizes, sizes, {"half alignment at the start": start, "when half learnt": half}
@@ -81,16 +84,17 @@ show(
 #
 # ## Look at the runs
 #
-# One seed in all 36 cells: the same initial embeddings, up to their size, and the same layers. The
-# slider takes the next seed.
+# Point at a cell, or go through them with the arrow keys, to see runs of its recipe. The picture
+# that stands here where no widget runs shows one seed in all 36 cells: the same initial embeddings,
+# up to their size, and the same layers.
 
 # %%
 final = np.stack([run.final for run in runs]).reshape(6, 6, len(seeds), -1, 2)
 show(
-    phase_plots.phase_examples(final[:, :, :8], kinds[:, :, :8], sizes, sizes, seeds[:8]),
+    widgets.phases(final, kinds, sizes, sizes, seeds),
     name="08_examples",
-    caption="Final embeddings of one seed in every cell, each scaled to fill it. Ground as in "
-    "Figure 8. Neighbouring cells often hold the same structure, until it flips.",
+    caption="Final embeddings, each scaled to fill its place. Neighbouring cells often hold the same "
+    "structure, until it flips.",
 )
 
 # %% [markdown]

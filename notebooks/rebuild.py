@@ -164,7 +164,7 @@ def tidy(outputs: list, count: int, where: str) -> list:
         if widget in data and "image/png" not in data:
             continue
         if widget in data:
-            output.data = {"image/png": data["image/png"]}
+            output.data = {k: data[k] for k in ("image/png", "text/plain") if k in data}
         if output.output_type == "execute_result":
             output.execution_count = count
         kept.append(output)

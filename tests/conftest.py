@@ -5,10 +5,16 @@ import tempfile
 
 import hypothesis
 import pytest
+from browsing import ARGUMENTS, PATIENCE, SCREENSHOTS
 
 # No deadline: the first call of a compiled function compiles it. The same examples at each run,
-# as everything here is reproducible: what fails, fails again.
-hypothesis.settings.register_profile("modadd", deadline=None, derandomize=True, database=None)
+# as everything here is reproducible: what fails, fails again. `--hypothesis-profile=long` looks
+# further, each time elsewhere; MODADD_EXAMPLES says how many examples a test gets then.
+quiet = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
+common = {"deadline": None, "database": None, "suppress_health_check": quiet}
+hypothesis.settings.register_profile("modadd", max_examples=20, derandomize=True, **common)
+examples = int(os.environ.get("MODADD_EXAMPLES", 1000))
+hypothesis.settings.register_profile("long", max_examples=examples, **common)
 hypothesis.settings.load_profile("modadd")
 
 
@@ -36,3 +42,39 @@ def browser_path() -> str:
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chrome or Chromium found")
     return path
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path):
+    """A headless browser, for the tests of one file."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, request):
+    """Open a page; a test fails if any of its pages had an error, and then keeps pictures."""
+    pages, errors = [], []
+
+    def open_page(**options):
+        page = chromium.new_context(**options).new_page()
+        page.set_default_timeout(20_000)
+        page.add_init_script(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        pages.append(page)
+        return page
+
+    failed = request.session.testsfailed
+    yield open_page
+    if errors or request.session.testsfailed > failed:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        for i, page in enumerate(pages):
+            page.screenshot(path=SCREENSHOTS / f"{request.node.name}-{i}.png")
+    for page in pages:
+        page.context.close()
+    assert not errors

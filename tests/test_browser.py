@@ -4,78 +4,23 @@ Failures leave a screenshot in build/screenshots/.
 """
 
 import itertools
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from browsing import (
+    command,
+    jupyterlab,
+    notebook_of,
+    pixels,
+    reading,
+    run_all_cells,
+    settled,
+    slide,
+    view,
+)
 
 from modadd import ModularAddition, TrainingConfig, palette, structure, train, widgets
 from modadd.particles import two_force
-
-ROOT = Path(__file__).resolve().parent.parent
-SCREENSHOTS = ROOT / "build" / "screenshots"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-ARGUMENTS += [f"--disable-{what}" for what in ("background-networking", "component-update", "sync")]
-TOKEN = "modadd-tests"
-
-
-@pytest.fixture(scope="module")
-def chromium(browser_path):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium, request):
-    """Open a page; a test fails if any of its pages had an error, and then keeps pictures."""
-    pages, errors = [], []
-
-    def open_page(**options):
-        page = chromium.new_context(**options).new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        pages.append(page)
-        return page
-
-    failed = request.session.testsfailed
-    yield open_page
-    if errors or request.session.testsfailed > failed:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for i, page in enumerate(pages):
-            page.screenshot(path=SCREENSHOTS / f"{request.node.name}-{i}.png")
-    for page in pages:
-        page.context.close()
-    assert not errors
-
-
-def pixels(canvas) -> str:
-    return canvas.evaluate("canvas => canvas.toDataURL()")
-
-
-def settled(page) -> None:
-    """Wait until what was scheduled is drawn."""
-    page.evaluate("() => new Promise(done => setTimeout(() => requestAnimationFrame(done), 60))")
-
-
-def slide(slider, value) -> None:
-    slider.evaluate(
-        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})) }", value
-    )
-
 
 # The mathematics of the front end
 
@@ -213,23 +158,15 @@ def page(open_page, page_file):
     return page
 
 
-def view(page, kind):
-    return page.locator(f'.modadd[data-kind="{kind}"]')
-
-
-def reading(root, name) -> str:
-    return root.locator(f'dl div:has(dt:text-is("{name}")) dd').first.inner_text()
-
-
 def test_scrubbing_without_a_kernel_moves_everything(page):
     root = view(page, "scrub")
     canvases = [root.locator("canvas").nth(i) for i in range(3)]
     before, accuracy = [pixels(c) for c in canvases], reading(root, "accuracy")
-    slide(root.locator("input.cursor"), 9)
+    slide(root.locator("input.cursor"), 2)
     settled(page)
     assert all(pixels(c) != b for c, b in zip(canvases, before, strict=True))
     assert reading(root, "accuracy") != accuracy
-    assert root.locator("output.step").inner_text() != "step 0"
+    assert root.locator("output.step").inner_text() != "step 300"
 
 
 def test_dragging_on_the_curves_moves_the_cursor(page):
@@ -356,7 +293,7 @@ def test_reduced_motion_begins_slow_and_nothing_plays_by_itself(open_page, page_
     page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
     assert view(page, "scrub").get_by_label("speed").input_value() == "5"
     page.wait_for_timeout(300)
-    assert view(page, "scrub").locator("output.step").inner_text() == "step 0"
+    assert view(page, "scrub").locator("output.step").inner_text() == "step 300"
     assert reading(view(page, "particles"), "step") == "0"
 
 
@@ -384,81 +321,11 @@ CELLS = [
 ]
 
 
-@contextmanager
-def jupyterlab(folder: Path, cells: list[str]):
-    """Address, in a JupyterLab on loopback that lives in `folder`, of a notebook of these cells."""
-    settings = folder / "config" / "labconfig"
-    settings.mkdir(parents=True)
-    news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
-    news["@jupyterlab/apputils-extension:notification"]["checkForUpdates"] = False
-    (settings / "default_setting_overrides.json").write_text(json.dumps(news))
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    (folder / "work").mkdir()
-    nbformat.write(notebook, folder / "work" / "widgets.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    names = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
-    environment = os.environ | {f"JUPYTER_{k}_DIR": str(folder / v) for k, v in names.items()}
-    environment |= {"IPYTHONDIR": str(folder / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += ["--LabApp.expose_app_in_browser=True"]
-    command += ["--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder / 'work'}"]
-    with open(folder / "log", "wb") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={TOKEN}", timeout=5)
-                break
-            except OSError:
-                time.sleep(0.2)
-        session = {"path": "widgets.ipynb", "name": "widgets.ipynb", "type": "notebook"}
-        session["kernel"] = {"name": "python3"}
-        urllib.request.urlopen(
-            f"http://127.0.0.1:{port}/api/sessions?token={TOKEN}", json.dumps(session).encode()
-        )
-        yield f"http://127.0.0.1:{port}/doc/tree/widgets.ipynb?token={TOKEN}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-
-
 @pytest.fixture(scope="module")
 def lab(browser_path, tmp_path_factory):
-    with jupyterlab(tmp_path_factory.mktemp("lab"), CELLS) as address:
-        yield address
-
-
-def command(page, name, **arguments):
-    """Let JupyterLab carry out one of its commands, as its menus do."""
-    # Not awaited: running all cells ends only with the last of them.
-    page.evaluate(
-        "([name, arguments]) => { window.jupyterapp.commands.execute(name, arguments) }",
-        [name, arguments],
-    )
-
-
-def run_all_cells(page):
-    """Run the notebook, as soon as it has its kernel: before, JupyterLab would ask for one."""
-    page.wait_for_function(
-        """() => {
-            const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
-            return context?.isReady && context.session?.kernel?.connectionStatus === "connected";
-        }"""
-    )
-    command(page, "notebook:run-all-cells")
+    notebooks = {"widgets.ipynb": notebook_of(CELLS)}
+    with jupyterlab(tmp_path_factory.mktemp("lab"), notebooks) as address:
+        yield address("widgets.ipynb")
 
 
 def last_step(root) -> int:
@@ -485,10 +352,10 @@ def check_scrubber(page):
     canvases = [root.locator("canvas").nth(i) for i in range(6)]
     before, accuracy = [pixels(c) for c in canvases], reading(root, "accuracy")
     slider = root.locator("input.cursor").bounding_box()
-    page.mouse.move(slider["x"] + 8, slider["y"] + slider["height"] / 2)
+    page.mouse.move(slider["x"] + slider["width"] - 8, slider["y"] + slider["height"] / 2)
     page.mouse.down()
     page.mouse.move(
-        slider["x"] + 0.7 * slider["width"], slider["y"] + slider["height"] / 2, steps=5
+        slider["x"] + 0.2 * slider["width"], slider["y"] + slider["height"] / 2, steps=5
     )
     page.mouse.up()
     settled(page)
@@ -558,3 +425,34 @@ def check_themes(page):
     paper = root.evaluate("e => getComputedStyle(e).backgroundColor")
     assert paper != "rgb(255, 255, 255)"
     assert pixels(root.locator("canvas").first) != light
+
+
+# The phase diagram
+
+
+def test_phases_show_the_runs_of_the_cell_pointed_at(open_page, tmp_path):
+    E = np.random.default_rng(0).standard_normal((2, 3, 4, 7, 2))
+    kinds = np.full((2, 3, 4), "grid", dtype="<U6")
+    kinds[1, 2, :3] = "circle"
+    widget = widgets.phases(E, kinds, [0.5, 1], [0, 1, 2], range(4))
+    file = tmp_path / "phases.html"
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{widgets.to_html(widget)}</body>')
+    page = open_page(viewport={"width": 375, "height": 800})
+    page.goto(file.as_uri())
+    root = view(page, "phases")
+    table, runs = (root.locator("canvas").nth(i) for i in range(2))
+    assert "β = 1, initial scale 1" in root.get_by_role("status").inner_text()
+    before = pixels(runs)
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert (
+        "β = 2, initial scale 1: the first 4 of 4 runs" in root.get_by_role("status").inner_text()
+    )
+    assert (reading(root, "circle"), reading(root, "grid")) == ("3 of 4", "1 of 4")
+    assert pixels(runs) != before
+    box = table.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + box["height"] - 50)  # the lower left cell
+    settled(page)
+    assert "β = 0, initial scale 0.5" in root.get_by_role("status").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375

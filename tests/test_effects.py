@@ -33,7 +33,7 @@ def test_equal_values_have_an_interval_of_no_width():
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
 def test_too_few_or_bad_values_are_refused(values):
-    with pytest.raises(ValueError, match="values must be at least 2 finite numbers"):
+    with pytest.raises(ValueError, match=r"values must be (at least 2 )?finite"):
         effects.mean(values)
 
 

@@ -270,5 +270,13 @@ def test_a_widget_needs_a_picture_beside_it(rebuild):
     assert rebuild.tidy([view, picture], 1, "01_tiny.py, cell 3") == [picture]
 
 
+def test_of_a_widget_with_a_picture_stays_the_picture_and_where_its_page_is(rebuild):
+    data = {WIDGET: {}, PNG: "...", "text/plain": "Its caption."}
+    shown = nbformat.v4.new_output("display_data", data, metadata={"page": "01_scrub.html"})
+    (kept,) = rebuild.tidy([shown], 1, "01_tiny.py, cell 3")
+    assert kept.data == {PNG: "...", "text/plain": "Its caption."}
+    assert kept.metadata == {"page": "01_scrub.html"}
+
+
 def test_there_is_a_browser_where_tests_must_not_be_skipped(browser_path):
     assert Path(browser_path).exists()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"torch": "pytorch", "kaleido": "python-kaleido"}  # where conda-forge's differ
-TARGETS = {"help", "figures", "notebooks", "test", "lab", "bench", "clean", "clean-cache"}
+TARGETS = {"help", "figures", "notebooks", "test", "lab", "site", "bench", "clean", "clean-cache"}
 
 
 def test_environment_asks_for_what_pyproject_asks_for():
@@ -109,7 +109,7 @@ def test_no_file_names_the_machine_it_was_made_on():
     machine = re.compile(rf"(?<![\w.:/])/({folders})[/_]\w+|[A-Z]:\\Users")
     for name in listed.stdout.split("\0"):
         path = ROOT / name
-        if path.is_file() and path.suffix not in {".png", ".npz"}:
+        if path.is_file() and path.suffix not in {".png", ".npz", ".woff2"}:
             found = machine.search(path.read_text(encoding="utf-8"))
             assert found is None, f"{name}: {found}"
             assert str(ROOT) not in path.read_text(encoding="utf-8"), name

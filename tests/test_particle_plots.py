@@ -91,7 +91,7 @@ def test_bootstrap_interval_has_the_width_of_the_standard_error():
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
 def test_bootstrap_refuses_what_has_no_interval(values):
-    with pytest.raises(ValueError, match="values must be"):
+    with pytest.raises(ValueError, match="^values must"):
         particle_plots.bootstrap_mean(values)
 
 

@@ -173,11 +173,10 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
 
 def test_figures_over_regions_need_all_parameters(run):
     bare = replace(run, parameters=None)
-    for figure in (lambda: plots.scrub(bare, 9), lambda: plots.training_story(bare, 9, [0])):
-        with pytest.raises(ValueError, match="keep_parameters=True"):
-            figure()
+    with pytest.raises(ValueError, match="keep_parameters=True"):
+        plots.training_story(bare, 9, [0])
     with pytest.raises(ValueError, match="seeds must be among those of the run, got 4"):
-        plots.scrub(run, 4)
+        plots.training_story(run, 4, [0])
 
 
 def decode(image: bytes) -> np.ndarray:
@@ -209,23 +208,6 @@ def test_regions_are_the_networks_own(run):
     for label in np.unique(labels):
         pale = palette.blend(colors[label], plots.theme().paper, 0.62)
         assert (picture[labels == label] == list(bytes.fromhex(pale[1:]))).all()
-
-
-def test_scrub_has_a_frame_a_recorded_step_and_stays_small(run):
-    figure = plots.scrub(run, 3, frames=6)
-    one = run.select(3)
-    steps = [int(frame.name) for frame in figure.frames]
-    assert len(steps) == 6
-    assert (steps[0], steps[-1]) == (0, 300)
-    assert [step.label for step in figure.layout.sliders[0].steps] == [str(s) for s in steps]
-    for frame, step in zip(figure.frames, steps, strict=True):
-        t = list(run.steps).index(step)
-        np.testing.assert_array_equal(xy(frame.data[0]), one.embeddings[t, 0])
-        np.testing.assert_allclose(frame.data[4].x[:2], step**0.5)  # the cursor over the loss
-        for number, trace in zip(frame.traces, frame.data, strict=True):
-            assert figure.data[number].type == trace.type
-    assert figure.layout.sliders[0].active == 5
-    assert len(figure.to_json()) / 6 * 40 < 800_000
 
 
 def lattice() -> np.ndarray:

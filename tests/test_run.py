@@ -1,6 +1,8 @@
 """Run files and the cache."""
 
 import json
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 import modadd.run
 from modadd import Run, TrainingConfig, train
 from modadd.__main__ import main
-from modadd.run import RunFileError, cache_folder, cache_size, clear_cache, join
+from modadd.run import RunFileError, cache_folder, cache_size, cached, clear_cache, join
 
 CONFIG = TrainingConfig(modulus=5, hidden=6, steps=20, train_share=0.7)
 
@@ -49,11 +51,32 @@ def test_select_and_join_are_inverse(run):
     assert run.select([7, 2]).seeds.tolist() == [7, 2]
     with pytest.raises(ValueError, match="seeds must be among those of the run, got 4"):
         run.select(4)
-    with pytest.raises(ValueError, match="at least one run"):
+    with pytest.raises(ValueError, match="runs must hold at least 1"):
         join([])
     other = train(CONFIG, [1], snapshots=3, cache=False, progress=False)
     with pytest.raises(ValueError, match="share their steps"):
         join([run, other])
+    with pytest.raises(ValueError, match="seeds must be distinct"):
+        join([run, run.select(0)])
+    with pytest.raises(ValueError, match="share source and settings"):
+        join([run, replace(run, source="field", seeds=run.seeds + 9)])
+    with pytest.raises(ValueError, match="all have parameters, or none"):
+        join([run, replace(run, parameters=None, seeds=run.seeds + 9)])
+
+
+def test_a_computation_must_not_leave_seeds_out(run):
+    with pytest.raises(ValueError, match="seed 7 is missing"):
+        cached(None, [2, 0, 7], lambda missing, keep: keep(run.select([2, 0])))
+
+
+def test_no_seed_is_held_twice():
+    config = TrainingConfig(17, 4, 60)
+    train(config, 0, cache=False, progress=False)
+    tracemalloc.start()
+    whole = train(config, range(800), cache=False, progress=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.3 * (whole.embeddings.nbytes + 5 * whole.loss.nbytes)
 
 
 def test_nearest_step(run):
@@ -143,14 +166,6 @@ def test_cache_returns_what_was_computed_and_computes_only_what_is_missing(cache
     assert_same(both.select([0, 1]), first)
     train(CONFIG, [0], snapshots=3, progress=False)
     assert trained == [5, 0]  # other snapshots are another entry
-
-
-def test_a_damaged_entry_is_computed_again(cache):
-    first = train(CONFIG, [0], progress=False)
-    (entry,) = cache.glob("*/*.npz")
-    entry.write_bytes(b"damaged")
-    assert_same(train(CONFIG, [0], progress=False), first)
-    assert_same(Run.load(entry), first)
 
 
 def test_the_cache_depends_on_the_code(cache, monkeypatch):

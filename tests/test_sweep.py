@@ -138,11 +138,11 @@ def test_divergence_names_step_and_seed():
     [
         ({"configs": []}, "configs must hold at least one"),
         ({"configs": CONFIGS[0]}, "configs must be a list"),
-        ({"configs": [CONFIGS[0], "b"]}, "configs must hold TrainingConfigs only, got 'b'"),
+        ({"configs": [CONFIGS[0], "b"]}, "configs must be TrainingConfigs only, got 'b'"),
         ({"seeds": []}, "seeds must hold at least one"),
         ({"seeds": [1, 1]}, "seeds must be distinct, got 1"),
-        ({"jobs": 0}, "jobs must be an integer of at least 1, got 0"),
-        ({"snapshots": 1}, "snapshots must be an integer of at least 2"),
+        ({"jobs": 0}, r"jobs must be an integer in \[1, 1024\], got 0"),
+        ({"snapshots": 1}, r"snapshots must be an integer in \[2, 1000000\]"),
         ({"snapshots": [0, 41]}, r"snapshots must be an integer in \[0, 40\], got 41"),
     ],
 )

@@ -20,11 +20,6 @@ def run():
     return train(CONFIG, [3, 4], snapshots=8, keep_parameters=True, cache=False, progress=False)
 
 
-@pytest.fixture
-def no_browser(monkeypatch):
-    monkeypatch.setattr(widgets, "browser", lambda: None)
-
-
 def unpack(track: dict) -> dict:
     content = zlib.decompress(track["bytes"]) if track["compressed"] else track["bytes"]
     found, at, count = {}, 0, len(track["steps"])
@@ -102,7 +97,7 @@ def test_reference_run_is_small():
 # widgets
 
 
-def test_scrub_opens_a_seed_only_when_it_is_asked_for(run, no_browser):
+def test_scrub_opens_a_seed_only_when_it_is_asked_for(run):
     widget = widgets.scrub(run, 4)
     assert widget.seeds == [3, 4]
     assert [track["seed"] for track in widget.tracks] == [4]
@@ -164,18 +159,78 @@ def test_page_needs_nothing_from_outside(run):
         widgets.to_html(widgets.live_training(CONFIG))
 
 
-def test_every_widget_leaves_a_picture(run, monkeypatch):
-    monkeypatch.setattr(widgets, "browser", lambda: "there")
-    monkeypatch.setattr(widgets, "png", lambda figure, scale: export.pio.to_json(figure).encode())
+@pytest.fixture
+def shown(monkeypatch):
+    """What reaches the notebook: (content, metadata) of each output."""
+    outputs = []
+    monkeypatch.setattr(export, "browser", lambda: "there")
+    monkeypatch.setattr(export, "png", lambda figure, *_: export.pio.to_json(figure).encode())
+    keep = lambda content, metadata=None, **_: outputs.append((content, metadata))  # noqa: E731
+    monkeypatch.setattr(export, "display", keep)
+    return outputs
+
+
+def test_every_widget_leaves_a_picture_and_a_caption(run, shown):
     for widget in (
         widgets.scrub(run),
         widgets.playground(),
         widgets.particles(),
         widgets.live_training(CONFIG),
     ):
-        bundle = widget._repr_mimebundle_()[0]
+        widget._ipython_display_()
+        (bundle, _), (caption, _) = shown
         assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
         assert bundle["text/plain"] == widget.caption
+        assert caption.data == f"*{widget.caption}*"
+        shown.clear()
+
+
+def test_a_named_widget_is_saved_like_a_figure(run, shown, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    widget = widgets.scrub(run)
+    export.show(widget, name="01_scrub", caption="Scrub: 3 < 4.")
+    export.show(widgets.live_training(CONFIG), name="07_live")
+    assert [metadata for _, metadata in shown if metadata] == [{"page": "01_scrub.html"}]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["01_scrub.html", "01_scrub.png", "07_live.png"]  # training takes a kernel
+    page = (tmp_path / "01_scrub.html").read_text(encoding="utf-8")
+    assert widgets.to_html(widget) in page
+    assert "Scrub: 3 &lt; 4." in page
+
+
+# the phase diagram
+
+
+def cells(runs: int = 10) -> dict:
+    """Embeddings (2, 3, runs, 7, 2) that are circles in the first column and noise elsewhere."""
+    E = np.random.default_rng(0).standard_normal((2, 3, runs, 7, 2))
+    angle = 2 * np.pi * 2 * np.arange(7) / 7
+    E[:, 0] = np.stack([np.cos(angle), np.sin(angle)], -1)
+    kinds = structure.classify(E)
+    assert (kinds[:, 0] == "circle").all() and (kinds[:, 1:] != "circle").all()
+    sizes = {"scales": [0.5, 1], "bias_scales": [0, 1, 2], "seeds": range(40, 40 + runs)}
+    return {"E": E, "kinds": kinds, **sizes}
+
+
+def test_phases_hold_the_kinds_of_all_runs_and_the_first_nine():
+    given = cells()
+    state = widgets.phases(**given).initial
+    assert state["seeds"] == list(range(40, 49))
+    assert np.array(state["names"])[np.array(state["kinds"])].tolist() == given["kinds"].tolist()
+    run = state["cells"][1][2][8]
+    np.testing.assert_allclose(np.reshape(run["E"], (7, 2)), given["E"][1, 2, 8], rtol=1e-6)
+    assert len(state["cells"][0][0][0]["bonds"]) == 7  # a closed ring
+    assert {len(cell) for row in state["cells"] for cell in row} == {9}
+
+
+@pytest.mark.parametrize(
+    "change", [{"scales": [1]}, {"seeds": range(3)}, {"kinds": np.full((2, 3), "circle")}]
+)
+def test_phases_refuse_what_does_not_fit(change):
+    with pytest.raises(ValueError, match="^kinds must"):
+        widgets.phases(**cells() | change)
+    with pytest.raises(ValueError, match="kinds must be one of circle, "):
+        widgets.phases(**cells() | {"kinds": np.full((2, 3, 10), "star")})
 
 
 # live training
@@ -256,7 +311,7 @@ def test_replay_refuses_bad_decays(decays):
         replay(CONFIG, 3, decays)
 
 
-def test_live_training_obeys_its_front_end(no_browser):
+def test_live_training_obeys_its_front_end():
     widget = widgets.live_training(CONFIG, 3)
     sent = []
     widget.send = lambda content, buffers=None: sent.append(content)
@@ -284,7 +339,7 @@ def test_live_training_obeys_its_front_end(no_browser):
     widget.close()
 
 
-def test_divergence_stops_live_training_where_it_was(no_browser):
+def test_divergence_stops_live_training_where_it_was():
     widget = widgets.live_training(replace(CONFIG, learning_rate=1e6), 3)
     sent = []
     widget.send = lambda content, buffers=None: sent.append(content)

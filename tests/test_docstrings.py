@@ -1,0 +1,68 @@
+"""Every public function says what it takes, and shows it in an example that runs as a doctest."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+
+import modadd
+
+MODULES = [
+    importlib.import_module(f"modadd.{module.name}")
+    for module in pkgutil.iter_modules(modadd.__path__)
+    if not module.name.startswith("_")
+]
+PUBLIC = {
+    f"{module.__name__}.{name}": inspect.unwrap(value)
+    for module in MODULES
+    for name, value in vars(module).items()
+    if not name.startswith("_") and callable(value)
+    if getattr(value, "__module__", None) == module.__name__
+}
+FUNCTIONS = {name: value for name, value in PUBLIC.items() if inspect.isfunction(value)}
+METHODS = {
+    f"{owner}.{name}": value
+    for owner, kind in PUBLIC.items()
+    if inspect.isclass(kind)
+    for name, value in vars(kind).items()
+    if inspect.isfunction(value) and not name.startswith("_")
+}
+
+
+def draws(function) -> bool:
+    """Whether it returns plotly's objects or a widget, or only draws, saves or shows something."""
+    returned = str(inspect.signature(function).return_annotation)
+    return bool(re.search(r"\bgo\.|_View", returned)) or returned == "None"
+
+
+def test_the_package_is_looked_at():
+    assert {"modadd.training.train", "modadd.run.code_version"} <= set(FUNCTIONS)
+    assert "modadd.run.Run.select" in METHODS
+    assert set(modadd.__all__) <= {name.rsplit(".", 1)[1] for name in PUBLIC}
+
+
+@pytest.mark.parametrize("name", PUBLIC | METHODS)
+def test_it_has_a_docstring(name):
+    assert (PUBLIC | METHODS)[name].__doc__
+
+
+@pytest.mark.parametrize("name", FUNCTIONS | METHODS)
+def test_every_argument_is_named(name):
+    function = (FUNCTIONS | METHODS)[name]
+    for argument in inspect.signature(function).parameters:
+        if argument != "self":
+            assert re.search(rf"\b{argument}\b", function.__doc__), argument
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_errors_are_stated_where_there_are_arguments(name):
+    function = FUNCTIONS[name]
+    if inspect.signature(function).parameters and not draws(function):
+        assert "Raises:" in function.__doc__
+
+
+@pytest.mark.parametrize("name", [name for name, value in FUNCTIONS.items() if not draws(value)])
+def test_it_has_an_example(name):
+    assert ">>> " in FUNCTIONS[name].__doc__

@@ -1,0 +1,235 @@
+"""Ctrl-C and a notebook's stop button: within a second, and what was recorded stays in reach."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import modadd.training
+from modadd import Run, TrainingConfig, train
+from modadd.particles import field, two_force
+from modadd.run import Interrupted
+from modadd.sweep import sweep
+
+QUIET = {"cache": False, "progress": False}
+LONG = TrainingConfig(steps=10**7)
+
+PROGRAM = """
+import json
+import sys
+import time
+
+from modadd import TrainingConfig, train
+from modadd.particles import field, two_force
+from modadd.run import Interrupted
+from modadd.sweep import sweep
+
+long = TrainingConfig(steps=10**7)
+start = long.initial(0).embeddings
+every, quiet = range(0, 10**6, 500), {"progress": False}
+work = {
+    "compiled": lambda: train(long, range(9), snapshots=every, **quiet),
+    "torch": lambda: train(
+        TrainingConfig(5, 4, 10**7), range(3), engine="torch", snapshots=range(5000), **quiet
+    ),
+    "two_force": lambda: two_force(start, steps=10**7, snapshots=every, **quiet),
+    "field": lambda: field(start, steps=10**7, snapshots=every, **quiet),
+    "sweep": lambda: sweep([TrainingConfig(steps=100), long], range(4), snapshots=2, **quiet),
+}
+for engine in ("compiled", "torch"):  # load what is compiled, so that the first has not to
+    train(TrainingConfig(steps=1), 0, engine=engine, cache=False, **quiet)
+for simulation in (two_force, field):
+    simulation(start, steps=1, cache=False, **quiet)
+for name in sys.argv[1:]:
+    print(name, flush=True)
+    try:
+        work[name]()
+    except Interrupted as stopped:
+        when, run = time.time(), None if name == "sweep" else stopped.run
+        finished = [r.seeds.tolist() for r in stopped.finished]
+        found = {"when": when, "said": str(stopped), "finished": finished}
+        if run is not None:
+            found |= {"steps": run.steps.tolist(), "seeds": run.seeds.tolist()}
+            found |= {"final": run.final.tolist()}
+    print(json.dumps(found), flush=True)
+"""
+CASES = ["compiled", "torch", "two_force", "field", "sweep"]
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """What each call said after a real SIGINT, and the seconds that it took to stop."""
+    cache = tmp_path_factory.mktemp("cache")
+    found = {}
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *CASES],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"MODADD_CACHE": str(cache)},
+    ) as process:
+        for name in CASES:
+            assert process.stdout.readline().strip() == name
+            time.sleep(0.7)
+            sent = time.time()
+            process.send_signal(signal.SIGINT)
+            found[name] = json.loads(process.stdout.readline())
+            found[name]["seconds"] = found[name]["when"] - sent
+    assert process.returncode == 0
+    return found, cache
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ctrl_c_stops_within_a_second(interrupted, name):
+    assert 0 < interrupted[0][name]["seconds"] < 1
+
+
+@pytest.mark.parametrize("name", ["compiled", "torch", "two_force", "field"])
+def test_what_was_recorded_is_in_reach(interrupted, name):
+    found = interrupted[0][name]
+    step, seeds = found["steps"][-1], found["seeds"]
+    assert len(found["steps"]) > 1
+    begun = f"stopped with 0 of {9 if name == 'compiled' else 3 if name == 'torch' else 1} seeds"
+    assert found["said"].startswith(f"{begun} finished and {len(seeds)} under way, recorded up to")
+    assert f"step {step}; sys.last_value.run holds them" in found["said"]
+    start, options = LONG.initial(0).embeddings, QUIET | {"snapshots": [step]}
+    if name in ("two_force", "field"):
+        again = {"two_force": two_force, "field": field}[name](start, steps=step, **options)
+    else:
+        size = {"torch": (5, 4), "compiled": (17, 64)}[name]
+        again = train(TrainingConfig(*size, step), seeds, engine=name, **options)
+    np.testing.assert_array_equal(np.array(found["final"], np.float32), again.final)
+
+
+def test_an_interrupted_sweep_holds_the_finished_jobs(interrupted):
+    found = interrupted[0]["sweep"]
+    assert found["finished"] == [[0, 1, 2, 3]]
+    assert found["said"].startswith("stopped with 4 of 8 seeds finished; sys.last_value.run")
+
+
+def test_nothing_unfinished_reached_the_cache(interrupted):
+    runs = [Run.load(path) for path in interrupted[1].glob("*/*")]
+    assert [run.settings["steps"] for run in runs] == [100] * 4
+    assert all(run.steps.tolist() == [0, 100] for run in runs)
+
+
+def test_the_stop_button_of_a_notebook():
+    manager, client = start_new_kernel(extra_arguments=["--IPKernelApp.log_level=ERROR"])
+
+    def execute(code: str, stop: bool = False) -> list[dict]:
+        messages = []
+        client.execute(code)
+        while True:
+            message = client.get_iopub_msg(timeout=60)["content"]
+            messages.append(message)
+            if stop and message.get("text") == "begun\n":
+                time.sleep(0.7)
+                manager.interrupt_kernel()  # what the button does
+            if message.get("execution_state") == "idle":
+                return messages
+
+    try:
+        execute(
+            "from modadd import TrainingConfig, train\ntrain(TrainingConfig(), 0, cache=False);"
+        )
+        long = "train(TrainingConfig(steps=10**7), 3, snapshots=range(0, 10**6, 100), cache=False)"
+        (error,) = [m for m in execute(f"print('begun')\n{long}", stop=True) if "ename" in m]
+        assert error["ename"] == "Interrupted"
+        assert error["evalue"].startswith("stopped with 0 of 1 seeds finished and 1 under way")
+        said = execute("import sys; run = sys.last_value.run; print(run.seeds, run.steps[:3])")
+        assert [m["text"] for m in said if "text" in m] == ["[3] [  0 100 200]\n"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_another_thread_may_stop_a_training(engine):
+    stop = np.zeros(1, np.uint8)
+    threading.Timer(0.3, lambda: stop.fill(1)).start()
+    with pytest.raises(Interrupted) as caught:
+        train(LONG, 0, engine=engine, snapshots=range(0, 10**5, 10), stop=stop, **QUIET)
+    assert caught.value.run.steps[0] == 0
+
+
+def stopping_after(monkeypatch, count: int) -> None:
+    """Let Ctrl-C strike when so many seeds have been kept."""
+    real, kept = modadd.training.cached, []
+
+    def cached(key, seeds, compute, progress=False):
+        def counting(missing, keep):
+            def keep_or_stop(run):
+                keep(run)
+                kept.append(run)
+                if len(kept) == count:
+                    raise KeyboardInterrupt
+
+            compute(missing, keep_or_stop)
+
+        return real(key, seeds, counting)
+
+    monkeypatch.setattr(modadd.training, "cached", cached)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_finished_seeds_keep_all_snapshots_and_are_held_once(engine, monkeypatch):
+    stopping_after(monkeypatch, 5)
+    config = TrainingConfig(7, 8, 30)
+    with pytest.raises(Interrupted, match="stopped with 5 of 40 seeds finished") as caught:
+        train(config, range(100, 140), engine=engine, threads=1, **QUIET)
+    (finished,) = caught.value.finished
+    assert len(set(caught.value.run.seeds)) == len(caught.value.run.seeds)
+    whole = train(config, finished.seeds, **QUIET)
+    assert finished.steps[-1] == 30
+    if engine == "compiled":
+        np.testing.assert_array_equal(finished.embeddings, whole.embeddings)
+
+
+def test_seeds_are_cut_to_what_all_have_reached():
+    run = train(TrainingConfig(7, 8, 30), range(4), snapshots=[0, 10, 20, 30], **QUIET)
+    begun = [
+        run.select(seed)._map(lambda a, n=n: a[:n], steps=run.steps[:n])
+        for seed, n in [(1, 0), (0, 2)]
+    ]
+    stopped = Interrupted([run.select([3, 2])], begun, 9)
+    assert str(stopped) == (
+        "stopped with 2 of 9 seeds finished and 1 under way, recorded up to step 10; "
+        "sys.last_value.run holds them (.finished the finished)"
+    )
+    assert stopped.run.seeds.tolist() == [3, 2, 0]
+    assert stopped.run.steps.tolist() == [0, 10]
+    np.testing.assert_array_equal(stopped.run.embeddings, run.embeddings[:2, [3, 2, 0]])
+    assert Interrupted([], begun[:1], 3).run is None
+
+
+def test_interrupted_can_cross_processes():
+    run = train(TrainingConfig(5, 4, 10), range(2), **QUIET)
+    again = pickle.loads(pickle.dumps(Interrupted([run.select(1)], [run.select(0)], 7)))
+    assert str(again) == str(Interrupted([run.select(1)], [run.select(0)], 7))
+    assert again.run.seeds.tolist() == [1, 0]
+
+
+def test_a_sweep_over_several_recipes_has_no_single_run(monkeypatch):
+    configs = [TrainingConfig(7, 8, steps) for steps in (20, 30)]
+    monkeypatch.setattr(modadd.sweep, "JOB_SIZE", 1)  # one seed a job
+    real, calls = train, []
+
+    def interrupting(config, seeds, **options):
+        calls.append(seeds)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return real(config, seeds, **options)
+
+    monkeypatch.setattr(modadd.sweep, "train", interrupting)
+    with pytest.raises(Interrupted, match="5 of 6 seeds finished; sys.last_value.fin") as caught:
+        sweep(configs, range(3), jobs=1, **QUIET)
+    with pytest.raises(ValueError, match="one Run for each configuration: see finished"):
+        _ = caught.value.run
+    assert [run.seeds.tolist() for run in caught.value.finished] == [[0, 1, 2], [0, 1]]

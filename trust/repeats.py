@@ -1,0 +1,81 @@
+"""The same seed, the same bits: in any ensemble, on any number of threads, in any process.
+
+Starts new processes, each of which trains and simulates the same few seeds among others, in
+another order and on another number of threads, and compares the bits of each seed's Run.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from modadd import Run, TrainingConfig, train
+from modadd.particles import field, two_force
+from modadd.run import SCALARS
+
+SEEDS = (3, 7, 19)
+RECIPES = {
+    "gradient_descent": TrainingConfig(steps=600, train_share=0.8),
+    "adam": TrainingConfig(steps=300, optimiser="adam", learning_rate=0.01),
+    "N = 31, H = 128": TrainingConfig(31, 128, 60),
+}
+
+
+def digests(run: Run) -> list[str]:
+    """A hash of all bits of each of the SEEDS."""
+    found = []
+    for one in map(run.select, SEEDS):
+        arrays = [one.steps, one.embeddings, *(getattr(one, name) for name in SCALARS)]
+        arrays += one.parameters or ()
+        found.append(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
+    return found
+
+
+def compute(chance: random.Random) -> dict[str, list[str]]:
+    """Everything once, in an ensemble and on a number of threads left to chance."""
+    others = chance.sample(range(20, 1000), chance.randint(0, 9))
+    seeds = chance.sample([*SEEDS, *others], len(SEEDS) + len(others))
+    options = {"threads": chance.randint(1, 8), "cache": False, "progress": False}
+    found = {
+        name: digests(train(config, seeds, keep_parameters=True, **options))
+        for name, config in RECIPES.items()
+    }
+    starts = np.stack([TrainingConfig().initial(seed).embeddings for seed in seeds])
+    for name, simulate in (("two_force", two_force), ("field", field)):
+        found[name] = digests(simulate(starts, steps=200, seeds=seeds, **options))
+    return found
+
+
+def main() -> int:
+    """Compare so many processes with this one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=20, help="number of processes")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one is not None:
+        print(json.dumps(compute(random.Random(options.one))))
+        return 0
+    expected, differing = compute(random.Random(-1)), 0
+    for repeat in range(options.repeats):
+        done = subprocess.run(
+            [sys.executable, Path(__file__), "--one", str(repeat)],
+            env=os.environ | {"OMP_NUM_THREADS": str(1 + repeat % 3)},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+        differing += sum(a != b for name in expected for a, b in zip(expected[name], found[name]))
+        print(f"{repeat + 1}/{options.repeats}: {differing} differ", file=sys.stderr)
+    compared = options.repeats * len(expected) * len(SEEDS)
+    print(f"{compared} runs in {options.repeats} processes: {differing} differ")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
