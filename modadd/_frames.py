@@ -137,8 +137,8 @@ def _arrows(one: Run, task: ModularAddition, training: np.ndarray) -> dict:
     """Forces on embeddings (T, N, 2): measured where parameters are recorded, and modelled.
 
     Clustering and alignment are weighted so that at each step their sum is nearest to the exact
-    law of label charges; then both are scaled by one number a step, "fit" (T,), for which the sum
-    is nearest to the measured force (or has the recorded rms), beside its R² (T,).
+    law of label charges; then both are scaled by one number >= 0 a step, "fit" (T,), for which the
+    sum is nearest to the measured force (or has the recorded rms), beside its R² (T,).
     """
     E = one.embeddings[:, 0].astype(np.float64)
     if (np.ptp(E, axis=1) == 0).all(-1).any():
@@ -162,7 +162,8 @@ def _arrows(one: Run, task: ModularAddition, training: np.ndarray) -> dict:
         scale, r2 = rms * np.sqrt(task.modulus / size), np.full(len(E), np.nan)
     else:
         measured = found["measured"] = _measured(one, task, training)
-        scale = (measured * total).sum((1, 2)) / size
+        # Never below 0, which would turn all arrows round.
+        scale = np.maximum((measured * total).sum((1, 2)) / size, 0)
         there = np.maximum((measured**2).sum((1, 2)), 1e-300)
         missed = ((measured - scale[:, None, None] * total) ** 2).sum((1, 2))
         r2 = np.where(there > 1e-290, 1 - missed / there, np.nan)

@@ -33,7 +33,9 @@ from modadd.palette import FONT, THEMES
 PLOTLY = "application/vnd.plotly.v1+json"
 PLOTLY_JS = "plotly.min.js"  # 4.8 MB, beside the figures and shared by them
 
-SCALE = 1.5  # pixels of a picture under a cell for one of the figure
+# Pixels of a picture under a cell for one of the figure: JupyterLab shows the picture at its own
+# size until the pointer reaches it, and a larger one would not fit beside the list of files.
+SCALE = 1.0
 
 CONFIG = {"displayModeBar": False, "responsive": False}  # its buttons would cover the titles
 

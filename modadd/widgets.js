@@ -13,6 +13,8 @@ function h(tag, properties = {}, ...children) {
     else node.setAttribute(name, value);
   }
   node.append(...children.filter((child) => child != null));
+  // JupyterLab takes keys from whatever has the focus, unless that itself says that it wants them.
+  if (/^(input|select|button|canvas|textarea)$/.test(tag)) node.dataset.lmSuppressShortcuts = "true";
   return node;
 }
 
@@ -100,7 +102,6 @@ const score = (v, extra = "") => [`${v.toFixed(2)}${extra}`, v];
 function stage(el, kind, draw) {
   const root = h("div", { className: "modadd" });
   root.dataset.kind = kind;
-  root.dataset.lmSuppressShortcuts = "true"; // the notebook leaves our keys to us
   el.append(root);
   let waiting = 0;
   const self = {
@@ -279,6 +280,7 @@ function forceNote(frame, shown) {
   const scale = Number.isFinite(frame.r2)
     ? `The modelled forces share one scale, ${number(frame.scale)}, fitted to the measured ones `
       + `at this step: their sum explains R² = ${frame.r2.toFixed(2)}.`
+      + (frame.r2 < 0.5 ? " It is a law of the beginning (notebook 4)." : "")
     : Number.isFinite(frame.scale)
       ? "The modelled forces share one scale: that of the recorded rms force." : "";
   return `Arrows grow with the square root of the force. ${scale}`;

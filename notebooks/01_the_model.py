@@ -21,7 +21,7 @@
 # notebook again, and the figures follow.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full" trains 1000 networks for the check at the end, "quick" 100
+PROFILE = "quick"  # "full" trains 500 networks for the check at the end, "quick" 100
 MODULUS = 17
 SEED = 19
 
@@ -77,7 +77,7 @@ show(
 #
 # Two things happen at once. The readout paints regions of labels onto the plane, and the embeddings
 # move so that pair sums with one label fall into one region. The painter and the painted move each
-# other: notebooks 3 and 4 turn this into forces.
+# other: notebook 3 looks at how, and notebook 4 turns it into forces.
 
 # %%
 moments = [0, 60, 120, 300, config.steps]
@@ -93,7 +93,9 @@ show(
 # ## Scrub through it
 #
 # Drag the slider, or press play. Choose another seed: 20 becomes a circle, 22 a stripe, and 25 neither.
-# Switch on *measured* to see how hard each embedding is pulled, strongest while the loss falls.
+# Switch on *measured* to see how hard each embedding is pulled. In seed 19 the pull is strongest while
+# the loss falls; others keep jolting afterwards. What the other switches and readings mean, notebooks
+# 2 to 4 explain, and the [glossary](../docs/glossary.md) in short.
 
 # %%
 several = train(config, sorted({SEED, 20, 22, 25}), snapshots=120, keep_parameters=True)
@@ -113,7 +115,7 @@ show(
 # every label equally likely, so the loss must start at exactly $\ln N$.
 
 # %%
-others = train(config, range(5000, 5100 if PROFILE == "quick" else 6000), snapshots=20)
+others = train(config, range(5000, 5100 if PROFILE == "quick" else 5500), snapshots=20)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -128,7 +130,7 @@ print(f"R² between start and end:          {moved.mean():.1f}")
 
 # %% [markdown]
 # The last line compares the shape of the final embeddings with that of the initial ones, whatever
-# the rotation, reflection and scale: the start leaves its mark, but most of the shape is new.
+# the rotation, reflection and scale: the start leaves its mark, and about half of the shape is new.
 #
 # ## What is the paper's, what is ours
 #

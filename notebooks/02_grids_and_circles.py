@@ -81,7 +81,7 @@ show(
     name="02_explained",
     caption="A clean grid and a clean circle of the ensemble. Left: embeddings. Right: pair sums "
     "in the colour of their label. On the grid a point of the lattice carries one label, written "
-    "beside it; on the circle a label is a line through the origin.",
+    "on it; on the circle a label is a line through the origin.",
 )
 
 # %% [markdown]
@@ -95,7 +95,7 @@ show(
 show(
     widgets.playground(),
     name="02_playground",
-    caption="Left a structure, right its pair sums, on the label of the nearest one. The picture that "
+    caption="A structure, and its pair sums; the ground has the label of the nearest pair sum. The picture that "
     "stands for the widget shows a circle, a lattice, and the lattice with noise.",
 )
 
@@ -105,12 +105,11 @@ show(
 # How often does each kind occur? The census classifies every network by two measures with fixed
 # thresholds, in this order:
 #
-# * **circle**: more than 90 % of the Fourier power of the embeddings in one frequency;
+# * **circle**: more than 90 % of the Fourier power of the embeddings in one frequency, and not
+#   flattened to a line;
 # * **stripe**: a lattice of at most three long rows holds more than 75 % of the tokens;
 # * **grid**: any other lattice that holds more than 75 % of the tokens;
 # * **other**: none of these.
-#
-# Hardly any network lies near a threshold, as the lower panels show.
 
 # %%
 census = structure.census(kinds)
@@ -125,7 +124,7 @@ show(
 
 # %% [markdown]
 # Circles fit the table almost perfectly and close nothing: their pair sums share lines, not points.
-# Grids close a quarter or more of their same-label pair sums and pay with accuracy at the border,
+# Most grids close a quarter or more of their same-label pair sums and pay with accuracy at the border,
 # where the patch ends and a few lattice points are squeezed between others.
 #
 # ## Check
@@ -153,7 +152,7 @@ print(f"closure before training {structure.closure(run.embeddings[0]).mean():.2f
 # ## Limits
 #
 # The proportions belong to the recipe. Notebook 8 shows how the bias scale and the size of the
-# initial embeddings shift them from nearly all circles to nearly all grids. The classes are those of
+# initial embeddings shift them from nearly all circles to none. The classes are those of
 # `modadd.structure`: a network that fell apart into two half-lattices counts as *other*.
 #
 # **Next:** [3 · Clustering and alignment](03_clustering_and_alignment.ipynb), what pulls the

@@ -273,7 +273,7 @@ show(
 )
 
 # %% [markdown]
-# **What holds.** After one step the positions alone tell direction and size of the force on every
+# **What holds.** After one step the positions alone tell direction and, roughly, size of the force on nearly every
 # embedding. In the median the size is a little low, because a step of learning rate 1 is not small:
 # the residuals have already moved. With a hundredth of it the coefficient comes close to 1 (below).
 #
@@ -365,4 +365,4 @@ print(f"actual features exact: {np.abs(actual.r2 - 1).max() < 1e-3}")
 # own residuals can correct itself. The two terms are shown to suffice on random embeddings, not on a
 # finished grid.
 #
-# **Next:** [5 · Particle simulation](05_particle_simulation.ipynb): drop the network, keep the forces.
+# **Next:** [5 · Two forces suffice](05_particle_simulation.ipynb): drop the network, keep the forces.

@@ -136,7 +136,7 @@ colors = [green, green, violet, violet, ROLES["floor"][0]]
 show(
     starts({name: E[:8] for name, E in rows.items()}, colors, loose=["start"]),
     name="06_starts",
-    caption="The first eight starts, one a column, with R² to the network on top. Lines join tokens "
+    caption="The first eight starts, one a column; below each picture its R² to the network in the top row. Lines join tokens "
     "that the structure makes neighbours.",
 )
 

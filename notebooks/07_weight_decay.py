@@ -46,11 +46,11 @@ def network(seeds=seeds, **changes):
 # ## The mechanism to be tested
 #
 # The force on a pair is its residual $\alpha_p$ times the slope of the field of logits
-# (notebook 3), and the field itself is laid down by residuals. Without regularisation nothing stops
+# (notebook 4), and the field itself is laid down by residuals. Without regularisation nothing stops
 # the logits from growing once the training pairs are fitted: residuals go to zero, the forces follow,
 # and the embeddings stay where they happen to be. Decay of the layers takes away at each step a part
 # of what has been learned, so there is always a residual left, and a force. In the field picture of
-# notebook 5 the same rate $\lambda$ is how fast the field forgets deposits made at old positions.
+# notebooks 4 and 6 the same rate $\lambda$ is how fast the field forgets deposits made at old positions.
 #
 # This predicts more than "decay helps". Decay of the *layers* should do it, decay of the *embeddings*
 # should not. It should work late, in a finished network. Anything else that keeps residuals from
@@ -170,7 +170,7 @@ show(
 )
 
 # %% [markdown]
-# Closure and validation accuracy rise slowly over two orders of magnitude of $\lambda$ and then
+# Closure and validation accuracy rise slowly over one order of magnitude of $\lambda$ and then
 # fall steeply. The reason is the mechanism itself, overdone. Decay leaves a residual because it takes
 # away a part of what has been learned; more decay, more residual. Near 0.01 so much is taken that
 # the training pairs are no longer fitted. At 0.02 decay takes more at each step than the forces

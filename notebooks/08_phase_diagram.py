@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 8 · Phase diagram
 #
-# **Claim.** The bias decides between circles and grids, as the force law predicts, provided the
+# **Claim.** The bias tips the balance between circles and grids, as the force law predicts, provided the
 # law is asked when the structure forms and not before training starts.
 #
 # Notebook 4 found two faces of one law. Where the pair sums are small against the bias scale,
@@ -79,7 +79,8 @@ show(
 )
 
 # %% [markdown]
-# Circles fade from left to right, across the solid line. They do *not* follow the diagonal. From
+# Circles fade from left to right, across the solid line, where the start is not small; in the two
+# lowest rows they hardly do. They do *not* follow the diagonal. From
 # below to above, at one $\beta$, the law at the start predicts more circles, and there are fewer.
 #
 # ## Look at the runs
@@ -192,6 +193,6 @@ print(f"where more is kept of the start, fewer circles: {memory.high < 0}")
 # *When half learnt* uses the run itself, so the solid line is no forecast from the recipe: it says
 # that the law at that moment and the outcome agree. All cells share learning rate, weight decay and
 # 2000 steps, and in the corners that does not always suffice: many of the *other* there are
-# unfinished. At the lower right they are mostly bent lines, at the upper left scattered tokens.
+# unfinished: arcs, broken rings, fragments of a lattice.
 #
 # **Next:** [9 · The frequency lottery](09_frequency_lottery.ipynb)

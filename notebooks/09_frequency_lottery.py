@@ -22,7 +22,7 @@
 # $k$ a network takes is a lottery, and one can ask who holds the winning ticket.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full" runs 1000 seeds a condition, "quick" 150 (100 of the field simulation)
+PROFILE = "quick"  # "full" runs 300 seeds a condition, "quick" 150 (100 of the field simulation)
 MODULUS = 17
 FIRST_SEED = 9000  # seeds that were used for nothing else
 
@@ -62,12 +62,12 @@ print(f"frequencies decouple to machine precision: {error < 1e-14}")
 # ## Does it hold for networks?
 #
 # Four ensembles with seeds of their own: the default recipe, two with smaller initial embeddings,
-# and one without bias. A fifth has no network at all, the field simulation of notebook 5. In each,
+# and one without bias. A fifth has no network at all, the field simulation of notebook 6. In each,
 # we look at the runs that end as circles and ask whether the final frequency is the one that had the
 # largest power at step 0. Guessing would be right in one of eight.
 
 # %%
-count = 150 if PROFILE == "quick" else 1000
+count = 150 if PROFILE == "quick" else 300
 recipes = {"β = 1": {}, "β = 1, start × 0.3": {"embedding_scale": 0.3}}
 recipes |= {"β = 1, start × 0.1": {"embedding_scale": 0.1}, "β = 0": {"bias_scale": 0.0}}
 moments = np.unique(np.rint(2000 * np.linspace(0, 1, 60) ** 4).astype(int))  # most are early
@@ -76,7 +76,7 @@ for name, changes in recipes.items():
     config = TrainingConfig(MODULUS, steps=2000, **changes)
     runs[name] = train(config, range(first, first + count), snapshots=moments)
     first += count
-seeds = range(first, first + (100 if PROFILE == "quick" else 1000))
+seeds = range(first, first + (100 if PROFILE == "quick" else 300))
 starts = [TrainingConfig(MODULUS, embedding_scale=0.3).initial(s).embeddings for s in seeds]
 runs["field, start × 0.3"] = particles.field(np.stack(starts), 2000, seeds=seeds, snapshots=moments)
 

@@ -23,7 +23,7 @@
 # below, and neither is borne out.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full" trains ten times as many networks of each modulus
+PROFILE = "quick"  # "full" trains three times as many networks of each modulus
 FIRST_SEED = 10500  # seeds that were used for nothing else
 
 # %% [markdown]
@@ -52,7 +52,7 @@ counts = {12: 60, 17: 60, 31: 16, 59: 8, 113: 2}
 # %%
 final, accuracy, first = {}, {}, FIRST_SEED
 for N, config in configs.items():
-    count = counts[N] * (1 if PROFILE == "quick" else 10)
+    count = counts[N] * (1 if PROFILE == "quick" else 3)
     run = train(config, range(first, first + count), snapshots=[0, config.steps])
     final[N], accuracy[N], first = run.final, run.accuracy[-1], first + count
 
@@ -169,7 +169,7 @@ print(f"... most lattices are not hexagonal:     {hexagonal[1] < 0.5}")
 # parallelograms as a grid does, but with a composite $N$ a lattice can be spanned by three steps,
 # such as 2, 3 and 6, of which our measure follows only two.
 #
-# There are two networks of $N = 113$ in the quick profile and twenty in the full one: enough to see
+# There are two networks of $N = 113$ in the quick profile and six in the full one: enough to see
 # that lattices form, not how often. A network may also still be a bent line after its 1000 steps, as
 # one of the two is in the run kept here.
 # Widths, rates and decays were not optimised.

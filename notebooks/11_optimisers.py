@@ -125,7 +125,7 @@ show(
 #
 # Grids and stripes are the majority under every additive rule: with and without memory, with
 # gradients divided by their size or replaced by their sign, with noise, and with decay replaced by a
-# price for long wires. The forces of notebooks 3 and 4 are gradients of the loss, and each of these
+# price for long wires. The forces of notebook 4 are gradients of the loss, and each of these
 # rules follows them downhill, if at its own pace.
 #
 # ## What belongs to the recipe

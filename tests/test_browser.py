@@ -368,6 +368,10 @@ def check_scrubber(page):
         page.keyboard.press(key)
     assert page.locator(".jp-Cell").count() == cells
     assert last_step(root) == step
+    noise = view(page, "playground").locator("input[type=range]")
+    noise.focus()
+    page.keyboard.press("ArrowRight")
+    assert noise.input_value() == "0.02"
     before = pixels(canvases[0])
     root.get_by_role("combobox", name="seed").select_option("4")
     page.wait_for_function(

@@ -24,6 +24,7 @@ LONG = TrainingConfig(steps=10**7)
 
 PROGRAM = """
 import json
+import signal
 import sys
 import time
 
@@ -32,6 +33,8 @@ from modadd.particles import field, two_force
 from modadd.run import Interrupted
 from modadd.sweep import sweep
 
+# A process that a shell has put into the background may be told to ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 long = TrainingConfig(steps=10**7)
 start = long.initial(0).embeddings
 every, quiet = range(0, 10**6, 500), {"progress": False}
@@ -75,6 +78,8 @@ def interrupted(tmp_path_factory):
         text=True,
         env=os.environ | {"MODADD_CACHE": str(cache)},
     ) as process:
+        limit = threading.Timer(240, process.kill)  # what does not stop must not stop the tests
+        limit.start()
         for name in CASES:
             assert process.stdout.readline().strip() == name
             time.sleep(0.7)
@@ -82,6 +87,7 @@ def interrupted(tmp_path_factory):
             process.send_signal(signal.SIGINT)
             found[name] = json.loads(process.stdout.readline())
             found[name]["seconds"] = found[name]["when"] - sent
+        limit.cancel()
     assert process.returncode == 0
     return found, cache
 
