@@ -18,7 +18,7 @@
 # learns, its embeddings leave their random places and arrange themselves.
 #
 # Everything below is computed while this notebook runs. Change a number in the next cell, run the
-# notebook again, and the figures follow.
+# notebook again, and the figures follow. A [glossary](../docs/glossary.md) explains the words.
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" trains 500 networks for the check at the end, "quick" 100
@@ -95,7 +95,7 @@ show(
 # Drag the slider, or press play. Choose another seed: 20 becomes a circle, 22 a stripe, and 25 neither.
 # Switch on *measured* to see how hard each embedding is pulled. In seed 19 the pull is strongest while
 # the loss falls; others keep jolting afterwards. What the other switches and readings mean, notebooks
-# 2 to 4 explain, and the [glossary](../docs/glossary.md) in short.
+# 2 to 4 explain.
 
 # %%
 several = train(config, sorted({SEED, 20, 22, 25}), snapshots=120, keep_parameters=True)

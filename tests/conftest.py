@@ -33,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.mkdir(os.environ[variable])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let JupyterLab's long run of the notebooks follow nbval's, whose cache it takes."""
+    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path.name != "test_lab.py"))
+
+
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """Path of Chrome or Chromium. Without one: skip, but fail where CI is set."""
