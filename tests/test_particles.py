@@ -214,9 +214,11 @@ def test_field_is_the_limit_of_wide_networks_with_a_frozen_first_layer():
 def test_moving_features_are_the_reference_network_on_even_nodes():
     E, task = starts(1)[0], ModularAddition(7)
     nodes = particles._even_cube(particles.NODES)
-    network = descend(wide_network(E, nodes, 64), task, 60, 0.3, 0.9, 3e-3, frozen=False)
-    run = particles.field(E, 60, moving_features=True, **QUIET)
-    assert relative(run.final[0] - E, network - E) < 1e-4
+    # Not much longer: where a unit stands on its kink, rounding decides, and grows from there.
+    network = descend(wide_network(E, nodes, 64), task, 40, 0.3, 0.9, 3e-3, frozen=False)
+    run = particles.field(E, 40, moving_features=True, **QUIET)
+    assert relative(network, E) > 0.5
+    assert relative(run.final[0] - E, network - E) < 1e-5
 
 
 def test_a_feature_of_mass_two_is_two_units():

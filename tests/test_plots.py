@@ -315,7 +315,7 @@ def test_network_diagram_shows_what_the_network_computes(run):
     h = np.maximum((E[5] + E[14]) @ w1 + b1, 0)
     z = h @ w2 + b2
     (units,), (bars,) = traces(figure, "hidden"), traces(figure, "p")
-    np.testing.assert_allclose(units.customdata, h, rtol=1e-5)
+    np.testing.assert_allclose(units.customdata, h, rtol=1e-5, atol=1e-6 * h.max())
     np.testing.assert_allclose(bars.customdata, np.exp(z) / np.exp(z).sum(), rtol=1e-4)
     assert any(note.text == "<b>5 + 14 ≡ 2 (mod 17)</b>" for note in figure.layout.annotations)
     before = run.parameters.map(lambda array: array[0, 1])
