@@ -54,7 +54,7 @@ clean: ## remove .venv and everything else that make built, but not figures/
 
 .PHONY: clean-cache
 clean-cache: .venv/installed ## delete the cached training runs and say how much room they took
-	@$(BIN)/python -c 'from modadd.run import cache_folder, clear_cache; \
+	@$(BIN)/python -c 'from modadd.cache import cache_folder, clear_cache; \
 		print(f"{clear_cache() / 1e6:.1f} MB of runs deleted from {cache_folder()}")'
 
 # The environment. A stamp file is written last, so that an interrupted installation is taken up

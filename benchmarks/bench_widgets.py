@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from modadd import export
+from modadd.plots import export
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from browsing import ARGUMENTS, jupyterlab, notebook_of, run_all_cells

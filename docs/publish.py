@@ -9,6 +9,7 @@ import base64
 import html
 import importlib.util
 import json
+import pkgutil
 import posixpath
 import re
 import shutil
@@ -28,7 +29,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from modadd import export
+import modadd
+from modadd.plots import export
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).resolve().parent / "template"
@@ -255,7 +257,8 @@ def write_assets(into: Path) -> None:
 
 def write_api(into: Path) -> list[str]:
     """The public modules' documentation, from their docstrings; returns their names."""
-    names = sorted(path.stem for path in (ROOT / "modadd").glob("[a-z]*.py"))
+    found = pkgutil.walk_packages(modadd.__path__, "modadd.")
+    names = [module.name for module in found if "._" not in module.name]
     pdoc.render.configure(
         docformat="google",
         show_source=False,
@@ -263,10 +266,9 @@ def write_api(into: Path) -> list[str]:
         favicon=ICON,
         template_directory=TEMPLATE / "api",
     )
-    modules = ["modadd", *(f"modadd.{name}" for name in names)]
     with warnings.catch_warnings():  # of named tuples whose fields' types it shows as they stand
         warnings.filterwarnings("ignore", "Error parsing type annotation")
-        pdoc.pdoc(*modules, output_directory=into / "api")
+        pdoc.pdoc("modadd", *names, output_directory=into / "api")
     (into / "api" / "index.html").unlink()  # it only leads on to modadd.html
     return names
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from modadd.run import cache_folder, cache_size, clear_cache
+from modadd.cache import cache_folder, cache_size, clear_cache
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,6 +21,8 @@ from numba import njit
 from modadd._simd import FLAGS, LANES, add_product, exp
 
 GRADIENT_DESCENT, ADAM, ADAMW = range(3)
+NEVER = 2**62
+"""A step that no training reaches."""
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Constants of Adam and AdamW (Kingma & Ba 2015)."""
 

@@ -9,7 +9,7 @@ length ñ = √(|x|² + β²). Random features w ~ N(0, σ² I₃) give, with θ
 k is the arc-cosine kernel of order 1 (Cho & Saul 2009, "Kernel methods for deep learning"); the
 lift and the gradient are derived here, and checked against autograd and against Monte Carlo over
 features. A network draws its first layer from U(±1/√2), of variance σ² = 1/6 but not isotropic:
-for it the formula is close at any width, not exact (`modadd.forces.prefactor` says how close).
+for it the formula is close at any width, not exact (`modadd.charges.prefactor` says how close).
 
 Nothing is clamped. The angle comes from atan2 of cross and dot product of the lifted points, so
 that θ = 0 and θ = π are ordinary values; near-coincident and near-opposite points keep their

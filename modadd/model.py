@@ -166,6 +166,31 @@ def pair_sums(parameters: Parameters, task: ModularAddition) -> Tensor:
     return parameters.embeddings[..., first, :] + parameters.embeddings[..., second, :]
 
 
+def predicted_labels(
+    parameters: Parameters, task: ModularAddition, bias_scale: float = 1.0
+) -> np.ndarray:
+    """The label that the network gives each pair: that of its largest logit.
+
+    Args:
+        parameters: tensors or numpy arrays with leading axes (...).
+        task: the task.
+        bias_scale: β in [0, 1e30].
+
+    Returns:
+        (..., P) int64, in the order of `ModularAddition.pairs`.
+
+    Raises:
+        ValueError: if a shape does not fit, or the bias scale is outside its range.
+
+    >>> task = ModularAddition(5)
+    >>> predicted_labels(initialise(task, hidden=4, seed=0), task).tolist()  # a readout of zero
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    """
+    _checks.instance("parameters", parameters, Parameters)
+    tensors = parameters.map(torch.as_tensor)
+    return logits(tensors, pair_sums(tensors, task), bias_scale).argmax(-1).numpy()
+
+
 def targets(task: ModularAddition, label_smoothing: float, like: Tensor) -> Tensor:
     """Target distribution of each pair, (1 − s) onehot(label) + s / N.
 

@@ -28,16 +28,10 @@ from numba import njit
 
 from modadd import _checks, _engine
 from modadd._engine import BETA2, EPSILON, _gradient, _measure, _workspace
-from modadd.model import Parameters
-from modadd.run import SCALARS, Run, cached
-from modadd.training import (
-    TrainingConfig,
-    _diverged,
-    _prepare,
-    check_finite,
-    run_in_threads,
-    snapshot_steps,
-)
+from modadd._threads import run_in_threads
+from modadd.cache import cached
+from modadd.run import SCALARS, Run
+from modadd.training import TrainingConfig, prepare, recorded, snapshot_steps
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
 _SIGN, _MADAM, _MINIBATCH, _DROPOUT, _WIRING = range(5)
@@ -88,25 +82,22 @@ def train_with(
     settings = asdict(config) | {"optimiser": rule, "amount": amount}
 
     def work(seed: int, stop: np.ndarray) -> Run:
-        theta, recipe, pairs = _prepare(config, config.task, seed, None)
+        theta, recipe, pairs = prepare(config, config.task, seed, None)
         flat = np.empty((len(steps), theta.size), np.float32)
         scalars = np.empty((len(steps), len(SCALARS)), np.float32)
-        decays, bounds, lengths = _per_parameter(theta, recipe, kind, amount)
-        count, bad = _trace(
-            *(theta, kind, amount, seed, config.steps, decays, bounds, lengths),
+        reached = _trace(
+            *(
+                theta,
+                kind,
+                amount,
+                seed,
+                config.steps,
+                *_per_parameter(theta, recipe, kind, amount),
+            ),
             *(recipe, pairs, steps, stop, flat, scalars),
         )
-        if bad >= 0:
-            raise _diverged(bad, seed)
-        check_finite(seed, steps, scalars[:count])
-        found = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
-        values = dict(zip(SCALARS, scalars[:count, None].T.swapaxes(1, 2), strict=True))
-        E, kept = found.embeddings.copy(), found.map(np.copy) if keep_parameters else None
-        return Run(
-            *("network", settings, np.array([seed]), steps[:count], E),
-            **values,
-            parameters=kept,
-        )
+        whose = ("network", settings, seed, recipe)
+        return recorded(*whose, steps, flat, scalars, reached, keep_parameters)
 
     def compute(missing, keep) -> None:
         run_in_threads(work, missing, keep, threads, progress, rule)

@@ -38,10 +38,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from modadd import _checks, _engine, _particles
+from modadd._threads import run_in_threads
+from modadd.cache import cached
 from modadd.model import pair_weights
-from modadd.run import SCALARS, Run, cached
+from modadd.run import SCALARS, DivergenceError, Run
 from modadd.task import ModularAddition
-from modadd.training import NEVER, DivergenceError, record, run_in_threads, snapshot_steps
+from modadd.training import record, snapshot_steps
 
 DEGREE = 10
 """Highest multipole of the kernel in `field`, unless another is asked for."""
@@ -315,7 +317,7 @@ def _wide_limit(E: np.ndarray, settings: dict) -> tuple[np.ndarray, _engine.Reci
         rates=np.full(4, settings["learning_rate"], np.float32),
         decays=np.array([settings["embedding_decay"], *[settings["weight_decay"]] * 3], np.float32),
         decay_from=0,
-        decay_until=NEVER,
+        decay_until=_engine.NEVER,
     )
     return theta, recipe
 

@@ -1,40 +1,25 @@
-"""Run: the snapshots of an ensemble over steps; saving, loading, and the cache.
+"""Run: the snapshots of an ensemble over steps; saving and loading; what ends a run early.
 
 A run file is an npz archive without pickle: one JSON header and the arrays of the Run. Loading
-checks both and refuses what it does not understand. The cache holds one run file per seed; what is
-not whole never bears an entry's name, and what is damaged is set aside.
+checks both and refuses what it does not understand.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
-import re
-import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
-import platformdirs
-from tqdm.auto import tqdm
 
 from modadd import _checks, _run_file
 from modadd._run_file import RunFileError
 from modadd.model import Parameters
+from modadd.task import ModularAddition
 
 SCALARS = ("loss", "accuracy", "validation_accuracy", "force_rms", "residual_rms")
-
-KEEP_DAMAGED = 10
-"""Damaged entries that the cache keeps for inspection."""
-
-STALE = 3600.0
-"""Seconds after which an unfinished file in the cache has surely lost its writer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +107,18 @@ class Run:
         index = [position[seed] for seed in chosen]
         return self._map(lambda array: array[:, index], seeds=self.seeds[index])
 
+    def held_out(self, seed: int) -> np.ndarray:
+        """Validation pairs of one seed, (P,) bools in the order of `ModularAddition.pairs`.
+
+        Args:
+            seed: one of the run's.
+
+        Raises:
+            ValueError: if it is no integer in [0, 2**63).
+        """
+        share = self.settings.get("train_share", 1.0)
+        return ~ModularAddition(self.modulus).training_pairs(share, seed)
+
     def _map(self, change: Callable[[np.ndarray], np.ndarray], **others) -> Run:
         """The run with every array of axes (T, S, ...) changed alike, and other fields replaced."""
         arrays = {name: change(getattr(self, name)) for name in ("embeddings", *SCALARS)}
@@ -199,7 +196,7 @@ def _check_axes(run: Run) -> None:
         raise ValueError("its steps must increase from 0 or later")
 
 
-# --- ensembles -----------------------------------------------------------------------------------
+# --- what ends a run early -----------------------------------------------------------------------
 
 
 class Interrupted(KeyboardInterrupt):
@@ -254,6 +251,38 @@ class Interrupted(KeyboardInterrupt):
         count = min((len(run.steps) for run in runs), default=0)
         cut = [run._map(lambda array: array[:count], steps=run.steps[:count]) for run in runs]
         return join(cut) if cut else None
+
+
+class DivergenceError(ArithmeticError):
+    """The loss or the parameters of a seed stopped being finite."""
+
+
+def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray, bad: int = -1) -> None:
+    """Report divergence, also where the loss is still finite but the force overflows float32.
+
+    Args:
+        seed: the seed.
+        steps: (T,) steps at which it was to be recorded.
+        scalars: (t, 5) what was recorded at the first t of them; NaN where there is no value, as
+            for validation accuracies without validation pairs.
+        bad: the step at which a loop found a parameter that is not finite; -1: none.
+
+    Raises:
+        DivergenceError: naming the first step that is not finite.
+
+    >>> check_finite(0, np.array([0, 9]), np.array([[1.0, 0.0, np.nan, 0.0, 0.0]] * 2))
+    """
+    held = np.delete(scalars, SCALARS.index("validation_accuracy"), axis=-1)
+    wrong = ~np.isfinite(held).all(-1)
+    if wrong.any() or bad >= 0:
+        step = int(steps[wrong.argmax()]) if wrong.any() else bad
+        raise DivergenceError(
+            f"the loss stopped being finite at step {step} of seed {seed}; "
+            "a smaller learning_rate usually helps"
+        )
+
+
+# --- ensembles -----------------------------------------------------------------------------------
 
 
 class Ensemble:
@@ -348,169 +377,3 @@ def join(runs: Sequence[Run]) -> Run:
     for run in runs:
         ensemble.add(run)
     return ensemble.whole
-
-
-# --- the cache -----------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """Folder of the cache: $MODADD_CACHE, or the platform's cache folder for modadd.
-
-    >>> cache_folder().name in ("cache", "modadd")
-    True
-    """
-    return Path(os.environ.get("MODADD_CACHE") or platformdirs.user_cache_dir("modadd"))
-
-
-@cache
-def code_version() -> str:
-    """Hash of what decides a run's bits, besides its key: part of every cache key.
-
-    >>> len(code_version())
-    64
-    """
-    packages = ("numpy", "numba", "torch")
-    digest = hashlib.sha256(" ".join(map(metadata.version, packages)).encode())
-    for name in ("task", "model", "run", "_simd", "_engine", "training", "particles", "_particles"):
-        source = Path(__file__).with_name(f"{name}.py")
-        digest.update(source.read_bytes() if source.exists() else b"")
-    return digest.hexdigest()
-
-
-def cached(
-    key: dict | None,
-    seeds: Sequence[int],
-    compute: Callable[[list[int], Callable[[Run], None]], None],
-    progress: bool = False,
-) -> Run:
-    """Collect the runs of all seeds, from the cache where they are there.
-
-    Args:
-        key: JSON-compatible; everything that decides the result, besides seed and code version;
-            "settings" and "steps" in it are those of the Run. None: do without the cache.
-        seeds: (S,) seeds.
-        compute: called with the missing seeds and a function that it must call with the Run of
-            each seed as soon as this is done; so that what is finished survives an interruption.
-        progress: show a progress bar where loading takes longer than a second.
-
-    Returns:
-        the Run of all seeds in the order of `seeds`. A damaged entry is set aside, with a warning,
-        and computed again. Where the cache cannot be written, a warning says so and the result is
-        returned all the same.
-
-    Raises:
-        Interrupted: on Ctrl-C during `compute`.
-
-    >>> from modadd import TrainingConfig, train
-    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=3, progress=False)
-    >>> cached(None, [3], lambda missing, keep: keep(run)).seeds.tolist()
-    [3]
-    """
-    ensemble = Ensemble(seeds)
-    folder = None if key is None else _folder(key)
-    if folder is not None:
-        _load_entries(folder, key, ensemble, progress)
-
-    def keep(run: Run) -> None:
-        nonlocal folder
-        ensemble.add(run)
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                run.save(folder / f"{run.seeds[0]}.npz")
-            except OSError as error:
-                warnings.warn(f"the cache {folder} cannot be written: {error}", stacklevel=6)
-                folder = None
-
-    if ensemble.missing:
-        try:
-            compute(ensemble.missing, keep)
-        except Interrupted as stopped:
-            others = ensemble.others(stopped.under_way)
-            raise Interrupted(ensemble.finished, others, len(seeds)) from None
-    return ensemble.whole
-
-
-def _folder(key: dict) -> Path:
-    text = json.dumps(key | {"code": code_version()}, sort_keys=True)
-    return cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _load_entries(folder: Path, key: dict, ensemble: Ensemble, progress: bool) -> None:
-    """Add the entries that are there; set damaged ones aside, delete unfinished ones."""
-    settings, damaged = json.loads(json.dumps(key["settings"])), []
-    quiet = not progress or len(ensemble.place) < 500 or not folder.exists()
-    for seed in tqdm(ensemble.place, desc="loading", unit="seed", delay=1, disable=quiet):
-        path = folder / f"{seed}.npz"
-        try:
-            run = Run.load(path)
-            content = (run.seeds.tolist(), run.steps.tolist(), run.settings)
-            if content != ([seed], key["steps"], settings):
-                raise RunFileError(f"{path} holds another run than its place says")
-            ensemble.add(run)
-        except OSError:
-            continue
-        except RunFileError as error:
-            damaged.append(f"{error}; {_set_aside(path)}")
-    if damaged:
-        what = "entry" if len(damaged) == 1 else "entries, of which the first"
-        text = f"{len(damaged)} damaged {what} in the cache, to be computed again: {damaged[0]}"
-        warnings.warn(text, stacklevel=4)
-    if ensemble.missing:
-        _delete_stale(folder)
-
-
-def _set_aside(path: Path) -> str:
-    """Rename a damaged entry and keep the last few of them; say what became of it."""
-    aside = path.with_name(f"{path.name}.damaged")
-    try:
-        os.replace(path, aside)
-        others = [other for other in _cache_files() if other.suffix == ".damaged"]
-        for old in sorted(others, key=lambda p: p.stat().st_ctime)[:-KEEP_DAMAGED]:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        return f"it could not be renamed: {error}"
-    return f"it is now {aside.name}"
-
-
-def _delete_stale(folder: Path) -> None:
-    """Delete what writers that were killed have left unfinished."""
-    for path in folder.glob(".*.npz.*"):
-        try:
-            if time.time() - path.stat().st_mtime > STALE:
-                path.unlink()
-        except OSError:  # another process was faster, or the folder is read-only
-            continue
-
-
-def _cache_files() -> Iterator[Path]:
-    """Entries of the cache, damaged and unfinished ones too; nothing that others put there."""
-    for folder in cache_folder().glob("*/"):
-        if re.fullmatch(r"[0-9a-f]{24}", folder.name) and not folder.is_symlink():
-            for path in folder.iterdir():
-                if re.fullmatch(r"\d+\.npz(\.damaged)?|\.\d+\.npz\.\w+", path.name):
-                    yield path
-
-
-def cache_size() -> int:
-    """Bytes in the cache.
-
-    >>> cache_size() >= 0
-    True
-    """
-    return sum(path.lstat().st_size for path in _cache_files())
-
-
-def clear_cache() -> int:
-    """Delete all cache entries, and nothing else; return the bytes freed.
-
-    >>> clear_cache()  # doctest: +SKIP
-    1048576
-    """
-    freed = 0
-    for path in list(_cache_files()):
-        freed += path.lstat().st_size
-        path.unlink(missing_ok=True)
-        if not any(path.parent.iterdir()):
-            path.parent.rmdir()
-    return freed

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest
 
 from modadd import _checks
 from modadd._lattice import patch, spacing
+from modadd.intervals import wilson
 
 KINDS = ("circle", "grid", "stripe", "other")
 
@@ -243,6 +243,8 @@ class Census:
     >>> found = census(["circle", "grid", "grid", "stripe"])
     >>> found.count("grid"), found.count("grid", "stripe"), found.share("circle")
     (2, 3, 0.25)
+    >>> found.mismatch(census(["circle", "grid", "grid", "grid"]))
+    0.25
     """
 
     counts: dict[str, int]
@@ -274,6 +276,18 @@ class Census:
         if not self.total:
             raise ValueError("counts must hold at least one embedding for a share, got none")
         return self.count(*kinds) / self.total
+
+    def mismatch(self, other: Census) -> float:
+        """Total variation distance, 0 to 1: the share of runs to relabel to make them equal.
+
+        Args:
+            other: the census to compare with.
+
+        Raises:
+            ValueError: if it is no census, or either is of no embeddings.
+        """
+        _checks.instance("other", other, Census)
+        return 0.5 * sum(abs(self.share(kind) - other.share(kind)) for kind in KINDS)
 
     def interval(self, *kinds: str, confidence: float = 0.95) -> tuple[float, float]:
         """Wilson interval of the share of any of the kinds.
@@ -326,27 +340,36 @@ def census(E_or_kinds: ArrayLike) -> Census:
     return Census({kind: int((kinds == kind).sum()) for kind in KINDS})
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share (Wilson 1927), as scipy computes it.
+SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
+"""The shapes of the square and of the hexagonal lattice, see `lattice_shape`."""
+
+
+def lattice_shape(patch: Grid) -> np.ndarray:
+    """Shape of lattices, whatever their size and direction: one complex number for each (...).
+
+    With the shorter vector of a reduced basis laid along 1, the longer one points to τ; mirror
+    images count as equal, so 0 <= Re τ <= 1/2 and |τ| >= 1. The square is i, the hexagonal lattice
+    exp(iπ/3), and |τ| is the ratio of the lengths. NaN where there is no patch.
 
     Args:
-        successes: 0 to trials.
-        trials: 1 to 1e12.
-        confidence: between 0 and 1.
-    Returns:
-        Lower and upper end, within 0 to 1.
-    Raises:
-        ValueError: an argument outside its range.
+        patch: from `grid`.
 
-    >>> low, high = wilson(16, 60)
-    >>> print(f"{low:.3f} {high:.3f}")
-    0.171 0.390
+    Returns:
+        (...) complex.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> i, j = np.divmod(np.arange(16), 4)
+    >>> lattice_shape(grid(np.stack([2.0 * i, 3.0 * j], -1))).round(6)
+    np.complex128(1.5j)
     """
-    trials = _checks.integer("trials", trials, 1, 10**12)
-    successes = _checks.integer("successes", successes, 0, trials)
-    confidence = _checks.real("confidence", confidence, 0.0, 1.0, open_low=True, open_high=True)
-    low, high = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return float(low), float(high)
+    _checks.instance("patch", patch, Grid)
+    z = patch.vectors[..., 0] + 1j * patch.vectors[..., 1]
+    short = np.abs(z).argmin(-1)[..., None]
+    with np.errstate(invalid="ignore"):  # NaN where there is no patch
+        tau = np.take_along_axis(z, 1 - short, -1) / np.take_along_axis(z, short, -1)
+    return (np.abs(tau.real) + 1j * np.abs(tau.imag))[..., 0][()]
 
 
 # --- normalisation -------------------------------------------------------------------------------

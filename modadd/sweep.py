@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 
 import joblib
 import numpy as np
-from tqdm.auto import tqdm
 
 from modadd import _checks
+from modadd._progress import progress_bar
 from modadd.run import Ensemble, Interrupted, Run
 from modadd.training import TrainingConfig, snapshot_steps, train
 
@@ -85,7 +85,7 @@ def sweep(
     ensembles = [Ensemble(seeds) for _ in configs]
     total = len(configs) * len(seeds)
     try:
-        with tqdm(total=total, desc="sweep", unit="seed", delay=1, disable=not progress) as bar:
+        with progress_bar("sweep", total, progress) as bar:
             for i, run in parallel(calls):
                 ensembles[i].add(run)
                 bar.update(len(run.seeds))

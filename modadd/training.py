@@ -1,34 +1,28 @@
 """Training: one recipe, `TrainingConfig`, and two engines that carry it out.
 
-The compiled engine (`_engine`) trains one seed per thread on the CPU. The torch engine trains a
-batch of seeds with autograd on the reference model; it is slower on a CPU, and runs on CUDA. Both
-agree, step by step, to float32 rounding.
+The compiled engine (`_engine`) trains one seed per thread on the CPU. The torch engine
+(`_torch_engine`) trains a batch of seeds with autograd on the reference model; it is slower on a
+CPU, and runs on CUDA. Both agree, step by step, to float32 rounding.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from itertools import islice
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from modadd import _checks, _engine, model
+from modadd._threads import run_in_threads
+from modadd._torch_engine import train_in_batches
+from modadd.cache import cached
 from modadd.model import Parameters
-from modadd.run import SCALARS, Interrupted, Run, cached
+from modadd.run import SCALARS, Run, check_finite
 from modadd.task import ModularAddition
 
 OPTIMISERS = ("gradient_descent", "adam", "adamw")
-NEVER = 2**62
-
-
-class DivergenceError(ArithmeticError):
-    """The loss or the parameters of a seed stopped being finite."""
 
 
 @dataclass(frozen=True)
@@ -225,12 +219,12 @@ def train(
             start = dict(zip(seeds, initial_embeddings, strict=True))
         if engine == "torch":
             options = (steps, keep_parameters, device, progress, keep, stop)
-            _train_torch(config, missing, start, *options)
+            train_in_batches(config, missing, start, *options)
             return
         task = config.task
 
         def work(seed: int, stop: np.ndarray) -> Run:
-            theta, recipe, pairs = _prepare(config, task, seed, start.get(seed))
+            theta, recipe, pairs = prepare(config, task, seed, start.get(seed))
             settings = asdict(config)
             return record(
                 "network", settings, seed, theta, recipe, pairs, steps, keep_parameters, stop
@@ -277,10 +271,25 @@ def _check_device(engine: str, device: object) -> None:
 # --- the compiled engine -------------------------------------------------------------------------
 
 
-def _prepare(
+def prepare(
     config: TrainingConfig, task: ModularAddition, seed: int, start: np.ndarray | None
 ) -> tuple[np.ndarray, _engine.Recipe, _engine.Pairs]:
-    """Flat parameters, recipe and pairs of one seed for the compiled engine."""
+    """Flat parameters, recipe and pairs of one seed for the compiled engine.
+
+    Args:
+        config: the recipe.
+        task: its task.
+        seed: integer >= 0.
+        start: (N, 2) initial embeddings; None: those of the seed.
+
+    Raises:
+        ValueError: as for `train`.
+
+    >>> config = TrainingConfig(modulus=5, hidden=8)
+    >>> theta, recipe, pairs = prepare(config, config.task, 0, None)
+    >>> theta.size == 5 * 2 + 3 * 8 + 8 * 5 + 5
+    True
+    """
     parameters = config.initial(seed)
     if start is not None:
         parameters = parameters._replace(embeddings=start)
@@ -301,7 +310,7 @@ def _prepare(
         rates=config.rates,
         decays=config.decays,
         decay_from=config.decay_from,
-        decay_until=NEVER if config.decay_until is None else config.decay_until,
+        decay_until=_engine.NEVER if config.decay_until is None else config.decay_until,
     )
     return _engine.pack(*parameters), recipe, pairs
 
@@ -337,7 +346,7 @@ def record(
         DivergenceError: when loss or parameters stop being finite.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> ready = _prepare(config, config.task, 0, None)
+    >>> ready = prepare(config, config.task, 0, None)
     >>> run = record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8))
     >>> run.embeddings.shape
     (2, 1, 5, 2)
@@ -345,234 +354,52 @@ def record(
     theta, state = theta.copy(), np.zeros((2, theta.size), np.float32)
     flat = np.empty((len(steps), theta.size), np.float32)
     scalars = np.empty((len(steps), len(SCALARS)), np.float32)
-    count, bad = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
-    if bad >= 0:
-        raise _diverged(bad, seed)
-    check_finite(seed, steps, scalars[:count])
-    parameters = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
+    reached = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
+    return recorded(source, settings, seed, recipe, steps, flat, scalars, reached, keep_parameters)
+
+
+def recorded(
+    source: str,
+    settings: dict,
+    seed: int,
+    recipe: _engine.Recipe,
+    steps: np.ndarray,
+    flat: np.ndarray,
+    scalars: np.ndarray,
+    reached: tuple[int, int],
+    keep_parameters: bool,
+) -> Run:
+    """The Run of one seed from what `_engine.trace`, or a loop like it, has filled.
+
+    Args:
+        source: of the Run.
+        settings: of the Run.
+        seed: its name.
+        recipe: for the sizes.
+        steps: (T,) when it was to record.
+        flat: (T, D) the flat parameters.
+        scalars: (T, 5) those of `Run`.
+        reached: what the loop returned.
+        keep_parameters: record all of them, not only the embeddings.
+
+    Raises:
+        DivergenceError: when loss or parameters stopped being finite.
+
+    >>> config = TrainingConfig(modulus=5, hidden=8)
+    >>> theta, recipe, _ = prepare(config, config.task, 0, None)
+    >>> flat, scalars = theta[None], np.zeros((1, 5), np.float32)
+    >>> recorded("network", {}, 0, recipe, np.array([0]), flat, scalars, (1, -1), True).modulus
+    5
+    """
+    count, bad = reached
+    check_finite(seed, steps, scalars[:count], bad)
+    found = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
     return Run(
         source=source,
         settings=settings,
         seeds=np.array([seed], np.int64),
         steps=steps[:count],
-        embeddings=parameters.embeddings.copy(),
-        parameters=parameters.map(np.copy) if keep_parameters else None,
-        **dict(zip(SCALARS, scalars[:count, None].T.swapaxes(1, 2), strict=True)),
+        embeddings=found.embeddings.copy(),
+        parameters=found.map(np.copy) if keep_parameters else None,
+        **dict(zip(SCALARS, scalars[:count].T[..., None], strict=True)),
     )
-
-
-def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray) -> None:
-    """Report divergence where the loss is still finite but the force overflows float32.
-
-    Args:
-        seed: the seed.
-        steps: (T,) recorded steps.
-        scalars: (T, 5) what was recorded at them; validation accuracies may be NaN.
-
-    Raises:
-        DivergenceError: naming the first step that is not finite.
-
-    >>> check_finite(0, np.array([0, 9]), np.array([[1.0, 0.0, np.nan, 0.0, 0.0]] * 2))
-    """
-    bad = ~np.isfinite(np.delete(scalars, SCALARS.index("validation_accuracy"), axis=-1)).all(-1)
-    if bad.any():
-        raise _diverged(int(steps[bad.argmax()]), seed)
-
-
-def _diverged(step: int, seed: int) -> DivergenceError:
-    return DivergenceError(
-        f"the loss stopped being finite at step {step} of seed {seed}; "
-        "a smaller learning_rate usually helps"
-    )
-
-
-def run_in_threads(
-    work: Callable[[int, np.ndarray], Run],
-    seeds: Sequence[int],
-    keep: Callable[[Run], None],
-    threads: int | None,
-    progress: bool,
-    title: str,
-    stop: np.ndarray | None = None,
-) -> None:
-    """Call work(seed, stop) for every seed and hand each Run to `keep` as it is done.
-
-    `work` must return what it has within a step once stop[0] is set; a failing seed sets it, and
-    so does Ctrl-C. What was kept until then stays kept; what is unfinished is never kept.
-
-    Args:
-        work: computes the Run of one seed.
-        seeds: what it is called with.
-        keep: called with each Run, in the order in which they are done.
-        threads: how many at a time; None: one per core.
-        progress: show a progress bar where it takes longer than a second.
-        title: of that bar.
-        stop: (1,) uint8 that ends all work once it is set; None: one that only these share.
-
-    Raises:
-        Interrupted: on Ctrl-C, or when another thread sets stop[0]; holds the seeds under way.
-
-    >>> run_in_threads(lambda seed, stop: f"run of {seed}", [7], print, 1, False, "work")
-    run of 7
-    """
-    if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        threads = threads or os.cpu_count() or 1
-    threads = _checks.integer("threads", threads, 1)
-    flag = np.zeros(1, np.uint8) if stop is None else stop
-    pool, waiting, pending = ThreadPoolExecutor(threads), iter(seeds), set()
-    try:
-        with tqdm(total=len(seeds), desc=title, unit="seed", delay=1, disable=not progress) as bar:
-            while True:
-                # A few seeds ahead of the threads: none idles, and finished runs do not pile up.
-                ahead = islice(waiting, 2 * threads - len(pending))
-                pending |= {pool.submit(work, seed, flag) for seed in ahead}
-                if not pending:
-                    return
-                # Without a timeout Windows would let no Ctrl-C through.
-                for future in wait(pending, 0.5, FIRST_COMPLETED).done:
-                    run = future.result()
-                    if flag[0]:
-                        raise KeyboardInterrupt
-                    keep(run)
-                    pending.remove(future)
-                    bar.update()
-    except KeyboardInterrupt:
-        flag[0] = 1
-        raise Interrupted([], _under_way(pool, pending), len(seeds)) from None
-    except BaseException:
-        if stop is None:  # else it is not only ours
-            flag[0] = 1
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _under_way(pool: ThreadPoolExecutor, pending: set[Future]) -> list[Run]:
-    """What the threads have recorded when they were told to stop; waits for at most a second.
-
-    Only a thread that is compiling takes longer; it is left to itself, and ends afterwards.
-    """
-    pool.shutdown(wait=False, cancel_futures=True)
-    begun = {future for future in pending if not future.cancelled()}
-    done = [future for future in wait(begun, 0.8).done if future.exception() is None]
-    return sorted((future.result() for future in done), key=lambda run: run.seeds[0])
-
-
-# --- the torch engine ----------------------------------------------------------------------------
-
-
-def _train_torch(
-    config, seeds, start, steps, keep_parameters, device, progress, keep, stop
-) -> None:
-    """Train all seeds in batches on the reference model and hand each seed's Run to `keep`."""
-    on_cpu = torch.device(device).type == "cpu"
-    # On a CPU small batches stay in cache, and let Ctrl-C through between their short operations;
-    # a GPU wants all that fits in a few gigabytes.
-    size = len(config.task.pairs) * config.hidden
-    batch = min(32, max(1, 2**22 // size)) if on_cpu else max(1, 2**33 // (48 * size))
-    parts = [seeds[first : first + batch] for first in range(0, len(seeds), batch)]
-    with tqdm(total=len(seeds), desc="training", unit="seed", delay=1, disable=not progress) as bar:
-        for part in parts:
-            recorded: list[tuple[list, Parameters]] = []
-            try:
-                _train_batch(config, part, start, steps, device, stop, recorded)
-                run = _batch_run(config, part, steps, recorded, keep_parameters)
-                for seed in part:
-                    keep(run.select(seed))
-            except KeyboardInterrupt:
-                begun = [_batch_run(config, part, steps, recorded, keep_parameters)] * bool(
-                    recorded
-                )
-                raise Interrupted([], begun, len(seeds)) from None
-            bar.update(len(part))
-
-
-def _train_batch(config, seeds, start, steps, device, stop, recorded) -> None:
-    """Train one batch of seeds on a torch device; add (scalars, parameters) to `recorded`."""
-    task = config.task
-    initial = [config.initial(seed) for seed in seeds]
-    initial = [p._replace(embeddings=start.get(s, p.embeddings)) for s, p in zip(seeds, initial)]
-    parameters = Parameters(*(torch.tensor(np.stack(a), device=device) for a in zip(*initial)))
-    training = np.stack([task.training_pairs(config.train_share, seed) for seed in seeds])
-    weights = torch.tensor(model.pair_weights(task, training).astype(np.float32), device=device)
-    held_out = torch.tensor((task.multiplicity * ~training).astype(np.float32), device=device)
-    state = [(torch.zeros_like(a), torch.zeros_like(a)) for a in parameters]
-    for step in range(int(steps[-1]) + 1):
-        if stop is not None and stop[0]:
-            raise KeyboardInterrupt
-        parameters = parameters.map(lambda array: array.detach().requires_grad_())
-        loss = model.loss(
-            parameters,
-            task,
-            weights,
-            bias_scale=config.bias_scale,
-            label_smoothing=config.label_smoothing,
-        )
-        gradients = torch.autograd.grad(loss.sum(), parameters)
-        with torch.no_grad():
-            if step in steps:
-                scalars = _measure_torch(
-                    config, task, parameters, weights, held_out, loss, gradients[0]
-                )
-                for seed, values in zip(seeds, np.transpose(scalars)):
-                    check_finite(seed, np.array([step]), values[None])
-                recorded.append((scalars, parameters.map(lambda a: a.cpu().numpy().copy())))
-            parameters = _update_torch(config, parameters, gradients, state, step)
-
-
-def _batch_run(config, seeds, steps, recorded, keep_parameters) -> Run:
-    """The Run of a batch from what was recorded of it."""
-    scalars, snapshots = zip(*recorded)
-    arrays = dict(zip(SCALARS, np.moveaxis(np.array(scalars, np.float32), 1, 0), strict=True))
-    history = Parameters(*(np.stack(column) for column in zip(*snapshots)))
-    return Run(
-        source="network",
-        settings=asdict(config),
-        seeds=np.array(seeds, np.int64),
-        steps=steps[: len(recorded)],
-        embeddings=history.embeddings,
-        parameters=history if keep_parameters else None,
-        **arrays,
-    )
-
-
-def _measure_torch(config, task, parameters, weights, held_out, loss, gradient) -> list:
-    """The scalars of a snapshot, five arrays of shape (S,)."""
-    z = model.logits(parameters, model.pair_sums(parameters, task), config.bias_scale)
-    hit = (z.argmax(-1) == torch.as_tensor(task.labels, device=z.device)).float()
-    target = model.targets(task, config.label_smoothing, z)
-    squares = (target - torch.softmax(z, dim=-1)).square().sum(-1)
-    values = [
-        loss,
-        (weights * hit).sum(-1),
-        (held_out * hit).sum(-1) / held_out.sum(-1),
-        gradient.square().sum((-1, -2)).div(task.modulus).sqrt(),
-        (weights * squares).sum(-1).sqrt(),
-    ]
-    return [value.cpu().numpy() for value in values]
-
-
-def _update_torch(config, parameters, gradients, state, step) -> Parameters:
-    """One step of the optimiser; the groups are E, (W1, b1), W2, b2."""
-    rates, decays = config.rates.tolist(), config.decays.tolist()
-    decaying = (
-        config.decay_from <= step < (NEVER if config.decay_until is None else config.decay_until)
-    )
-    updated = []
-    for group, array, gradient, (first, second) in zip(
-        (0, 1, 1, 2, 3), parameters, gradients, state
-    ):
-        rate, decay = rates[group], decays[group] * decaying
-        if config.optimiser == "adamw":
-            array, decay = array * (1 - rate * decay), 0.0
-        gradient = gradient + decay * array
-        if config.optimiser == "gradient_descent":
-            first.mul_(config.momentum).add_(gradient)
-            updated.append(array - rate * first)
-            continue
-        first.lerp_(gradient, 1 - _engine.BETA1)
-        second.lerp_(gradient.square(), 1 - _engine.BETA2)
-        size = (second / (1 - _engine.BETA2 ** (step + 1))).sqrt() + _engine.EPSILON
-        updated.append(array - rate * first / (1 - _engine.BETA1 ** (step + 1)) / size)
-    return Parameters(*updated)

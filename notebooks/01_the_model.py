@@ -28,8 +28,8 @@ SEED = 19
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, plots, structure, train, widgets
-from modadd.export import show
+from modadd import TrainingConfig, intervals, plots, structure, train, widgets
+from modadd.plots import show
 
 config = TrainingConfig(modulus=MODULUS)
 run = train(config, SEED, snapshots=120, keep_parameters=True)
@@ -120,7 +120,7 @@ others = train(config, range(5000, 5100 if PROFILE == "quick" else 5500), snapsh
 # %%
 # NBVAL_CHECK_OUTPUT
 accuracy = others.accuracy[-1]
-good, _ = structure.wilson(int((accuracy > 0.9).sum()), len(accuracy))
+good, _ = intervals.wilson(int((accuracy > 0.9).sum()), len(accuracy))
 moved = structure.procrustes_r2(others.embeddings[0], others.final)
 print(f"loss before training is ln N:      {abs(run.loss[0, 0] - np.log(MODULUS)) < 1e-6}")
 print(f"accuracy before training, times N: {MODULUS * others.accuracy[0].mean():.2f}")

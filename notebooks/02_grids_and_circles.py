@@ -26,7 +26,7 @@ FIRST_SEED = 1000  # seeds that were used for nothing else
 import numpy as np
 
 from modadd import TrainingConfig, plots, structure, train, widgets
-from modadd.export import show
+from modadd.plots import show
 
 count = 200 if PROFILE == "quick" else 2000
 config = TrainingConfig(modulus=MODULUS)

@@ -27,8 +27,8 @@ FIRST_SEED = 3000  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, forces, structure, tendency_plots, train
-from modadd.export import show
+from modadd import TrainingConfig, plots, structure, tendencies, train
+from modadd.plots import show
 
 count = 100 if PROFILE == "quick" else 1000
 run = train(TrainingConfig(modulus=MODULUS), range(FIRST_SEED, FIRST_SEED + count))
@@ -51,7 +51,7 @@ circle_seed = run.seeds[np.where(kinds == "circle", ring.score * ring.roundness,
 
 # %%
 show(
-    tendency_plots.tendencies_scrub(run, (grid_seed, circle_seed), frames=30),
+    plots.tendencies_scrub(run, (grid_seed, circle_seed), frames=30),
     name="03_scrub",
     caption="Pair sums, and their distances and angles within labels, while two networks train. "
     "Heights are square roots of densities, so that peaks and plains fit into one picture. Angles "
@@ -81,10 +81,10 @@ show(
 # mean within labels is larger by a factor of about $1 + 2/N$.
 
 # %%
-squares = forces.mean_squared_distances(run.embeddings)
+squares = tendencies.mean_squared_distances(run.embeddings)
 deviation = np.abs(squares.same_label / squares.all_pairs - 1).max()
 print(f"same label over all, ordered pairs: 1 within {deviation:.0e}")
-last = tendency_plots.distances(run.final)
+last = tendencies.distances(run.final)
 distinct = np.square(last.same_label).mean(-1) / np.square(last.everything).mean(-1)
 print(
     f"distinct pairs: {distinct.min():.2f} to {distinct.max():.2f}; 1 + 2/N = {1 + 2 / MODULUS:.2f}"
@@ -111,7 +111,7 @@ print(
 
 # %%
 show(
-    tendency_plots.tendencies(run, (grid_seed, circle_seed), (0, 35, 60, 100, 2500), kinds),
+    plots.tendencies(run, (grid_seed, circle_seed), (0, 35, 60, 100, 2500), kinds),
     name="03_clustering_and_alignment",
     caption=f"Figure 3. Top and middle: distances and angles between pair sums with one label "
     f"(filled) and between all pair sums (dotted), at five steps of seeds {grid_seed} and "
@@ -128,7 +128,7 @@ show(
 
 # %%
 # When does each kind reach half of its final value?
-order = tendency_plots.nematic_order(run.embeddings)
+order = tendencies.nematic_order(run.embeddings)
 excess = order.same_label - order.everything
 for kind, course in (("grid", structure.closure(run.embeddings)), ("circle", excess)):
     median = np.median(course[:, kinds == kind], axis=1)
@@ -143,7 +143,7 @@ for kind, course in (("grid", structure.closure(run.embeddings)), ("circle", exc
 lattice = np.isin(kinds, ("grid", "stripe"))
 end = excess[-1]
 apart = (last.same_label > 1).mean(-1)[lattice]
-before = (tendency_plots.distances(run.embeddings[0]).same_label > 1).mean(-1)[lattice]
+before = (tendencies.distances(run.embeddings[0]).same_label > 1).mean(-1)[lattice]
 print(f"mean squares agree at every step of every network: {deviation < 1e-5}")
 print(f"distinct pairs: within labels larger by a factor of {distinct.mean():.1f}")
 print(f"median closure of lattices, 0.25 to 0.4: {0.25 < np.median(closure[lattice]) < 0.4}")

@@ -29,8 +29,19 @@ FIRST_SEED = 4000  # seeds that were used for nothing else
 import numpy as np
 import torch
 
-from modadd import ModularAddition, TrainingConfig, force_plots, forces, kernel, model, train
-from modadd.export import show
+from modadd import (
+    ModularAddition,
+    TrainingConfig,
+    charges,
+    forces,
+    interactions,
+    kernel,
+    model,
+    plots,
+    predictions,
+    train,
+)
+from modadd.plots import show
 
 task = ModularAddition(MODULUS)
 E = np.random.default_rng(FIRST_SEED).standard_normal((32, MODULUS, 2))  # 32 random embeddings
@@ -82,8 +93,8 @@ seeds = range(FIRST_SEED, FIRST_SEED + (32 if PROFILE == "quick" else 64))
 plain = {"modulus": MODULUS, "learning_rate": 1.0, "momentum": 0.0, "steps": max(steps)}
 config = TrainingConfig(**plain)
 run = train(config, seeds, snapshots=range(max(steps) + 1), keep_parameters=True)
-measured = force_plots.measured(run, steps)
-unrolled = force_plots.predicted(run, steps, "field, actual features")
+measured = predictions.measured(run, steps)
+unrolled = predictions.predicted(run, steps, "field, actual features")
 print("field of deposits against network, relative error", error(unrolled, measured))
 
 # %% [markdown]
@@ -127,8 +138,8 @@ print("kernel against 200,000 features", error((hx * hy).mean(-1), kernel.arc_co
 # %%
 at_start = run.parameters.map(lambda a: torch.as_tensor(a[0, 0]).double())
 alpha = model.residuals(at_start, task).numpy()
-print("charges of a network at step 0, error", error(alpha @ alpha.T, forces.label_charges(task)))
-charge, moment = (np.abs(rule).max() for rule in forces.charge_sum_rules(E))
+print("charges of a network at step 0, error", error(alpha @ alpha.T, charges.label_charges(task)))
+charge, moment = (np.abs(rule).max() for rule in charges.sum_rules(E))
 print(f"sum rules: |Σ c| <= {charge:.0e}, |Σ c x| <= {moment:.0e}")
 
 # %% [markdown]
@@ -181,7 +192,7 @@ print(f"all pairs: linear force at most {np.abs(forces.linear(E)).max():.0e}")
 
 # %%
 show(
-    force_plots.two_faces(),
+    plots.two_faces(),
     name="04_two_faces",
     caption="Force on one pair sum x from a like one x′ (times 2π). Left: both at the same distance "
     "from the origin, on opposite sides; β = 1, gauge as in the text with θ₀ = 1. Right: |x| = |x′|, "
@@ -202,9 +213,9 @@ for scale in (0.01, 0.1, 10, 100):
 # %%
 rms = np.sqrt(np.square(task.pair_sums(E)).sum(-1).mean())
 ratios = np.geomspace(0.1, 20, 25)
-fits = [forces.two_term_fit(E * ratio / rms) for ratio in ratios]
+fits = [interactions.two_term_fit(E * ratio / rms) for ratio in ratios]
 show(
-    force_plots.two_terms(ratios, fits),
+    plots.two_terms(ratios, fits),
     name="04_two_terms",
     caption="The exact law on random embeddings, fitted by clustering, by alignment, and by both, and "
     "the weights of the fit by both.",
@@ -230,10 +241,10 @@ show(
 # $R^2$ that one free coefficient would give. *Size* is that coefficient; 1 is right.
 
 # %%
-laws = list(force_plots.LAWS)
-predicted = {law: force_plots.predicted(run, steps, law) for law in laws[:3]}
+laws = list(predictions.LAWS)
+predicted = {law: predictions.predicted(run, steps, law) for law in laws[:3]}
 predicted[laws[3]] = unrolled
-found = {law: force_plots.agreement(measured, F) for law, F in predicted.items()}
+found = {law: predictions.agreement(measured, F) for law, F in predicted.items()}
 
 # %% [markdown]
 # The same with a readout that starts from random weights:
@@ -241,16 +252,16 @@ found = {law: force_plots.agreement(measured, F) for law, F in predicted.items()
 # %%
 random = TrainingConfig(**plain, readout_init="standard")
 other = train(random, seeds, snapshots=range(max(steps) + 1), keep_parameters=True)
-measured_other = force_plots.measured(other, steps)
+measured_other = predictions.measured(other, steps)
 found_other = {
-    law: force_plots.agreement(measured_other, force_plots.predicted(other, steps, law))
+    law: predictions.agreement(measured_other, predictions.predicted(other, steps, law))
     for law in laws[:2]
 }
 
 # %%
 first = run.embeddings[1, 0].astype(float)
-fit = forces.two_term_fit(first)
-unit = forces.prefactor(task, config.hidden, memory=config.learning_rate)
+fit = interactions.two_term_fit(first)
+unit = charges.prefactor(task, config.hidden, memory=config.learning_rate)
 parts = {
     "clustering": unit * fit.clustering * forces.clustering(first),
     "alignment": unit * fit.alignment * forces.alignment(first),
@@ -264,7 +275,7 @@ courses = {
 
 # %%
 show(
-    force_plots.force_balance(first, measured[0, 0], parts, courses, steps),
+    plots.force_balance(first, measured[0, 0], parts, courses, steps),
     name="04_force_formulae",
     caption=f"Figure 4. Top: the force on each embedding of seed {FIRST_SEED} after one step, measured, "
     "and predicted from the positions alone; all four on one scale, nothing fitted to the network. "
@@ -299,7 +310,7 @@ show(
 # %%
 frames = [1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 55, 75, 100]
 show(
-    force_plots.forces_scrub(run, FIRST_SEED, frames, laws[:2]),
+    plots.forces_scrub(run, FIRST_SEED, frames, laws[:2]),
     name="04_scrub",
     caption=f"Force on the embeddings of seed {FIRST_SEED} over steps: measured, by label charges, and "
     "by the field of real residuals.",
@@ -317,12 +328,12 @@ show(
 for hidden in (64, 4096):
     gentle = TrainingConfig(**plain | {"steps": 1, "learning_rate": 0.64 / hidden}, hidden=hidden)
     short = train(gentle, seeds[:16], snapshots=[0, 1], keep_parameters=True)
-    F, law = force_plots.measured(short, [1]), force_plots.predicted(short, [1], "label charges")
-    size = np.median(force_plots.agreement(F, law).coefficient)
-    print(f"width {hidden:4}: R² {force_plots.pooled_r2(F, law):.2f}, coefficient {size:.2f}")
+    F, law = predictions.measured(short, [1]), predictions.predicted(short, [1], "label charges")
+    size = np.median(predictions.agreement(F, law).coefficient)
+    print(f"width {hidden:4}: R² {predictions.pooled_r2(F, law):.2f}, coefficient {size:.2f}")
     if hidden == 64:
         gentle_size = size
-wide_r2 = force_plots.pooled_r2(F, law)
+wide_r2 = predictions.pooled_r2(F, law)
 
 # %% [markdown]
 # ## Check
@@ -331,7 +342,7 @@ wide_r2 = force_plots.pooled_r2(F, law)
 # NBVAL_CHECK_OUTPUT
 fits.sort(key=lambda fit: fit.r2)
 label, field, own, actual = (found[law] for law in laws)
-r2 = force_plots.pooled_r2(measured[0], predicted["label charges"][0])
+r2 = predictions.pooled_r2(measured[0], predicted["label charges"][0])
 late = steps.index(50)
 sizes = [np.median(a.coefficient[late]) for a in (label, field)]
 lasting = [np.median(a.cosine[late]) > 0.7 for a in (label, field)]

@@ -26,9 +26,8 @@ TEST_SEED = 5500  # ... and others on which it is tested
 import numpy as np
 
 from modadd import ModularAddition, TrainingConfig, particles, plots, structure, train, widgets
-from modadd.export import show
 from modadd.model import initialise
-from modadd.particle_plots import Course, carry_over, force_color, knob, mismatch, race
+from modadd.plots import show
 
 count = 100 if PROFILE == "quick" else 500
 tuning, test = range(TUNING_SEED, TUNING_SEED + 100), range(TEST_SEED, TEST_SEED + count)
@@ -71,14 +70,14 @@ forces = [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 swept = np.stack([two_force(a).final for a in forces])
 kinds = structure.classify(swept)
 censuses = [structure.census(row) for row in kinds]
-best = forces[int(np.argmin([mismatch(census, network) for census in censuses]))]
+best = forces[int(np.argmin([census.mismatch(network) for census in censuses]))]
 
 # %%
 passes = [(kinds == kind).any(0) for kind in structure.KINDS[:3]]
 clarity = np.maximum(structure.circle(swept).score, structure.grid(swept).score).min(0)
 example = int(np.where(np.all(passes, 0) & (kinds[0] == "grid"), clarity, 0).argmax())
 show(
-    knob(forces, swept[:, example], censuses, network, best),
+    plots.kinds_over_force(forces, swept[:, example], censuses, network, best),
     name="05_particle_simulation",
     caption="Figure 5. Top: what one start becomes, the clearest of those that pass through all three "
     f"kinds. Bottom: kinds of {count} starts over the alignment force, with 95 % Wilson bands, and of "
@@ -100,13 +99,17 @@ options = {"seeds": [seed], "snapshots": 80}
 runs = {a: particles.two_force(start([seed]), a, **options) for a in (0.0, 0.5, best, 1.0)}
 dashes = ["solid", "dash", "dot", "solid"]
 courses = {
-    f"a = {a:g}": Course(run, structure.circle(run.embeddings[:, 0]).score, force_color(a), dash)
+    f"a = {a:g}": plots.Course(
+        run, structure.circle(run.embeddings[:, 0]).score, plots.force_color(a), dash
+    )
     for (a, run), dash in zip(runs.items(), dashes, strict=True)
 }
 
 # %%
 show(
-    race(courses, "Share of Fourier power in one frequency", range=[0, 1.05], tickvals=[0, 0.5, 1]),
+    plots.side_by_side(
+        courses, "Share of Fourier power in one frequency", range=[0, 1.05], tickvals=[0, 0.5, 1]
+    ),
     name="05_side_by_side",
     caption="One start under four alignment forces, from clustering alone (left) to alignment alone "
     "(right), in the same axes. Below, the circle score over the steps.",
@@ -164,7 +167,7 @@ pairs = {
 
 # %%
 show(
-    carry_over(pairs),
+    plots.carry_over(pairs),
     name="05_carry_over",
     caption=f"Two forces at a = {best:g} (open) beside networks (filled), {count} runs each, with "
     "95 % Wilson intervals. The distance of the two censuses stands above.",
@@ -186,13 +189,13 @@ show(
 # %%
 for name, (_, found) in pairs.items():
     if name != "N = 12":
-        near = forces[int(np.argmin([mismatch(census, found) for census in censuses]))]
+        near = forces[int(np.argmin([census.mismatch(found) for census in censuses]))]
         print(f"{name:18} nearest force {near:g}")
 print(
-    f"on the starts of the fit the censuses are {min(mismatch(c, network) for c in censuses):.0%} apart"
+    f"on the starts of the fit the censuses are {min(c.mismatch(network) for c in censuses):.0%} apart"
 )
 print(
-    f"two batches of networks of the first recipe are {mismatch(network, pairs['unseen starts'][1]):.0%} apart"
+    f"two batches of networks of the first recipe are {network.mismatch(pairs['unseen starts'][1]):.0%} apart"
 )
 
 # %% [markdown]
@@ -228,7 +231,7 @@ print(max(map(abs, gaps)) < 0.2)
 print("but more others than networks:", ours.interval("other")[0] > theirs.interval("other")[1])
 ours, theirs = pairs["N = 12"]
 print("N = 12: circles agree:", ours.interval("circle")[0] < theirs.interval("circle")[1])
-off = {name: mismatch(*both) for name, both in pairs.items()}
+off = {name: one.mismatch(other) for name, (one, other) in pairs.items()}
 print("β = 0 is over 30 % off:", off["no bias, β = 0"] > 0.3)
 
 # %% [markdown]

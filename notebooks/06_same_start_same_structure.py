@@ -28,18 +28,11 @@ FIRST_SEED = 6100  # starts that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, effects, particles, structure, train, widgets
-from modadd.export import show
-from modadd.particle_plots import (
-    ROLES,
-    Course,
-    agreement_rows,
-    bootstrap_mean,
-    compare,
-    race,
-    same_frequency,
-    starts,
-)
+from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
+from modadd.intervals import bootstrap_mean
+from modadd.plots import show
+from modadd.plots.palette import STYLES
+from modadd.same_start import compare, same_frequency
 
 count = 64 if PROFILE == "quick" else 500
 config, seeds = TrainingConfig(), range(FIRST_SEED, FIRST_SEED + count)
@@ -90,17 +83,17 @@ networks = [np.roll(run.final, -j, 0) for j, run in enumerate(by_weights)]  # ro
 first = [run.select(FIRST_SEED + j) for j, run in enumerate(by_weights)]  # all from the first start
 field, features = fixed.select(FIRST_SEED), moving.select(FIRST_SEED)
 agree = lambda run: structure.procrustes_r2(run.embeddings[:, 0], first[0].embeddings[:, 0])  # noqa: E731
-green, violet = ROLES["network"][0], ROLES["simulation"][0]
+green, violet = STYLES["network"].color, STYLES["simulation"].color
 courses = {
-    "network": Course(first[0], None, green),
-    "other network": Course(first[1], agree(first[1]), green),
-    "field": Course(field, agree(field), violet, "dash"),
-    "field, moving features": Course(features, agree(features), violet),
+    "network": plots.Course(first[0], None, green),
+    "other network": plots.Course(first[1], agree(first[1]), green),
+    "field": plots.Course(field, agree(field), violet, "dash"),
+    "field, moving features": plots.Course(features, agree(features), violet),
 }
 
 # %%
 show(
-    race(courses, "R² with the network", range=[0, 1.05], tickvals=[0, 0.5, 1]),
+    plots.side_by_side(courses, "R² with the network", range=[0, 1.05], tickvals=[0, 0.5, 1]),
     name="06_side_by_side",
     caption="The first of the starts, grown by two networks that share nothing else, and by two "
     "simulations without random weights. Same axes everywhere, no alignment.",
@@ -132,9 +125,9 @@ show(
 # %%
 rows = {"network": networks[0], "other network": networks[1], "field": fixed.final}
 rows |= {"moving features": moving.final, "start": E0}
-colors = [green, green, violet, violet, ROLES["floor"][0]]
+colors = [green, green, violet, violet, STYLES["floor"].color]
 show(
-    starts({name: E[:8] for name, E in rows.items()}, colors, loose=["start"]),
+    plots.starts({name: E[:8] for name, E in rows.items()}, colors, loose=["start"]),
     name="06_starts",
     caption="The first eight starts, one a column; below each picture its R² to the network in the top row. Lines join tokens "
     "that the structure makes neighbours.",
@@ -170,7 +163,7 @@ table = {
 
 # %%
 show(
-    agreement_rows(table),
+    plots.comparison_rows(table),
     name="06_same_start_same_structure",
     caption=f"Figure 6. Agreement over {count} starts, one point a start, with the mean and its 95 % "
     "bootstrap interval. Right: share of comparisons with the same kind (circle, grid or stripe, "
@@ -261,7 +254,7 @@ ablation = {
 ablation["the start itself"] = compare("floor", [(E0[:half], network) for network in part])
 ablation["ceiling: two networks"] = compare("network", [(part[i], part[j]) for i, j in pairs])
 show(
-    agreement_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
+    plots.comparison_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
     name="06_ablation",
     caption=f"The field with one part changed at a time: agreement with the networks of {half} "
     "starts, sorted. Green: the ceiling on these starts. Grey: the start itself.",
@@ -270,7 +263,7 @@ show(
 # %%
 for name in variants:
     if name != "the field":
-        print(f"{name:26} {effects.paired(ablation[name].r2, ablation['the field'].r2)}")
+        print(f"{name:26} {intervals.paired(ablation[name].r2, ablation['the field'].r2)}")
 hasty = structure.census(variants["forgets 30 times faster"])
 print(f"circles with fast forgetting: {hasty.share('circle'):.0%}")
 
@@ -293,18 +286,21 @@ print(f"circles with fast forgetting: {hasty.share('circle'):.0%}")
 r2 = {name: row.r2 for name, row in table.items()}
 nothing, layers, start, _, field_r2, ceiling, features_r2 = r2.values()
 print("nothing shared: mean R² below 0.15:", bootstrap_mean(nothing).high < 0.15)
-print("shared layers add less than 0.1:", effects.paired(layers, nothing).high < 0.1)
+print("shared layers add less than 0.1:", intervals.paired(layers, nothing).high < 0.1)
 print("shared start, other layers: above 0.75:", bootstrap_mean(ceiling).low > 0.75)
-print("the field beats the start itself by over 0.15:", effects.paired(field_r2, start).low > 0.15)
-print("moving features beat the fixed kernel:", effects.paired(features_r2, field_r2).low > 0)
-gap = effects.paired(features_r2, ceiling)
+print(
+    "the field beats the start itself by over 0.15:", intervals.paired(field_r2, start).low > 0.15
+)
+print("moving features beat the fixed kernel:", intervals.paired(features_r2, field_r2).low > 0)
+gap = intervals.paired(features_r2, ceiling)
 print("moving features are less than 0.05 below the ceiling:", gap.low > -0.05)
 print("a kernel of lengths alone does worse than the start:", end=" ")
 print(
-    effects.paired(ablation["lengths only (degree 1)"].r2, ablation["the start itself"].r2).high < 0
+    intervals.paired(ablation["lengths only (degree 1)"].r2, ablation["the start itself"].r2).high
+    < 0
 )
 equal, both = circles["network and moving features"]
-print("both circles: same frequency in over 80 %:", structure.wilson(equal, both)[0] > 0.8)
+print("both circles: same frequency in over 80 %:", intervals.wilson(equal, both)[0] > 0.8)
 
 # %% [markdown]
 # The numbers themselves, which shift a little between machines, because training amplifies rounding:
@@ -315,7 +311,7 @@ for name, row in table.items():
     mean, low, high = bootstrap_mean(row.r2)
     print(f"{name:46} {mean:.2f} ({low:.2f} to {high:.2f}), same kind {row.same_kind:.0%}")
 print("moving features minus ceiling:", gap)
-print("field minus ceiling:          ", effects.paired(field_r2, ceiling))
+print("field minus ceiling:          ", intervals.paired(field_r2, ceiling))
 
 # %% [markdown]
 # ## What is the paper's, what is ours

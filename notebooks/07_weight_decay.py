@@ -28,9 +28,9 @@ FIRST_SEED, SECOND_SEED = 7000, 7500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, effects, particles, structure, train, widgets
-from modadd.decay_plots import Course, dose_curve, effect_rows, gains, time_courses
-from modadd.export import show
+from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
+from modadd.experiment import Condition, gains
+from modadd.plots import show
 
 count, steps = (100, 1600) if PROFILE == "quick" else (300, 4000)
 seeds, half = range(FIRST_SEED, FIRST_SEED + count), steps // 2
@@ -86,23 +86,26 @@ start = none.embeddings[0]
 remembers, forgets = (particles.field(start, steps, weight_decay=w, **kept) for w in (0.0, DECAY))
 
 # %%
-bare = Course("no decay", "without", none)
+bare = Condition("no decay", "without", none)
 columns = {
-    "Decay or not": [bare, Course("on everything", "with", everything)],
-    "Decay where?": [bare, Course("layers only", "with", layers)],
-    "Decay switched": [bare, Course("off, then on", "with", off_on)],
-    "No decay, but": [bare, Course("smoothed labels", "with", smoothed)],
-    "Smaller steps": [Course("no decay", "without", calm)],
+    "Decay or not": [bare, Condition("on everything", "with", everything)],
+    "Decay where?": [bare, Condition("layers only", "with", layers)],
+    "Decay switched": [bare, Condition("off, then on", "with", off_on)],
+    "No decay, but": [bare, Condition("smoothed labels", "with", smoothed)],
+    "Smaller steps": [Condition("no decay", "without", calm)],
 }
-columns["Decay where?"] += [Course("embeddings only", "contrast", embeddings)]
-columns["Decay switched"] += [Course("on, then off", "contrast", on_off)]
-columns["Smaller steps"] += [Course("less smoothed", "with", calm_smoothed)]
-field = [Course("field remembers", "without", remembers), Course("field forgets", "with", forgets)]
+columns["Decay where?"] += [Condition("embeddings only", "contrast", embeddings)]
+columns["Decay switched"] += [Condition("on, then off", "contrast", on_off)]
+columns["Smaller steps"] += [Condition("less smoothed", "with", calm_smoothed)]
+field = [
+    Condition("field remembers", "without", remembers),
+    Condition("field forgets", "with", forgets),
+]
 columns["No weights"] = field
 
 # %%
 show(
-    time_courses(columns, switch=half),
+    plots.time_courses(columns, switch=half),
     name="07_weight_decay",
     caption=f"Figure 7. Median and middle half of {count} seeds, the same in every condition. Grey: "
     "nothing keeps residuals alive. Green: something should. Violet: decay is taken away or placed "
@@ -146,7 +149,7 @@ show(
 # %%
 found = gains(columns)
 show(
-    effect_rows(found),
+    plots.effect_rows(found),
     name="07_effects",
     caption="Differences at the last step from the grey condition of the same column, with 95 % "
     "intervals: ratio of residuals (geometric mean), closure, validation accuracy.",
@@ -163,7 +166,7 @@ rates = [3e-4, 1e-3, 6e-3, 1e-2, 2e-2]
 doses = {rate: network(some, weight_decay=rate) for rate in rates}
 doses |= {0.0: none.select(some), DECAY: everything.select(some)}
 show(
-    dose_curve(doses),
+    plots.dose_curve(doses),
     name="07_dose",
     caption=f"End of training against the decay rate: means over {len(some)} seeds with 95 % "
     "intervals. At the right end the network gives every label the same probability.",
@@ -219,7 +222,9 @@ print("embeddings only gain less than half of that:", gain["embeddings only"][1]
 # %%
 # NBVAL_CHECK_OUTPUT
 ends = [-1, moments.index(half)]
-jump, still = (effects.paired(*structure.closure(run.embeddings[ends])) for run in (off_on, on_off))
+jump, still = (
+    intervals.paired(*structure.closure(run.embeddings[ends])) for run in (off_on, on_off)
+)
 print("residual with decay everywhere: over 10 times:", gain["on everything"][0].low > 1)
 print("closure jumps after decay is switched on:", jump.low > 0.02)
 print("closure changes less than a third of that once it is off:", abs(still.mean) < jump.mean / 3)

@@ -30,8 +30,8 @@ FIRST_SEED = 8500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, phase_plots, structure, widgets
-from modadd.export import show
+from modadd import TrainingConfig, interactions, intervals, plots, predictions, structure, widgets
+from modadd.plots import show
 from modadd.sweep import sweep
 
 seeds = range(FIRST_SEED, FIRST_SEED + (16 if PROFILE == "quick" else 100))
@@ -58,17 +58,17 @@ kinds = np.array([structure.classify(run.final) for run in runs]).reshape(6, 6, 
 # %%
 def weight_of_alignment(embeddings):
     found = [
-        phase_plots.alignment_weight(embeddings(r), c.bias_scale) for r, c in zip(runs, configs)
+        interactions.alignment_weight(embeddings(r), c.bias_scale) for r, c in zip(runs, configs)
     ]
     return np.array(found).reshape(6, 6)
 
 
 start = weight_of_alignment(lambda run: run.embeddings[0])
-half = weight_of_alignment(phase_plots.half_learnt)
+half = weight_of_alignment(predictions.half_learnt)
 
 # %%
 show(
-    phase_plots.phase_diagram(
+    plots.phase_diagram(
         kinds, sizes, sizes, {"half alignment at the start": start, "when half learnt": half}
     ),
     name="08_phase_diagram",
@@ -119,7 +119,7 @@ predictors = {
     "What is kept of the start": ("R² of start and end", kept),
 }
 show(
-    phase_plots.predictors(kinds, sizes, predictors),
+    plots.predictors(kinds, sizes, predictors),
     name="08_predictors",
     caption="One point a cell, with 95 % Wilson intervals. Rank correlations over the 36 cells, "
     "with 95 % bootstrap intervals over seeds.",
@@ -145,7 +145,7 @@ def typical_sum(E):
 
 for name, row in (("smallest", runs[:6]), ("largest", runs[-6:])):
     before = np.mean([typical_sum(r.embeddings[0]) for r in row])
-    later = np.mean([typical_sum(phase_plots.half_learnt(r)) for r in row])
+    later = np.mean([typical_sum(predictions.half_learnt(r)) for r in row])
     print(f"{name} start: |x| = {before:.2f}, when half learnt {later:.2f}")
 
 # %%
@@ -163,9 +163,9 @@ for name, censuses in (("bias scale", by_bias), ("initial scale", by_scale)):
 
 # %%
 # NBVAL_CHECK_OUTPUT
-early, late = (phase_plots.rank_correlation(circles, w) for w in (start, half))
+early, late = (intervals.rank_correlation(circles, w) for w in (start, half))
 gain = np.quantile(late.draws - early.draws, 0.025)
-memory = phase_plots.rank_correlation(circles, kept)
+memory = intervals.rank_correlation(circles, kept)
 fewest, most = by_bias[-1].interval("circle"), by_bias[0].interval("circle")
 print(f"less bias, more circles:                       {most[0] > fewest[1]}")
 print(f"more than 40 % of runs with the least bias:    {most[0] > 0.4}")

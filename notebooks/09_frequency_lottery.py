@@ -48,8 +48,8 @@ FIRST_SEED = 9000  # seeds that were used for nothing else
 # NBVAL_CHECK_OUTPUT
 import numpy as np
 
-from modadd import TrainingConfig, forces, lottery_plots, particles, structure, train
-from modadd.export import show
+from modadd import TrainingConfig, forces, intervals, lottery, particles, plots, train
+from modadd.plots import show
 
 E = np.random.default_rng(0).standard_normal((MODULUS, 2))
 transform = np.fft.fft(E, axis=0)
@@ -81,12 +81,12 @@ starts = [TrainingConfig(MODULUS, embedding_scale=0.3).initial(s).embeddings for
 runs["field, start × 0.3"] = particles.field(np.stack(starts), 2000, seeds=seeds, snapshots=moments)
 
 # %%
-races = {name: lottery_plots.race(run) for name, run in runs.items()}
+races = {name: lottery.race(run) for name, run in runs.items()}
 biased = [races[name] for name in list(recipes)[:3]]
-with_bias = lottery_plots.Race(*map(np.concatenate, zip(*biased)))
+with_bias = lottery.Race(*map(np.concatenate, zip(*biased)))
 by_lead = {"β = 1": with_bias, "β = 0": races["β = 0"], "field": races["field, start × 0.3"]}
 show(
-    lottery_plots.lottery(races, by_lead, MODULUS),
+    plots.lottery(races, by_lead, MODULUS),
     name="09_frequency_lottery",
     caption="Figure 9. Left: how often the frequency that is strongest at the start is that of the "
     "final circle (filled), or the strongest at the end whatever the structure (hollow). Right: the "
@@ -107,7 +107,7 @@ show(
 chosen = runs["β = 1, start × 0.3"]
 seed = int(chosen.seeds[races["β = 1, start × 0.3"].circle.argmax()])
 show(
-    lottery_plots.power_movie(chosen, seed),
+    plots.power_movie(chosen, seed),
     name="09_race",
     caption=f"The frequencies of seed {seed} over training. One of them takes all of the power while "
     "the tokens find their places on the circle. The slider needs no kernel.",
@@ -119,11 +119,11 @@ show(
 # %%
 for name, found in races.items():
     wins, total = int(found.won[found.circle].sum()), int(found.circle.sum())
-    low, high = structure.wilson(wins, total)
+    low, high = intervals.wilson(wins, total)
     print(f"{name:20} {wins:4} of {total:4} circles: {wins / total:.0%} ({low:.0%} to {high:.0%})")
 for name, found in by_lead.items():
-    rates = [f"{wins / n:4.0%} of {n}" for _, wins, n in lottery_plots.hit_rates(found)]
-    print(f"{name:6} by lead {lottery_plots.LEADS[:-1]}: {', '.join(rates)}")
+    rates = [f"{wins / n:4.0%} of {n}" for _, wins, n in lottery.hit_rates(found)]
+    print(f"{name:6} by lead {lottery.LEADS[:-1]}: {', '.join(rates)}")
 
 # %% [markdown]
 # ## Check
@@ -135,7 +135,7 @@ for name, found in by_lead.items():
 # NBVAL_CHECK_OUTPUT
 def interval(found, chosen):
     """Wilson interval of the share of chosen races that the strongest won."""
-    return structure.wilson(int(found.won[chosen].sum()), int(chosen.sum()))
+    return intervals.wilson(int(found.won[chosen].sum()), int(chosen.sum()))
 
 
 above = [interval(found, found.circle)[0] > 2 / (MODULUS - 1) for found in races.values()]

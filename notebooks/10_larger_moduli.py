@@ -37,8 +37,8 @@ FIRST_SEED = 10500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, moduli_plots, structure, train
-from modadd.export import show
+from modadd import TrainingConfig, cost, intervals, plots, structure, train
+from modadd.plots import show
 
 configs = {
     12: TrainingConfig(12),
@@ -65,7 +65,7 @@ for N, config in configs.items():
 
 # %%
 show(
-    moduli_plots.moduli_gallery({N: E for N, E in final.items() if N != 17}),
+    plots.moduli_gallery({N: E for N, E in final.items() if N != 17}),
     name="10_larger_moduli",
     caption="Figure 10. Final embeddings of the first networks of four moduli. The number is the "
     "share of tokens on the lattice.",
@@ -80,7 +80,7 @@ show(
 
 # %%
 show(
-    moduli_plots.lattices(final),
+    plots.lattices(final),
     name="10_lattices",
     caption="Left: one point for each lattice at its shape τ; every lattice has its place within "
     "the border. Height on a logarithmic axis. Right: kinds by modulus.",
@@ -90,10 +90,10 @@ show(
 shapes = {}
 for N, E in final.items():
     kinds = structure.classify(E)
-    shapes[N] = moduli_plots.lattice_shape(structure.grid(E[np.isin(kinds, ["grid", "stripe"])]))
+    shapes[N] = structure.lattice_shape(structure.grid(E[np.isin(kinds, ["grid", "stripe"])]))
     near = [
         int((np.abs(shapes[N] - target) < 0.25).sum())
-        for target in (moduli_plots.HEXAGONAL, moduli_plots.SQUARE)
+        for target in (structure.HEXAGONAL, structure.SQUARE)
     ]
     found = f"{len(shapes[N]):3} lattices of {len(E):3}, near hexagonal {near[0]}, near square {near[1]}"
     ratio = np.median(np.abs(shapes[N]))
@@ -112,17 +112,17 @@ for N, E in final.items():
 # engine works through the pairs in blocks.
 
 # %%
-costs = moduli_plots.training_cost([TrainingConfig(N, 128) for N in configs])
+costs = cost.training_cost([TrainingConfig(N, 128) for N in configs])
 show(
-    moduli_plots.cost_over_moduli(list(configs), costs, 128),
+    plots.cost_over_moduli(list(configs), costs, 128),
     name="10_cost",
     caption="Time of one step on one core and memory of one seed with 60 recorded steps, measured "
     "while this notebook ran, at H = 128. Dotted: the expected powers, through the last point.",
 )
-for N, cost in zip(configs, costs):
-    each = cost.seconds * configs[N].steps * configs[N].hidden / 128
+for N, found in zip(configs, costs):
+    each = found.seconds * configs[N].steps * configs[N].hidden / 128
     print(
-        f"N = {N:3}: {1e3 * cost.seconds:6.2f} ms a step at H = 128; about {each:5.1f} s a seed here"
+        f"N = {N:3}: {1e3 * found.seconds:6.2f} ms a step at H = 128; about {each:5.1f} s a seed here"
     )
 
 # %% [markdown]
@@ -139,8 +139,8 @@ def share(moduli, *kinds):
 
 
 large = np.concatenate([shapes[N] for N in (31, 59, 113)])
-near = int((np.abs(large - moduli_plots.HEXAGONAL) < 0.25).sum())
-hexagonal = structure.wilson(near, len(large))
+near = int((np.abs(large - structure.HEXAGONAL) < 0.25).sum())
+hexagonal = intervals.wilson(near, len(large))
 lattice, circle = share((31, 59, 113), "grid", "stripe"), share((31, 59, 113), "circle")
 
 # %%

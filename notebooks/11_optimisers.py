@@ -25,10 +25,9 @@ STEPS = 2500
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, effects, structure, train
-from modadd.export import show
-from modadd.optimiser_plots import one_start, recipes
+from modadd import TrainingConfig, intervals, plots, structure, train
 from modadd.optimisers import train_with
+from modadd.plots import show
 
 count = 80 if PROFILE == "quick" else 500
 seeds = range(FIRST_SEED, FIRST_SEED + count)
@@ -99,7 +98,7 @@ levels = {
 
 # %%
 show(
-    recipes(finals, default.final, levels),
+    plots.recipes(finals, default.final, levels),
     name="11_optimisers",
     caption=f"Figure 11. What {count} starts become under each recipe. Left: share of each kind with "
     "95 % Wilson intervals. Right: agreement with the default recipe, start by start; black: mean "
@@ -114,7 +113,9 @@ show(
 # %%
 chosen = int((structure.classify(default.final) == "grid").argmax())
 show(
-    one_start({"start": start[chosen]} | {k: E[chosen] for k, E in finals.items()}, "momentum"),
+    plots.one_start(
+        {"start": start[chosen]} | {k: E[chosen] for k, E in finals.items()}, "momentum"
+    ),
     name="11_one_start",
     caption=f"Seed {seeds[chosen]}: the initial embeddings and where each recipe takes them, turned "
     "and scaled onto the default recipe's. R² is the agreement with it.",
@@ -158,18 +159,18 @@ follow = ["momentum", "plain descent", "mini-batches", "dropout", "wiring cost"]
 rescale = ["Adam", "AdamW", "sign descent"]
 rings = {k: structure.classify(E) == "circle" for k, E in finals.items()}
 shares = [np.mean([rings[k] for k in family], axis=0) for family in (follow, rescale)]
-print("more circles where the gradient is followed:", effects.paired(*shares).low > 0)
+print("more circles where the gradient is followed:", intervals.paired(*shares).low > 0)
 
 # %%
 # NBVAL_CHECK_OUTPUT
 r2 = {name: structure.procrustes_r2(E, default.final) for name, E in finals.items()}
 for name in ("plain descent", "dropout", "wiring cost"):
     print(
-        f"{name:13} nearer than other layers: {effects.paired(r2[name], levels['other layers']).low > 0}"
+        f"{name:13} nearer than other layers: {intervals.paired(r2[name], levels['other layers']).low > 0}"
     )
 for name in rescale:
     print(
-        f"{name:13} nearer than the start:    {effects.paired(r2[name], levels['initial']).low > 0}"
+        f"{name:13} nearer than the start:    {intervals.paired(r2[name], levels['initial']).low > 0}"
     )
 lattice = census["Madam"].interval("grid", "stripe", "circle")[1]
 print(f"Madam: structure in less than a quarter of its runs: {lattice < 0.25}")
@@ -180,15 +181,17 @@ print(f"Madam: structure in less than a quarter of its runs: {lattice < 0.25}")
 
 # %%
 for name, run in runs.items():
-    found, agreement = census[name], effects.mean(r2[name])
+    found, agreement = census[name], intervals.mean(r2[name])
     shares = "  ".join(f"{kind} {found.share(kind):4.0%}" for kind in structure.KINDS)
     print(f"{name:13} {shares}  accuracy {run.accuracy[-1].mean():.2f}  R² {agreement}")
 print(
     "difference in circles",
-    effects.paired(*(np.mean([rings[k] for k in family], axis=0) for family in (follow, rescale))),
+    intervals.paired(
+        *(np.mean([rings[k] for k in family], axis=0) for family in (follow, rescale))
+    ),
 )
 for name, values in levels.items():
-    print(f"{name:13} R² {effects.mean(values)}")
+    print(f"{name:13} R² {intervals.mean(values)}")
 
 # %% [markdown]
 # ## What is the paper's, what is ours

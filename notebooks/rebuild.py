@@ -196,7 +196,7 @@ def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    from modadd import export
+    from modadd.plots import export
 
     browser = export.browser()
     if renew_committed and browser is None:

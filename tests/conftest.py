@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """Path of Chrome or Chromium. Without one: skip, but fail where CI is set."""
-    from modadd import export  # here, so that collecting tests need not wait for it
+    from modadd.plots import export  # here, so that collecting tests need not wait for it
 
     path = export.browser()
     if path is None:

@@ -15,7 +15,7 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from modadd.training import DivergenceError
+from modadd.run import DivergenceError
 
 
 class Unprintable:
@@ -102,6 +102,17 @@ def check(function: Callable, arguments: dict, culprit: str | None = None):
     if culprit is not None:
         pytest.fail(f"{function.__qualname__} took {culprit}={arguments[culprit]!r:.80}")
     return found
+
+
+def defined_in(*modules) -> set[Callable]:
+    """The public functions that modules define."""
+    return {
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+        if value.__module__ == module.__name__
+    }
 
 
 def names(function: Callable) -> set[str]:

@@ -19,8 +19,10 @@ from browsing import (
     view,
 )
 
-from modadd import ModularAddition, TrainingConfig, palette, structure, train, widgets
+from modadd import ModularAddition, TrainingConfig, structure, train, widgets
 from modadd.particles import two_force
+from modadd.plots import palette
+from modadd.widgets._playground import lattice_patch
 
 # The mathematics of the front end
 
@@ -48,8 +50,8 @@ def shapes():
     yield circle
     yield circle * [1, 0.1]
     for noise in (0, 0.05, 0.2):
-        yield widgets._lattice_patch(17, 1, 4) + noise * rng.standard_normal((17, 2))
-    yield widgets._lattice_patch(16, 3, 4) @ [[1.0, 0.0], [0.5, 0.8]]
+        yield lattice_patch(17, 1, 4) + noise * rng.standard_normal((17, 2))
+    yield lattice_patch(16, 3, 4) @ [[1.0, 0.0], [0.5, 0.8]]
 
 
 def test_measures_are_those_of_structure(front):
@@ -81,6 +83,13 @@ def test_separability_is_the_share_of_nearest_neighbours_with_the_same_label(fro
         assert found == pytest.approx(separable(E), abs=1e-9)
 
 
+def test_styles_have_the_colours_of_python(front):
+    for name, style in front("front.STYLES").items():
+        if name != "sum":  # ink
+            found = "#" + "".join(f"{v:02x}" for v in style["color"])
+            assert found == palette.STYLES[name].color, name
+
+
 @pytest.mark.parametrize("N", [3, 12, 17])
 def test_colours_and_pairs_are_those_of_python(front, N):
     hexes = [
@@ -97,7 +106,7 @@ def test_structures_of_the_playground_are_structures(front):
     for N, u, v in [(17, 1, 4), (12, 3, 4), (31, 2, 11)]:
         E = np.reshape(front("front.latticeOf(...values)", N, u, v), (-1, 2))
         assert structure.grid(E).score == 1
-        assert structure.procrustes_r2(E, widgets._lattice_patch(N, u, v)) == pytest.approx(1)
+        assert structure.procrustes_r2(E, lattice_patch(N, u, v)) == pytest.approx(1)
     assert front("front.latticeOf(12, 2, 4)") is None
     E = np.reshape(front("front.circleOf(17, 3)"), (-1, 2))
     assert structure.circle(E).frequency == 3

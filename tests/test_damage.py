@@ -16,7 +16,8 @@ import pytest
 
 import modadd.run
 from modadd import Run, TrainingConfig, train
-from modadd.run import RunFileError, cache_size, clear_cache
+from modadd.cache import cache_size, clear_cache
+from modadd.run import RunFileError
 
 TINY = TrainingConfig(modulus=3, hidden=1, steps=2)
 QUIET = {"cache": False, "progress": False}
@@ -376,13 +377,13 @@ def test_an_entry_in_another_place_is_not_believed(cache):
 
 
 def test_few_damaged_entries_are_kept(cache):
-    seeds = range(modadd.run.KEEP_DAMAGED + 5)
+    seeds = range(modadd.cache.KEEP_DAMAGED + 5)
     again(seeds)
     for entry in cache.glob("*/*.npz"):
         entry.write_bytes(b"damaged")
     with pytest.warns(UserWarning, match="15 damaged entries, of which the first"):
         again(seeds)
-    assert len(list(cache.glob("*/*.damaged"))) == modadd.run.KEEP_DAMAGED
+    assert len(list(cache.glob("*/*.damaged"))) == modadd.cache.KEEP_DAMAGED
     assert len(list(cache.glob("*/*.npz"))) == len(seeds)
 
 

@@ -10,16 +10,28 @@ import pytest
 import modadd
 
 MODULES = [
-    importlib.import_module(f"modadd.{module.name}")
-    for module in pkgutil.iter_modules(modadd.__path__)
-    if not module.name.startswith("_")
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(modadd.__path__, "modadd.")
+    if not re.search(r"\._", module.name)
 ]
+
+
+def names(module) -> list[str]:
+    """What a module offers: what it lists, or else what it defines."""
+    if hasattr(module, "__all__"):
+        return module.__all__
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
+
+
 PUBLIC = {
-    f"{module.__name__}.{name}": inspect.unwrap(value)
+    f"{module.__name__}.{name}": inspect.unwrap(getattr(module, name))
     for module in MODULES
-    for name, value in vars(module).items()
-    if not name.startswith("_") and callable(value)
-    if getattr(value, "__module__", None) == module.__name__
+    for name in names(module)
+    if callable(getattr(module, name))
 }
 FUNCTIONS = {name: value for name, value in PUBLIC.items() if inspect.isfunction(value)}
 METHODS = {
@@ -34,12 +46,13 @@ METHODS = {
 def draws(function) -> bool:
     """Whether it returns plotly's objects or a widget, or only draws, saves or shows something."""
     returned = str(inspect.signature(function).return_annotation)
-    return bool(re.search(r"\bgo\.|_View", returned)) or returned == "None"
+    return bool(re.search(r"\bgo\.|\bView", returned)) or returned == "None"
 
 
 def test_the_package_is_looked_at():
-    assert {"modadd.training.train", "modadd.run.code_version"} <= set(FUNCTIONS)
+    assert {"modadd.training.train", "modadd.cache.code_version"} <= set(FUNCTIONS)
     assert "modadd.run.Run.select" in METHODS
+    assert {"modadd.widgets.scrub", "modadd.plots.traces.bonds"} <= set(FUNCTIONS)
     assert set(modadd.__all__) <= {name.rsplit(".", 1)[1] for name in PUBLIC}
 
 

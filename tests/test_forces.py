@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from modadd import _force_sums, forces, kernel, model
+from modadd import _force_sums, charges, forces, interactions, kernel, model, tendencies
 from modadd.task import ModularAddition
 
 N = 17
@@ -59,11 +59,11 @@ def torch_quadratic(x, y, beta):
     return (x * y).sum(-1) ** 2
 
 
-def by_autograd(potential, embeddings, beta, charges, weights):
+def by_autograd(potential, embeddings, beta, charge, weights):
     """−∂/∂E of −½ Σ m_p m_q c_pq k(x_p, x_q)."""
     at = torch.tensor(embeddings, requires_grad=True)
     x = at[TASK.pairs[:, 0]] + at[TASK.pairs[:, 1]]
-    both = torch.tensor(charges * weights[:, None] * weights)
+    both = torch.tensor(charge * weights[:, None] * weights)
     (both * potential(x[:, None], x[None], beta)).sum().mul(0.5).backward()
     return at.grad.numpy()
 
@@ -74,9 +74,9 @@ def test_exact_law_is_the_gradient_of_its_potential(beta, case):
     embeddings = draw(N, 2)
     training = None if case == "labels" else TASK.training_pairs(0.7, 0)
     residuals = draw(len(TASK.pairs), N, seed=1) if case == "residuals" else None
-    charges = forces.label_charges(TASK) if residuals is None else residuals @ residuals.T
+    charge = charges.label_charges(TASK) if residuals is None else residuals @ residuals.T
     weights = TASK.multiplicity * (1.0 if training is None else training)
-    expected = by_autograd(torch_arc_cosine, embeddings, beta, charges, weights)
+    expected = by_autograd(torch_arc_cosine, embeddings, beta, charge, weights)
     actual = forces.exact(embeddings, beta, residuals=residuals, training=training)
     close(actual, expected, 1e-10)
 
@@ -87,8 +87,8 @@ def test_exact_law_is_the_gradient_of_its_potential(beta, case):
 def test_clustering_and_toy_law_are_gradients_of_their_potentials(potential, law):
     embeddings = draw(N, 2)
     training = TASK.training_pairs(0.7, 0)
-    charges = forces.label_charges(TASK)
-    expected = by_autograd(potential, embeddings, 1.0, charges, TASK.multiplicity * training)
+    charge = charges.label_charges(TASK)
+    expected = by_autograd(potential, embeddings, 1.0, charge, TASK.multiplicity * training)
     close(law(embeddings, training=training), expected)
 
 
@@ -200,7 +200,7 @@ def test_total_moment_about_the_origin_is_zero(law):
 @pytest.mark.parametrize("modulus", [3, 12, 17, 31])
 def test_sum_rules_hold_to_rounding_over_all_pairs(modulus):
     embeddings = draw(2, modulus, 2) + 5.0
-    rules = forces.charge_sum_rules(embeddings)
+    rules = charges.sum_rules(embeddings)
     assert rules.charge.shape == (2, modulus * (modulus + 1) // 2)
     assert rules.moment.shape == (*rules.charge.shape, 2)
     assert np.abs(rules.charge).max() < 1e-12
@@ -219,11 +219,11 @@ def test_gauge_is_free_over_all_pairs(beta, modulus):
 
 def test_partial_training_set_breaks_both_rules_by_the_label_imbalance():
     embeddings, training = draw(N, 2), TASK.training_pairs(0.8, 0)
-    rules = forces.charge_sum_rules(embeddings, training)
+    rules = charges.sum_rules(embeddings, training)
     weights = training * TASK.multiplicity
     owned = np.bincount(TASK.labels, weights, minlength=N)
     close(rules.charge, (owned - owned.mean())[TASK.labels])
-    moment = (forces.label_charges(TASK) * weights) @ TASK.pair_sums(embeddings)
+    moment = (charges.label_charges(TASK) * weights) @ TASK.pair_sums(embeddings)
     close(rules.moment, moment)
     # Not a small correction: a label is short by about two ordered pairs of its N.
     assert 1 < rules.charge.std() < 4
@@ -249,7 +249,7 @@ def test_pairs_outside_the_training_set_neither_push_nor_move():
     for law in forces.LAWS:
         force = forces.pair_forces(embeddings, law, training=training)
         assert (force[~training] == 0).all() and force[training].any()
-    pushes = forces.interactions(embeddings, training=training)
+    pushes = interactions.interactions(embeddings, training=training)
     assert (pushes.exact[:, ~training] == 0).all()
     every = np.ones(len(TASK.pairs), bool)
     np.testing.assert_array_equal(
@@ -260,14 +260,14 @@ def test_pairs_outside_the_training_set_neither_push_nor_move():
 def test_label_charges_are_residual_charges_of_a_uniform_softmax():
     embeddings = draw(2, N, 2)
     residuals = np.eye(N)[TASK.labels] - 1 / N
-    close(residuals @ residuals.T, forces.label_charges(TASK))
+    close(residuals @ residuals.T, charges.label_charges(TASK))
     close(forces.exact(embeddings, residuals=residuals), forces.exact(embeddings))
     close(forces.quadratic(embeddings, residuals=residuals), forces.quadratic(embeddings))
 
 
 def test_mean_squared_distances_are_equal_over_all_pairs_only():
     embeddings = draw(4, N, 2)
-    means = forces.mean_squared_distances(embeddings)
+    means = tendencies.mean_squared_distances(embeddings)
     np.testing.assert_allclose(means.same_label, means.all_pairs, rtol=1e-13)
     # By brute force, over ordered pairs.
     first, second = np.divmod(np.arange(N * N), N)
@@ -282,7 +282,7 @@ def test_mean_squared_distances_are_equal_over_all_pairs_only():
     same = distinct & (label[:, None] == label)
     ratio = square[:, same].mean(-1) / square[:, distinct].mean(-1)
     assert (ratio > 1).all() and ratio.mean() == pytest.approx(1 + 2 / N, abs=0.03)
-    partial = forces.mean_squared_distances(embeddings, TASK.training_pairs(0.8, 0))
+    partial = tendencies.mean_squared_distances(embeddings, TASK.training_pairs(0.8, 0))
     assert (np.abs(partial.same_label / partial.all_pairs - 1) > 1e-3).all()
 
 
@@ -328,7 +328,7 @@ def test_alignment_is_torque_across_and_stretch_along():
 def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
     embeddings = draw(40, N, 2)
     rms = np.sqrt(np.square(TASK.pair_sums(embeddings)).sum(-1).mean())
-    fit = forces.two_term_fit(embeddings, rms / ratio)
+    fit = interactions.two_term_fit(embeddings, rms / ratio)
     assert fit.r2 > both and fit.r2_clustering > near and fit.r2_alignment > far
     assert fit.r2 >= max(fit.r2_clustering, fit.r2_alignment)
     assert 0 < fit.clustering < 1 and 0 < fit.alignment < 1
@@ -336,7 +336,7 @@ def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
 
 def test_fitted_weights_tend_to_the_limits():
     embeddings = draw(20, N, 2)
-    near, far = (forces.two_term_fit(embeddings, beta) for beta in (100.0, 0.01))
+    near, far = (interactions.two_term_fit(embeddings, beta) for beta in (100.0, 0.01))
     assert near.clustering == pytest.approx(1, abs=0.01)
     assert near.alignment == pytest.approx(0, abs=0.01)
     assert far.alignment == pytest.approx(1, abs=0.01)
@@ -349,22 +349,22 @@ def test_fitted_weights_tend_to_the_limits():
 @pytest.mark.parametrize("gauge", [0.0, math.pi / 2, math.pi])
 def test_interactions_add_up_to_the_forces(gauge):
     embeddings = draw(2, N, 2)
-    pushes = forces.interactions(embeddings, 0.8, gauge)
+    pushes = interactions.interactions(embeddings, 0.8, gauge)
     assert pushes.exact.shape == (2, len(TASK.pairs), len(TASK.pairs), 2)
     close(pushes.on_pairs(), forces.pair_forces(embeddings, "exact", 0.8))
     close(pushes.on_embeddings("exact"), forces.exact(embeddings, 0.8))
     close(pushes.on_embeddings("clustering"), forces.clustering(embeddings, 0.8))
     for part in ("alignment", "torque", "stretch"):
         close(pushes.on_embeddings(part), EVERY_LAW[part](embeddings))
-    assert pushes.weights == forces.two_term_fit(embeddings, 0.8)
+    assert pushes.weights == interactions.two_term_fit(embeddings, 0.8)
 
 
 def test_interactions_with_residuals_on_a_partial_set():
     embeddings, training = draw(N, 2), TASK.training_pairs(0.7, 0)
     extra = {"training": training, "residuals": draw(len(TASK.pairs), N, seed=1)}
-    pushes = forces.interactions(embeddings, 0.8, math.pi, **extra)
+    pushes = interactions.interactions(embeddings, 0.8, math.pi, **extra)
     close(pushes.on_embeddings(), forces.exact(embeddings, 0.8, **extra))
-    pushes = forces.interactions(embeddings, 0.8, 0.0, **extra)
+    pushes = interactions.interactions(embeddings, 0.8, 0.0, **extra)
     close(pushes.on_embeddings("clustering"), forces.clustering(embeddings, 0.8, **extra))
     close(pushes.on_embeddings("stretch"), forces.stretch(embeddings, **extra))
 
@@ -372,7 +372,7 @@ def test_interactions_with_residuals_on_a_partial_set():
 def test_like_labels_cluster_when_near_and_align_on_the_nearer_end():
     embeddings, beta = draw(N, 2), 1.5
     x = TASK.pair_sums(embeddings)
-    pushes = forces.interactions(embeddings, beta)
+    pushes = interactions.interactions(embeddings, beta)
     like = TASK.labels[:, None] == TASK.labels
     apart = x[None, :] - x[:, None]
     distance = np.linalg.norm(apart, axis=-1)
@@ -405,7 +405,7 @@ def feature_forces(embeddings, weights, biases):
     """Label-charge forces through given features: κ ∇k replaced by the sum over H features."""
     x = TASK.pair_sums(embeddings)
     hidden = x @ weights + biases
-    laid = (forces.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
+    laid = (charges.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
     on_pairs = ((hidden > 0) * laid) @ weights.T * TASK.multiplicity[:, None]
     return forces.embedding_forces(on_pairs, TASK)
 
@@ -466,9 +466,9 @@ def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
         residuals[-1],
         positions[:-1],
         residuals[:-1],
-        forces.memory_weights(steps, rate, decay, momentum),
+        charges.memory_weights(steps, rate, decay, momentum),
         training=training,
-    ) * forces.prefactor(task, hidden, 1.0, training=training)
+    ) * charges.prefactor(task, hidden, 1.0, training=training)
     assert relative_error(predicted, -gradients[0].numpy()) < 0.03
 
 
@@ -483,19 +483,19 @@ def test_memory_weights_are_a_readout_fed_one_gradient_at_a_time():
             optimiser.step()
         expected.append(readout.item())
     np.testing.assert_allclose(
-        forces.memory_weights(steps, rate, decay, momentum), expected, rtol=1e-12
+        charges.memory_weights(steps, rate, decay, momentum), expected, rtol=1e-12
     )
-    assert forces.memory_weights(10, 0.5).sum() == 5.0
-    assert forces.memory_weights(0, 0.5).shape == (0,)
+    assert charges.memory_weights(10, 0.5).sum() == 5.0
+    assert charges.memory_weights(0, 0.5).shape == (0,)
 
 
 def test_prefactor_counts_training_pairs_and_smoothing():
     training = np.stack([TASK.training_pairs(share, 0) for share in (1.0, 0.5)])
     ordered = (training * TASK.multiplicity).sum(-1)
-    factors = forces.prefactor(TASK, 64, 3.0, training=training)
+    factors = charges.prefactor(TASK, 64, 3.0, training=training)
     np.testing.assert_allclose(factors, 64 / 6 * 3.0 / ordered**2)
-    assert factors[0] == pytest.approx(forces.prefactor(TASK, 64, 3.0))
-    smoothed = forces.prefactor(TASK, 64, 3.0, label_smoothing=0.5)
+    assert factors[0] == pytest.approx(charges.prefactor(TASK, 64, 3.0))
+    smoothed = charges.prefactor(TASK, 64, 3.0, label_smoothing=0.5)
     assert smoothed == pytest.approx(factors[0] / 4)
 
 
@@ -522,9 +522,9 @@ def test_coincident_embeddings_and_the_origin():
     antipodal = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
     assert np.isfinite(forces.exact(antipodal, 0.0)).all()
     assert (forces.pair_forces(antipodal, "exact", 0.0)[1] == 0).all()  # 0 + 1 sit at the origin
-    assert (forces.interactions(antipodal).torque[1] == 0).all()
+    assert (interactions.interactions(antipodal).torque[1] == 0).all()
     with pytest.raises(ValueError, match=r"^embeddings must feel"):
-        forces.two_term_fit(np.zeros((5, 2)))
+        interactions.two_term_fit(np.zeros((5, 2)))
 
 
 def test_float32_is_computed_in_float64():
@@ -545,10 +545,10 @@ E5 = draw(5, 2)
         (lambda: forces.exact(E5, -0.1), "bias_scale"),
         (lambda: forces.exact(E5, gauge=math.nan), "gauge"),
         (lambda: forces.clustering(E5, 0.0), "bias_scale"),
-        (lambda: forces.two_term_fit(E5, 0.0), "bias_scale"),
-        (lambda: forces.interactions(E5, 0.0), "bias_scale"),
-        (lambda: forces.interactions(draw(80, 2)), "embeddings"),
-        (lambda: forces.interactions(E5).on_pairs("task"), "part"),
+        (lambda: interactions.two_term_fit(E5, 0.0), "bias_scale"),
+        (lambda: interactions.interactions(E5, 0.0), "bias_scale"),
+        (lambda: interactions.interactions(draw(80, 2)), "embeddings"),
+        (lambda: interactions.interactions(E5).on_pairs("task"), "part"),
         (lambda: forces.pair_forces(E5, "gravity"), "law"),
         (lambda: forces.exact(E5, residuals=np.zeros((15, 4))), "residuals"),
         (lambda: forces.exact(E5, residuals=np.full((15, 5), np.inf)), "residuals"),
@@ -557,11 +557,11 @@ E5 = draw(5, 2)
         (lambda: forces.exact(E5, training=np.zeros(15, bool)), "training"),
         (lambda: forces.exact(E5, training=np.ones((3, 15), bool)), "training"),
         (lambda: forces.embedding_forces(np.zeros((4, 2)), TASK), "pair_forces"),
-        (lambda: forces.memory_weights(-1, 0.1), "steps"),
-        (lambda: forces.memory_weights(3, 0.0), "learning_rate"),
-        (lambda: forces.memory_weights(3, 0.1, momentum=1.5), "momentum"),
-        (lambda: forces.prefactor(TASK, 0, 1.0), "hidden"),
-        (lambda: forces.prefactor(TASK, 1, -1.0), "memory"),
+        (lambda: charges.memory_weights(-1, 0.1), "steps"),
+        (lambda: charges.memory_weights(3, 0.0), "learning_rate"),
+        (lambda: charges.memory_weights(3, 0.1, momentum=1.5), "momentum"),
+        (lambda: charges.prefactor(TASK, 0, 1.0), "hidden"),
+        (lambda: charges.prefactor(TASK, 1, -1.0), "memory"),
         (
             lambda: forces.field_law(E5, np.ones((15, 5)), E5[None], np.ones((1, 15, 4)), [1.0]),
             "past_residuals",

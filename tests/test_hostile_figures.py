@@ -1,37 +1,29 @@
 """Hostile input to figures, measures behind them, widgets and files: refused by name."""
 
-import importlib
 import inspect
 import itertools
-import pkgutil
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from hostile import NEVER, check, names
+from hostile import NEVER, check, defined_in, names
 
-import modadd
 from modadd import (
     TrainingConfig,
-    decay_plots,
-    diagram,
-    effects,
-    export,
-    force_plots,
-    forces,
-    lottery_plots,
-    moduli_plots,
-    optimiser_plots,
-    panels,
-    particle_plots,
-    phase_plots,
+    cost,
+    experiment,
+    interactions,
+    intervals,
+    lottery,
     plots,
-    sliders,
+    predictions,
+    same_start,
     structure,
-    tendency_plots,
+    tendencies,
     train,
     widgets,
 )
+from modadd.plots import _forces, _moduli, _tendencies, export, panels, sliders, traces
 
 CONFIG = TrainingConfig(modulus=5, hidden=8, steps=4, train_share=1.0)
 QUICK = {"engine": "torch", "cache": False, "progress": False}  # nothing to compile
@@ -44,11 +36,11 @@ KINDS = ["grid", "circle"]
 TABLE = np.full((2, 1, 3), "grid")
 CELLS = {"scales": [1.0, 2.0], "bias_scales": [1.0], "kinds": TABLE}
 FIGURE, (PANEL,) = panels.sheet(100, [(0, 0, 100, 100)])
-COLUMNS = {"decay": [decay_plots.Course(role, role, RUN) for role in ("without", "with")]}
-EFFECT = effects.Effect(0.1, 0.0, 0.2)
+COLUMNS = {"decay": [experiment.Condition(role, role, RUN) for role in ("without", "with")]}
+EFFECT = intervals.Effect(0.1, 0.0, 0.2)
 FORCE = {"measured": E, "predicted": E}
-RACE = lottery_plots.race(RUN)._replace(circle=np.ones(2, bool))
-AGREEMENT = particle_plots.Agreement("floor", np.array([0.1, 0.2]), 0.5, (0.4, 0.6))
+RACE = lottery.race(RUN)._replace(circle=np.ones(2, bool))
+AGREEMENT = same_start.Comparison("floor", np.array([0.1, 0.2]), 0.5, (0.4, 0.6))
 LINE = {"x": [0, 1], "style": "training", "name": ""}
 SEED, STEPS = {"run": RUN, "seed": 0}, {"run": RUN, "steps": [1, 4]}
 
@@ -56,7 +48,7 @@ CALLS = {
     plots.training_story: SEED | {"steps": [0, 4]},
     plots.gallery: {"E": E, "columns": 6, "titles": None},
     plots.explained: {"E_grid": E[0], "E_circle": E[1]},
-    diagram.network_diagram: {"parameters": NETWORK, "pair": (0, 1), "bias_scale": 1.0},
+    plots.network_diagram: {"parameters": NETWORK, "pair": (0, 1), "bias_scale": 1.0},
     sliders.animate: {
         "panels": [PANEL],
         "moving": lambda frame: [],
@@ -68,84 +60,79 @@ CALLS = {
     },
     panels.sheet: {"height": 100, "boxes": [(0, 0, 100, 100)]},
     panels.font: {"size": 12, "color": None},
-    panels.embeddings: {"E": E[0], "size": 15, "opacity": 1.0},
-    panels.disc: {"token": 0, "point": (0, 0), "N": 5, "size": 22},
-    panels.bonds: {"E": E[0]},
-    panels.pair_sums: {"E": E[0], "right": np.ones(15, bool), "size": 5},
-    panels.regions: {"parameters": NETWORK, "reach": 1.0, "bias_scale": 1.0, "resolution": 8},
-    panels.curve: LINE | {"y": [0, 1]},
-    panels.band: LINE | {"ys": np.ones((2, 3))},
+    traces.embeddings: {"E": E[0], "size": 15, "opacity": 1.0},
+    traces.disc: {"token": 0, "point": (0, 0), "N": 5, "size": 22},
+    traces.bonds: {"E": E[0]},
+    traces.pair_sums: {
+        "E": E[0],
+        "right": np.ones(15, bool),
+        "size": 5,
+        "held_out": None,
+    },
+    traces.regions: {"parameters": NETWORK, "reach": 1.0, "bias_scale": 1.0, "resolution": 8},
+    traces.curve: LINE | {"y": [0, 1]},
+    traces.band: LINE | {"ys": np.ones((2, 3))},
     panels.square_root: {"steps": [0, 1]},
-    panels.clumps: {"E": E[0]},
-    panels.axes_of_labels: {"E": E[0], "lines": (0, 3)},
-    panels.strip: {"values": [0.1, 0.2], "y": 0.0, "kind": "grid"},
-    decay_plots.time_courses: {"columns": COLUMNS, "switch": 2},
-    decay_plots.effect_rows: {"found": {"a": ("with", [EFFECT] * 3)}},
-    decay_plots.dose_curve: {"runs": {0.0: SPLIT, 1e-3: SPLIT, 1e-2: SPLIT}},
-    optimiser_plots.recipes: {"finals": {"a": E}, "default": E, "levels": {"b": [0.1, 0.2]}},
-    optimiser_plots.one_start: {"ends": {"a": E[0]}, "default": "a", "columns": 5},
-    tendency_plots.distances: {"E": E},
-    tendency_plots.angles: {"E": E},
-    tendency_plots.nematic_order: {"E": E},
-    tendency_plots.density: {"values": [0.1], "top": 1.0, "width": 0.1, "weights": [1.0]},
-    tendency_plots.tendencies: {"run": RUN, "seeds": [0, 1], "steps": [0, 4], "kinds": KINDS},
-    tendency_plots.tendencies_scrub: {"run": RUN, "seeds": [0, 1], "frames": 2},
-    force_plots.agreement: FORCE,
-    force_plots.pooled_r2: FORCE,
-    force_plots.measured: STEPS,
-    force_plots.predicted: STEPS | {"law": "label charges"},
-    force_plots.two_faces: {},
-    force_plots.two_terms: {"ratios": [1.0], "fits": [forces.TwoTermFit(0.9, 0.1, 1.0, 0.9, 0.1)]},
-    force_plots.arrows: {"starts": E[0], "vectors": E[0], "color": "#000000", "width": 1.6},
-    force_plots.force_balance: {
+    traces.clumps: {"E": E[0]},
+    traces.axes_of_labels: {"E": E[0], "lines": (0, 3)},
+    traces.strip: {"values": [0.1, 0.2], "y": 0.0, "kind": "grid"},
+    plots.time_courses: {"columns": COLUMNS, "switch": 2},
+    plots.effect_rows: {"found": {"a": ("with", [EFFECT] * 3)}},
+    plots.dose_curve: {"runs": {0.0: SPLIT, 1e-3: SPLIT, 1e-2: SPLIT}},
+    plots.recipes: {"finals": {"a": E}, "default": E, "levels": {"b": [0.1, 0.2]}},
+    plots.one_start: {"ends": {"a": E[0]}, "default": "a", "columns": 5},
+    tendencies.distances: {"E": E},
+    tendencies.angles: {"E": E},
+    tendencies.nematic_order: {"E": E},
+    _tendencies.density: {"values": [0.1], "top": 1.0, "width": 0.1, "weights": [1.0]},
+    plots.tendencies: {"run": RUN, "seeds": [0, 1], "steps": [0, 4], "kinds": KINDS},
+    plots.tendencies_scrub: {"run": RUN, "seeds": [0, 1], "frames": 2},
+    predictions.agreement: FORCE,
+    predictions.pooled_r2: FORCE,
+    predictions.measured: STEPS,
+    predictions.predicted: STEPS | {"law": "label charges"},
+    plots.two_faces: {},
+    plots.two_terms: {"ratios": [1.0], "fits": [interactions.TwoTermFit(0.9, 0.1, 1.0, 0.9, 0.1)]},
+    _forces.arrows: {"starts": E[0], "vectors": E[0], "color": "#000000", "width": 1.6},
+    plots.force_balance: {
         "E": E[0],
         "force": E[0],
         "parts": {"clustering": E[0], "alignment": E[0], "sum": E[0]},
         "courses": {"Direction": {"label charges": np.ones((2, 3))}},
         "steps": [1, 4],
     },
-    force_plots.forces_scrub: SEED | {"steps": [1, 4], "laws": ["label charges"]},
-    lottery_plots.fourier_power: {"E": E},
-    lottery_plots.race: {"run": RUN},
-    lottery_plots.hit_rates: {"found": RACE},
-    lottery_plots.lottery: {"races": {"a": RACE}, "by_lead": {"a": RACE}, "modulus": 5},
-    lottery_plots.power_movie: SEED,
-    moduli_plots.lattice_shape: {"patch": structure.grid(E)},
-    moduli_plots.moduli_gallery: {"runs": {5: E}},
-    moduli_plots.third_bonds: {"E": E[0], "patch": structure.grid(E[0])},
-    moduli_plots.lattices: {"found": {5: E}},
-    moduli_plots.cost_over_moduli: {
+    plots.forces_scrub: SEED | {"steps": [1, 4], "laws": ["label charges"]},
+    lottery.fourier_power: {"E": E},
+    lottery.race: {"run": RUN},
+    lottery.hit_rates: {"found": RACE},
+    plots.lottery: {"races": {"a": RACE}, "by_lead": {"a": RACE}, "modulus": 5},
+    plots.power_movie: SEED,
+    plots.moduli_gallery: {"runs": {5: E}},
+    _moduli.third_bonds: {"E": E[0], "patch": structure.grid(E[0])},
+    plots.lattices: {"found": {5: E}},
+    plots.cost_over_moduli: {
         "moduli": [5, 7],
-        "costs": [moduli_plots.Cost(1.0, 1.0)] * 2,
+        "costs": [cost.Cost(1.0, 1.0)] * 2,
         "hidden": 8,
     },
-    particle_plots.force_color: {"alignment_force": 0.5},
-    particle_plots.starts: {"rows": {"a": E}, "colors": ["#000000"], "loose": ["a"]},
-    particle_plots.coarse_kinds: {"E": E},
-    particle_plots.bootstrap_mean: {"values": [0.1, 0.2], "draws": 10, "seed": 0},
-    particle_plots.compare: {"role": "floor", "pairs": [(E, E)]},
-    particle_plots.same_frequency: {"pairs": [(E, E)]},
-    particle_plots.agreement_rows: {"rows": {"a": AGREEMENT}},
-    particle_plots.mismatch: {"one": CENSUS, "other": CENSUS},
-    particle_plots.knob: {
+    plots.force_color: {"alignment_force": 0.5},
+    plots.starts: {"rows": {"a": E}, "colors": ["#000000"], "loose": ["a"]},
+    same_start.coarse_kinds: {"E": E},
+    same_start.compare: {"role": "floor", "pairs": [(E, E)]},
+    same_start.same_frequency: {"pairs": [(E, E)]},
+    plots.comparison_rows: {"rows": {"a": AGREEMENT}},
+    plots.kinds_over_force: {
         "forces": [0.0, 0.5, 1.0],
         "examples": E,
         "censuses": [CENSUS] * 3,
         "network": CENSUS,
         "chosen": 0.5,
     },
-    particle_plots.carry_over: {"pairs": {"a": (CENSUS, CENSUS)}},
-    phase_plots.rank_correlation: {
-        "circles": np.ones((2, 3), bool),
-        "predictor": [0.1, 0.2],
-        "draws": 10,
-        "seed": 0,
-    },
-    phase_plots.half_learnt: {"run": RUN},
-    phase_plots.alignment_weight: {"E": E, "bias_scale": 1.0},
-    phase_plots.phase_diagram: CELLS | {"predictions": {"a": [[0.1], [0.9]]}},
-    phase_plots.phase_examples: CELLS | {"E": np.stack([E[:1], E[1:2]])},
-    phase_plots.predictors: {k: CELLS[k] for k in ("kinds", "scales")}
+    plots.carry_over: {"pairs": {"a": (CENSUS, CENSUS)}},
+    predictions.half_learnt: {"run": RUN},
+    plots.phase_diagram: CELLS | {"predictions": {"a": [[0.1], [0.9]]}},
+    plots.phase_examples: CELLS | {"E": np.stack([E[:1], E[1:2]])},
+    plots.predictors: {k: CELLS[k] for k in ("kinds", "scales")}
     | {"values": {"a": ("x", [[0.1], [0.9]])}},
     widgets.scrub: SEED | {"beside": None, "caption": None},
     widgets.playground: {
@@ -176,12 +163,16 @@ SPARED = {"name", "title", "prefix", "color", "caption", "y", "moving"}
 ELSEWHERE = {
     # More names than a table can hold, files and processes: in tests of their own.
     plots.census_bars,
-    plots.curves,
     panels.over_steps,
-    panels.segments,
-    particle_plots.race,
-    decay_plots.gains,
-    moduli_plots.training_cost,
+    traces.segments,
+    plots.side_by_side,
+    plots.save,
+    plots.show,
+    experiment.checked,
+    experiment.check_held_out,
+    experiment.gains,
+    cost.training_cost,
+    tendencies.mean_squared_distances,
     widgets.front_end,
     widgets.replay,
 }
@@ -208,16 +199,13 @@ OUTSIDE = {
     "pairs": [[], [(E,)], [(E, E[:2])], {"a": ()}, {"a": (CENSUS,)}, None],
     "rows": [{}, {"a": None}, {1: E}, None],
     "values": [None, 0.1, {}, {"a": [[0.1]]}],
-    "circles": [None, np.ones((2, 3)), np.ones(3, bool), np.ones((0, 3), bool)],
     "noise": [-0.1, 1.1, None],
     "shape": ["square", None],
     "resolution": [1, 10**6, 2.5, None],
     "reach": [0.0, -1.0, None],
     "opacity": [-0.1, 1.1, None],
-    "draws": [0, 1.5, None],
     "alignment_force": [-0.1, 1.1, None],
     "height": [0, 1e9, None],
-    "one": [None, KINDS],
     "widget": [None, FIGURE],
 }
 """What does not fit the calls above, by the names of arguments."""
@@ -229,18 +217,11 @@ def no_pictures(monkeypatch):
 
 
 def test_every_public_function_is_in_the_table():
-    modules = [
-        importlib.import_module(f"modadd.{module.name}")
-        for module in pkgutil.iter_modules(modadd.__path__)
-        if module.name.endswith("plots") or module.name in ("panels", "diagram", "widgets")
-    ]
-    public = {
-        value
-        for module in modules
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and not name.startswith("_")
-        if value.__module__ == module.__name__
-    }
+    public = defined_in(cost, experiment, lottery, predictions, same_start, tendencies)
+    public |= defined_in(panels, traces, sliders)
+    for package in (plots, widgets):
+        offered = (getattr(package, name) for name in package.__all__)
+        public |= {value for value in offered if inspect.isfunction(value)}
     assert public - ELSEWHERE <= set(CALLS)
     for function, arguments in CALLS.items():
         assert names(function) == set(arguments), function
@@ -259,21 +240,17 @@ def test_what_does_not_fit_is_refused_by_name(function):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda value: plots.curves(value, "loss"),
-        lambda value: plots.curves(RUN, value),
-        lambda value: plots.curves(RUN, "loss", seed=value),
-        lambda value: plots.curves(RUN, "loss", log=value),
         lambda value: plots.census_bars(value),
         lambda value: plots.census_bars(KINDS, accuracy=value),
         lambda value: panels.over_steps(value, 1, ""),
         lambda value: panels.over_steps(PANEL, value, ""),
-        lambda value: panels.segments(E[0], E[0], width=value),
-        lambda value: particle_plots.race(value, ""),
-        lambda value: particle_plots.race({"a": value}, ""),
-        lambda value: decay_plots.gains(value),
-        lambda value: decay_plots.gains({"a": [value]}),
-        lambda value: moduli_plots.training_cost(value),
-        lambda value: moduli_plots.training_cost([value]),
+        lambda value: traces.segments(E[0], E[0], width=value),
+        lambda value: plots.side_by_side(value, ""),
+        lambda value: plots.side_by_side({"a": value}, ""),
+        lambda value: experiment.gains(value),
+        lambda value: experiment.gains({"a": [value]}),
+        lambda value: cost.training_cost(value),
+        lambda value: cost.training_cost([value]),
         lambda value: widgets.replay(value, 0, [(0, 0.1)]),
         lambda value: widgets.replay(CONFIG, value, [(0, 0.1)]),
         lambda value: widgets.replay(CONFIG, 0, value),

@@ -2,32 +2,35 @@
 
 import dataclasses
 import functools
-import inspect
 import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from hostile import NEVER, anything, check, names
+from hostile import NEVER, anything, check, defined_in, names
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modadd import (
     ModularAddition,
     TrainingConfig,
-    effects,
+    _torch_engine,
+    charges,
     forces,
+    interactions,
+    intervals,
     kernel,
     model,
     optimisers,
-    palette,
     particles,
     structure,
+    tendencies,
     train,
     training,
 )
 from modadd import sweep as sweeping
+from modadd.plots import palette
 
 TASK = ModularAddition(5)
 E = np.random.default_rng(0).standard_normal((5, 2))
@@ -65,6 +68,7 @@ CALLS = {
     model.pair_weights: {"task": TASK, "training": ALL},
     model.logits: {"parameters": NETWORK, "points": torch.zeros(3, 2), "bias_scale": 1.0},
     model.pair_sums: {"parameters": NETWORK, "task": TASK},
+    model.predicted_labels: {"parameters": NETWORK, "task": TASK, "bias_scale": 1.0},
     model.targets: {"task": TASK, "label_smoothing": 0.1, "like": torch.zeros(1)},
     model.residuals: NET,
     model.loss: NET | {"weights": WEIGHTS},
@@ -92,7 +96,7 @@ CALLS = {
     structure.classify: EMBEDDINGS,
     structure.procrustes_r2: {"A": E, "B": E},
     structure.census: {"E_or_kinds": E},
-    structure.wilson: {"successes": 1, "trials": 3, "confidence": 0.9},
+    intervals.wilson: {"successes": 1, "trials": 3, "confidence": 0.9},
     kernel.arc_cosine: KERNEL,
     kernel.arc_cosine_gradient: KERNEL,
     kernel.lifted_angle: KERNEL,
@@ -104,22 +108,22 @@ CALLS = {
     forces.linear: LAW,
     forces.quadratic: LAW,
     forces.pair_forces: LAW | {"law": "exact", "bias_scale": 1.0, "gauge": 0.0},
-    forces.interactions: LAW | {"bias_scale": 1.0, "gauge": 0.0},
-    forces.two_term_fit: LAW | {"bias_scale": 1.0},
-    forces.charge_sum_rules: LAW,
-    forces.mean_squared_distances: {"embeddings": E, "training": ALL},
+    interactions.interactions: LAW | {"bias_scale": 1.0, "gauge": 0.0},
+    interactions.two_term_fit: LAW | {"bias_scale": 1.0},
+    charges.sum_rules: LAW,
+    tendencies.mean_squared_distances: {"embeddings": E, "training": ALL},
     forces.field_law: LAW
     | {"past_embeddings": E[None], "past_residuals": ALPHA[None]}
     | {"weights": [1.0], "bias_scale": 1.0},
     forces.embedding_forces: {"pair_forces": np.ones((15, 2)), "task": TASK},
-    forces.label_charges: {"task": TASK},
-    forces.memory_weights: {
+    charges.label_charges: {"task": TASK},
+    charges.memory_weights: {
         "steps": 3,
         "learning_rate": 0.1,
         "weight_decay": 0.1,
         "momentum": 0.5,
     },
-    forces.prefactor: {
+    charges.prefactor: {
         "task": TASK,
         "hidden": 4,
         "memory": 1.0,
@@ -127,8 +131,17 @@ CALLS = {
         "label_smoothing": 0.1,
         "training": ALL,
     },
-    effects.mean: {"values": [1.0, 2.0], "confidence": 0.9},
-    effects.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
+    intervals.bootstrap_mean: {"values": [0.1, 0.2], "draws": 10, "seed": 0},
+    intervals.rank_correlation: {
+        "circles": np.ones((2, 3), bool),
+        "predictor": [0.1, 0.2],
+        "draws": 10,
+        "seed": 0,
+    },
+    interactions.alignment_weight: {"E": E, "bias_scale": 1.0},
+    structure.lattice_shape: {"patch": structure.grid(E)},
+    intervals.mean: {"values": [1.0, 2.0], "confidence": 0.9},
+    intervals.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
     palette.theme: {"name": "light"},
     palette.token_colors: {"N": 5},
     palette.blend: {"color": "#000000", "other": "#ffffff", "share": 0.5},
@@ -138,7 +151,19 @@ CALLS = {
     palette.register: {"theme": palette.THEMES["light"]},
 }
 """A valid call of every public function of the package's measures, laws and simulations."""
-MODULES = (effects, forces, kernel, model, optimisers, palette, particles, structure, sweeping)
+MODULES = (
+    charges,
+    forces,
+    interactions,
+    intervals,
+    kernel,
+    model,
+    optimisers,
+    palette,
+    particles,
+    structure,
+    sweeping,
+)
 
 COUNT = [-1, 1.5, True, "3", None]
 SIZE = [-1.0, -1e-300, math.inf, 1e31, True, "1"]
@@ -202,6 +227,10 @@ OUTSIDE = {
     "values": [None, 1.0, [1.0], [[1.0, 2.0]], [True, False]],
     "treated": [None, 1.0, [1.0]],
     "control": [None, 1.0, [1.0], [1.0, 2.0, 3.0]],
+    "circles": [None, np.ones((2, 3)), np.ones(3, bool), np.ones((0, 3), bool)],
+    "predictor": [None, 0.1, [0.1], [[0.1, 0.2]]],
+    "draws": [0, 1.5, None],
+    "patch": [None, E, (1, 2)],
 }
 FLAGS = ("keep_parameters", "cache", "progress", "label_charges", "moving_features")
 OUTSIDE |= {flag: [None, 0, 1, "yes", [True]] for flag in (*FLAGS, "freeze_first_layer")}
@@ -217,7 +246,7 @@ def no_work_before_checks(monkeypatch):
         (particles._particles, "descend"),
         (particles._particles, "deposit_and_move"),
         (optimisers, "_trace"),
-        (training, "_train_batch"),
+        (_torch_engine, "_train_batch"),
     ):
         work = getattr(module, name)
 
@@ -238,14 +267,8 @@ def throw(function, arguments, begun, culprit=None):
 
 
 def test_every_public_function_is_in_the_table():
-    public = {
-        f"{module.__name__}.{name}"
-        for module in MODULES
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and not name.startswith("_")
-        if value.__module__ == module.__name__
-    }
     called = {f"{f.__module__}.{f.__qualname__}" for f in CALLS}
+    public = {f"{f.__module__}.{f.__qualname__}" for f in defined_in(*MODULES)}
     assert public <= called, public - called
     for function, arguments in CALLS.items():
         assert names(function) == set(arguments), function

@@ -16,7 +16,7 @@ import jupytext
 import nbformat
 import pytest
 
-from modadd import export
+from modadd.plots import export
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))

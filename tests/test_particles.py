@@ -7,11 +7,21 @@ import pytest
 import torch
 from scipy.stats import qmc
 
-from modadd import TrainingConfig, _particles, forces, kernel, model, particles, structure, train
+from modadd import (
+    TrainingConfig,
+    _particles,
+    charges,
+    forces,
+    kernel,
+    model,
+    particles,
+    structure,
+    train,
+)
 from modadd._engine import padded_pairs
 from modadd.model import Parameters
+from modadd.run import DivergenceError
 from modadd.task import ModularAddition
-from modadd.training import DivergenceError
 
 QUIET = {"cache": False, "progress": False}
 SIMULATIONS = [particles.two_force, particles.field]
@@ -108,7 +118,7 @@ def force_error(E, degree, bias_scale):
     task = ModularAddition(len(E))
     exact = forces.exact(E.astype(np.float64), bias_scale)
     return relative(
-        first_force(E, degree, bias_scale), exact * forces.prefactor(task, 64, memory=1.0)
+        first_force(E, degree, bias_scale), exact * charges.prefactor(task, 64, memory=1.0)
     )
 
 
@@ -244,7 +254,7 @@ def test_the_first_two_multipoles_push_only_along_the_pair_sums():
     E, task = starts(1)[0], ModularAddition(7)
     x = task.pair_sums(E)
     length = np.sqrt((x**2).sum(-1) + 1)
-    pull = forces.label_charges(task) @ (task.multiplicity * length)
+    pull = charges.label_charges(task) @ (task.multiplicity * length)
     pairs = (task.multiplicity * pull / length)[:, None] * x
     expected = 64 / 6 * 0.1**2 / 7**4 * 3 / 16 * forces.embedding_forces(pairs, task)
     run = particles.field(E, 2, 64, 0.0, learning_rate=0.1, momentum=0.0, degree=1, **QUIET)

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modadd import ModularAddition, TrainingConfig, export, model, palette, panels, plots, structure
+from modadd import ModularAddition, TrainingConfig, intervals, model, plots, structure
+from modadd.plots import export, palette, panels, traces
 from modadd.training import train
 
 N = 17
@@ -57,7 +58,7 @@ def run():
 @pytest.fixture(autouse=True)
 def light():
     yield
-    plots.theme("light")
+    palette.theme("light")
 
 
 def seen(colors, vision: str) -> np.ndarray:
@@ -91,8 +92,8 @@ def test_token_colours_differ_as_tokens_do(vision, modulus):
 
 @pytest.mark.parametrize("name", palette.THEMES)
 def test_tokens_stand_out_from_the_paper_and_their_numbers_from_them(name):
-    theme = plots.theme(name)
-    (discs,) = panels.embeddings(np.zeros((59, 2)))
+    theme = palette.theme(name)
+    (discs,) = traces.embeddings(np.zeros((59, 2)))
     for color, rim, text in zip(
         discs.marker.color, discs.marker.line.color, discs.textfont.color, strict=True
     ):
@@ -119,8 +120,8 @@ def test_what_is_compared_differs_in_colour_symbol_and_dash(group):
 
 def test_a_theme_is_a_word_of_two():
     with pytest.raises(ValueError, match="name must be one of light, dark, got 'sepia'"):
-        plots.theme("sepia")
-    plots.theme("dark")
+        palette.theme("sepia")
+    palette.theme("dark")
     figure, _ = panels.sheet(100, [])
     assert figure.layout.template.layout.paper_bgcolor == palette.THEMES["dark"].paper
 
@@ -128,7 +129,7 @@ def test_a_theme_is_a_word_of_two():
 # Figures against their data
 
 
-def traces(figure, name: str) -> list:
+def named(figure, name: str) -> list:
     return [trace for trace in figure.data if trace.name == name]
 
 
@@ -138,7 +139,7 @@ def xy(trace) -> np.ndarray:
 
 def test_a_pair_sum_has_its_labels_colour_and_a_token_its_own():
     E = np.random.default_rng(0).normal(size=(N, 2))
-    (discs,), (sums, wrong) = panels.embeddings(E), panels.pair_sums(E)
+    (discs,), (sums, wrong) = traces.embeddings(E), traces.pair_sums(E)
     np.testing.assert_array_equal(xy(discs), E)
     assert list(discs.text) == [str(a) for a in range(N)]
     np.testing.assert_allclose(xy(sums), TASK.pair_sums(E))
@@ -155,7 +156,7 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
     for trace, t in zip(discs, chosen, strict=True):
         np.testing.assert_array_equal(xy(trace), one.embeddings[t, 0])
     weights, held_out = TASK.multiplicity, ~TASK.training_pairs(0.8, 9)
-    pairs = zip(traces(figure, "right"), traces(figure, "wrong"), chosen, strict=True)
+    pairs = zip(named(figure, "right"), named(figure, "wrong"), chosen, strict=True)
     for right, wrong, t in pairs:
         assert len(right.x) + len(wrong.x) == len(TASK.pairs)
         failed = {tuple(pair) for pair in wrong.customdata[:, :2].tolist()}
@@ -166,7 +167,7 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
         assert wrong.marker.line.width > right.marker.line.width
     text = {note.text for note in figure.layout.annotations}
     assert {f"step {run.steps[t]}" for t in chosen} < text
-    (loss,) = traces(figure, "loss")
+    (loss,) = named(figure, "loss")
     np.testing.assert_array_equal(loss.y, one.loss[:, 0])
     np.testing.assert_array_equal(loss.customdata, run.steps)
 
@@ -197,7 +198,7 @@ def decode(image: bytes) -> np.ndarray:
 
 def test_regions_are_the_networks_own(run):
     parameters = run.parameters.map(lambda array: array[-1, 0])
-    (trace,) = panels.regions(parameters, 4.0, resolution=50)
+    (trace,) = traces.regions(parameters, 4.0, resolution=50)
     picture = decode(base64.b64decode(trace.source.split(",")[1]))
     at = trace.x0 + trace.dx * np.arange(50)
     assert at[0] == pytest.approx(-4 + 4 / 50)
@@ -206,7 +207,7 @@ def test_regions_are_the_networks_own(run):
     assert len(np.unique(labels)) > 5
     colors = palette.token_colors(N)
     for label in np.unique(labels):
-        pale = palette.blend(colors[label], plots.theme().paper, 0.62)
+        pale = palette.blend(colors[label], palette.theme().paper, 0.62)
         assert (picture[labels == label] == list(bytes.fromhex(pale[1:]))).all()
 
 
@@ -224,7 +225,7 @@ def ring(k: int, modulus: int = N) -> np.ndarray:
 @pytest.mark.parametrize(("k", "modulus"), [(1, 17), (5, 17), (4, 12), (3, 12)])
 def test_bonds_of_a_circle_join_neighbours(k, modulus):
     E = ring(k, modulus)
-    joined = panels.bonds(E)
+    joined = traces.bonds(E)
     side = 2 * np.sin(np.pi * np.gcd(k, modulus) / modulus)
     np.testing.assert_allclose(np.linalg.norm(E[joined[:, 0]] - E[joined[:, 1]], axis=-1), side)
     assert set(joined.ravel()) == set(range(modulus))
@@ -232,21 +233,21 @@ def test_bonds_of_a_circle_join_neighbours(k, modulus):
 
 def test_bonds_of_a_grid_are_its_lattice_vectors_and_noise_has_few():
     E = lattice()
-    joined = panels.bonds(E)
+    joined = traces.bonds(E)
     assert {(b - a) % N for a, b in joined.tolist()} == {1, 4}
     assert len(joined) == 12 + 13  # rows of four, and columns, one of them with a fifth token
     noise = np.random.default_rng(1).normal(size=(N, 2))
-    assert len(panels.bonds(noise)) < len(joined) / 2
+    assert len(traces.bonds(noise)) < len(joined) / 2
 
 
 def test_no_token_of_a_trained_grid_is_left_without_a_bond(run):
     for E in run.final[structure.grid(run.final).score > structure.GRID_SCORE]:
         joined = np.flatnonzero(structure.grid(E).joined)
-        assert set(joined) == set(panels.bonds(E).ravel())
+        assert set(joined) == set(traces.bonds(E).ravel())
 
 
 def test_clumps_of_a_grid_carry_one_label_each():
-    (trace,) = panels.clumps(lattice())
+    (trace,) = traces.clumps(lattice())
     assert sum(trace.customdata) == N**2  # every ordered pair is in one
     x, label = xy(trace), np.array(trace.text, int)
     apart = np.linalg.norm(x[:, None] - x, axis=-1) + 9 * np.eye(len(x))
@@ -258,7 +259,7 @@ def test_clumps_of_a_grid_carry_one_label_each():
 
 def test_lines_of_a_circle_pass_through_their_labels_pair_sums():
     E = ring(3)
-    for y, line in zip((2, 7), panels.axes_of_labels(E, lines=(2, 7)), strict=False):
+    for y, line in zip((2, 7), traces.axes_of_labels(E, lines=(2, 7)), strict=False):
         start, end = xy(line)[:2]
         normal = np.array([[0, 1], [-1, 0]]) @ (end - start)
         on_line = TASK.pair_sums(E)[TASK.labels == y] @ normal
@@ -284,28 +285,27 @@ def test_census_bars_draw_the_wilson_intervals_of_their_data():
     values = np.linspace(0, 1, 20)
     figure = plots.census_bars(kinds, accuracy=values)
     for kind in structure.KINDS:
-        mark = next(t for t in traces(figure, kind) if t.error_x.array is not None)
+        mark = next(t for t in named(figure, kind) if t.error_x.array is not None)
         count = int((kinds == kind).sum())
-        low, high = structure.wilson(count, 20)
+        low, high = intervals.wilson(count, 20)
         assert mark.x[0] == count / 20
         assert mark.x[0] - mark.error_x.arrayminus[0] == pytest.approx(low)
         assert mark.x[0] + mark.error_x.array[0] == pytest.approx(high)
         assert any(f"{count} of 20" in note.text for note in figure.layout.annotations)
-        points = next(t for t in traces(figure, kind) if t.error_x.array is None)
+        points = next(t for t in named(figure, kind) if t.error_x.array is None)
         np.testing.assert_array_equal(points.x, values[kinds == kind])
 
 
-def test_curves_show_a_seed_or_median_and_quartiles(run):
-    (line,) = plots.curves(run, "loss", seed=3).data
-    np.testing.assert_array_equal(line.y, run.select(3).loss[:, 0])
-    area, median = plots.curves(run, "validation_accuracy").data
+def test_a_band_is_the_middle_half_around_the_median(run):
     values = run.validation_accuracy
-    np.testing.assert_allclose(median.y, np.median(values, axis=1))
-    half = len(area.y) // 2
+    area, median = traces.band(run.steps, values)
+    half = len(run.steps)
+    np.testing.assert_allclose(median.x, np.sqrt(run.steps), rtol=1e-6)
+    np.testing.assert_allclose(median.y, np.median(values, axis=1), rtol=1e-6)
     np.testing.assert_allclose(area.y[:half], np.quantile(values, 0.75, axis=1), rtol=1e-6)
     np.testing.assert_allclose(area.y[half:][::-1], np.quantile(values, 0.25, axis=1), rtol=1e-6)
-    with pytest.raises(ValueError, match="scalars must be one of"):
-        plots.curves(run, "temperature")
+    with pytest.raises(ValueError, match="style must be one of"):
+        traces.band(run.steps, values, "temperature")
 
 
 def test_network_diagram_shows_what_the_network_computes(run):
@@ -314,7 +314,7 @@ def test_network_diagram_shows_what_the_network_computes(run):
     E, w1, b1, w2, b2 = parameters
     h = np.maximum((E[5] + E[14]) @ w1 + b1, 0)
     z = h @ w2 + b2
-    (units,), (bars,) = traces(figure, "hidden"), traces(figure, "p")
+    (units,), (bars,) = named(figure, "hidden"), named(figure, "p")
     np.testing.assert_allclose(units.customdata, h, rtol=1e-5, atol=1e-6 * h.max())
     np.testing.assert_allclose(bars.customdata, np.exp(z) / np.exp(z).sum(), rtol=1e-4)
     assert any(note.text == "<b>5 + 14 ≡ 2 (mod 17)</b>" for note in figure.layout.annotations)
@@ -331,7 +331,7 @@ def test_network_diagram_shows_what_the_network_computes(run):
 def figure():
     figure, (panel,) = panels.sheet(200, [(20, 20, 160, 160)])
     panel.plane(1.3)
-    panel.add(*panels.embeddings(ring(3)))
+    panel.add(*traces.embeddings(ring(3)))
     return figure
 
 
@@ -386,13 +386,13 @@ def test_a_browser_that_does_not_start_is_an_error_not_a_wait(figure, tmp_path, 
     broken = tmp_path / "chrome"
     broken.write_text("#!/bin/sh\nexit 1\n")
     monkeypatch.setenv("BROWSER_PATH", str(broken))
-    assert plots.browser() is None
+    assert export.browser() is None
     with pytest.raises(RuntimeError, match="takes Chrome or Chromium"):
-        plots.png(figure)
+        export.png(figure)
     broken.chmod(0o755)
-    assert plots.browser() == str(broken)
+    assert export.browser() == str(broken)
     with pytest.raises(RuntimeError, match="did not start"):
-        plots.png(figure)
+        export.png(figure)
 
 
 @pytest.mark.parametrize("picture", [True, False])

@@ -14,17 +14,19 @@ from hypothesis.extra.numpy import arrays
 from modadd import (
     ModularAddition,
     TrainingConfig,
-    effects,
+    charges,
     forces,
+    intervals,
     kernel,
     model,
     optimisers,
     particles,
     structure,
+    tendencies,
     train,
 )
-from modadd.run import SCALARS, Run
-from modadd.training import OPTIMISERS, DivergenceError, snapshot_steps
+from modadd.run import SCALARS, DivergenceError, Run
+from modadd.training import OPTIMISERS, snapshot_steps
 
 QUIET = {"cache": False, "progress": False}
 
@@ -389,8 +391,8 @@ def test_laws_add_up(E, seed, share):
 def test_sum_rules_are_sums_over_the_table_of_charges(E, share, seed):
     task = ModularAddition(len(E))
     training = task.training_pairs(share, seed)
-    ordered = forces.label_charges(task) * (training * task.multiplicity)
-    rules = forces.charge_sum_rules(E, training)
+    ordered = charges.label_charges(task) * (training * task.multiplicity)
+    rules = charges.sum_rules(E, training)
     close = {"atol": 1e-12 * (1 + np.abs(E).max()) * len(task.pairs)}
     np.testing.assert_allclose(rules.charge, ordered.sum(-1), **close)
     np.testing.assert_allclose(rules.moment, ordered @ task.pair_sums(E), **close)
@@ -398,9 +400,9 @@ def test_sum_rules_are_sums_over_the_table_of_charges(E, share, seed):
 
 @given(E=embeddings, angle=angles, mirrored=st.booleans(), shift=st.floats(-5, 5))
 def test_mean_squares_are_equal_and_see_shape_only(E, angle, mirrored, shift):
-    same, everything = forces.mean_squared_distances(E)
+    same, everything = tendencies.mean_squared_distances(E)
     assert same == pytest.approx(everything, rel=1e-9)
-    moved = forces.mean_squared_distances(E @ turned(angle, mirrored) + shift)
+    moved = tendencies.mean_squared_distances(E @ turned(angle, mirrored) + shift)
     np.testing.assert_allclose(moved, everything, rtol=1e-6)
 
 
@@ -411,11 +413,11 @@ def test_mean_squares_are_equal_and_see_shape_only(E, angle, mirrored, shift):
     factor=st.floats(0.1, 10),
 )
 def test_memory_is_a_power_of_the_forgetting_rate(steps, rate, decay, factor):
-    weights = forces.memory_weights(steps, rate, decay)
+    weights = charges.memory_weights(steps, rate, decay)
     ages = np.arange(steps)[::-1]
     np.testing.assert_allclose(weights, rate * (1 - rate * decay) ** ages, rtol=1e-9, atol=1e-12)
     # Only the products of rate with decay count, besides the unit of the rate.
-    other = forces.memory_weights(steps, factor * rate, decay / factor)
+    other = charges.memory_weights(steps, factor * rate, decay / factor)
     np.testing.assert_allclose(other, factor * weights, rtol=1e-9, atol=1e-12)
 
 
@@ -445,9 +447,9 @@ def test_agreement_is_symmetric_and_a_share(data, modulus):
 @given(trials=st.integers(1, 10**6), data=st.data(), confidence=st.floats(0.01, 0.999))
 def test_wilson_intervals_hold_the_share_and_mirror_that_of_failures(trials, data, confidence):
     successes = data.draw(st.integers(0, trials))
-    low, high = structure.wilson(successes, trials, confidence)
+    low, high = intervals.wilson(successes, trials, confidence)
     assert 0 <= low <= successes / trials + 1e-12 and successes / trials - 1e-12 <= high <= 1
-    failing = structure.wilson(trials - successes, trials, confidence)
+    failing = intervals.wilson(trials - successes, trials, confidence)
     assert failing == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 
@@ -465,7 +467,7 @@ values = arrays(np.float64, st.integers(2, 20), elements=st.floats(-1e3, 1e3))
 @given(values=values, factor=st.floats(0.01, 100), shift=st.floats(-100, 100))
 def test_effects_follow_a_change_of_unit(values, factor, shift):
     assume(np.ptp(values) > 1e-6)
-    found, moved = effects.mean(values), effects.mean(factor * values + shift)
+    found, moved = intervals.mean(values), intervals.mean(factor * values + shift)
     assert found.low <= found.mean <= found.high
     np.testing.assert_allclose(moved, factor * np.array(found) + shift, rtol=1e-6, atol=1e-6)
 
@@ -473,5 +475,5 @@ def test_effects_follow_a_change_of_unit(values, factor, shift):
 @given(values=values, seed=st.integers(0, 99))
 def test_the_opposite_difference_is_the_opposite_effect(values, seed):
     other = values + np.random.default_rng(seed).standard_normal(len(values))
-    there, back = effects.paired(values, other), effects.paired(other, values)
+    there, back = intervals.paired(values, other), intervals.paired(other, values)
     np.testing.assert_allclose(back, [-there.mean, -there.high, -there.low], atol=1e-9)

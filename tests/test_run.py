@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import modadd.cache
 import modadd.run
 from modadd import Run, TrainingConfig, train
 from modadd.__main__ import main
-from modadd.run import RunFileError, cache_folder, cache_size, cached, clear_cache, join
+from modadd.cache import cache_folder, cache_size, cached, clear_cache
+from modadd.run import RunFileError, join
 
 CONFIG = TrainingConfig(modulus=5, hidden=6, steps=20, train_share=0.7)
 
@@ -170,7 +172,7 @@ def test_cache_returns_what_was_computed_and_computes_only_what_is_missing(cache
 
 def test_the_cache_depends_on_the_code(cache, monkeypatch):
     train(CONFIG, [0], progress=False)
-    monkeypatch.setattr(modadd.run, "code_version", lambda: "another")
+    monkeypatch.setattr(modadd.cache, "code_version", lambda: "another")
     train(CONFIG, [0], progress=False)
     assert len(list(cache.glob("*/*.npz"))) == 2
 

@@ -77,8 +77,9 @@ def test_all_there_is_has_a_page(site):
     built = set(pages(site))
     assert {f"notebooks/{stem}.html" for stem in STEMS} <= built
     assert {f"docs/{path.stem}.html" for path in (ROOT / "docs").glob("*.md")} <= built
-    modules = {path.stem for path in (ROOT / "modadd").glob("[a-z]*.py")}
-    assert {f"api/modadd/{module}.html" for module in modules} <= built
+    modules = {path.relative_to(ROOT) for path in (ROOT / "modadd").rglob("[a-z]*.py")}
+    assert {f"api/{path.with_suffix('.html')}" for path in modules} <= built
+    assert {"api/modadd/plots.html", "api/modadd/widgets.html"} <= built
     assert {"index.html", "explore.html", "api/modadd.html"} <= built
 
 

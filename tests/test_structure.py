@@ -6,7 +6,7 @@ from math import gcd, sqrt
 import numpy as np
 import pytest
 
-from modadd import structure
+from modadd import intervals, structure
 
 MODULI = [5, 7, 12, 17, 31, 59]
 SQUARE = ((1.0, 0.0), (0.0, 1.0))
@@ -433,7 +433,7 @@ def test_census_counts_every_kind():
     assert (found.total, found.lattices) == (7, 3)
     assert found.count("grid", "stripe", "grid") == 3
     assert found.share("other") == 3 / 7
-    assert found.interval("grid", "stripe") == structure.wilson(3, 7)
+    assert found.interval("grid", "stripe") == intervals.wilson(3, 7)
     assert len(str(found).splitlines()) == 5
 
 
@@ -442,7 +442,7 @@ def test_wilson_agrees_with_its_formula(successes, trials):
     z, p = 1.959963984540054, successes / trials
     centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
-    low, high = structure.wilson(successes, trials)
+    low, high = intervals.wilson(successes, trials)
     assert low == pytest.approx(max(0.0, centre - half), abs=1e-12)
     assert high == pytest.approx(min(1.0, centre + half), abs=1e-12)
 
@@ -481,4 +481,4 @@ def test_other_errors():
         structure.census(np.zeros((0, 17, 2)))
     for arguments in ((1, 0), (-1, 3), (4, 3), (1, 3, 1.5)):
         with pytest.raises(ValueError, match=r"trials|successes|confidence"):
-            structure.wilson(*arguments)
+            intervals.wilson(*arguments)

@@ -9,9 +9,8 @@ import pytest
 
 from modadd import TrainingConfig, train
 from modadd import sweep as module
-from modadd.run import SCALARS
+from modadd.run import SCALARS, DivergenceError
 from modadd.sweep import sweep
-from modadd.training import DivergenceError
 
 CONFIGS = [TrainingConfig(modulus=7, hidden=8, steps=40, bias_scale=b) for b in (0.0, 1.0)]
 CLUSTER = Path(__file__).resolve().parent.parent / "docs" / "cluster.md"
@@ -155,12 +154,12 @@ def test_bad_arguments_are_refused_before_any_work(change, message, monkeypatch)
 
 def test_progress_counts_seeds(monkeypatch):
     bars = []
-    original = module.tqdm
+    original = module.progress_bar
 
     def watched(*arguments, **options):
         bars.append(original(*arguments, **options))
         return bars[-1]
 
-    monkeypatch.setattr(module, "tqdm", watched)
+    monkeypatch.setattr(module, "progress_bar", watched)
     sweep(CONFIGS, range(5), cache=False)
     assert (bars[0].total, bars[0].n) == (10, 10)

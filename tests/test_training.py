@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from modadd import TrainingConfig, model, train
-from modadd.run import SCALARS
-from modadd.training import DivergenceError, snapshot_steps
+from modadd.run import SCALARS, DivergenceError
+from modadd.training import snapshot_steps
 
 SHORT = TrainingConfig(modulus=7, hidden=10, steps=12)
 QUIET = {"cache": False, "progress": False}

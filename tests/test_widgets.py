@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modadd import TrainingConfig, _frames, export, forces, model, structure, train, widgets
-from modadd._live import Session
+from modadd import TrainingConfig, forces, model, structure, train, widgets
 from modadd.particles import two_force
-from modadd.widgets import replay
+from modadd.plots import export
+from modadd.widgets import _frames, replay
+from modadd.widgets._session import Session
 
 CONFIG = TrainingConfig(modulus=7, hidden=16, steps=60, train_share=0.8)
 

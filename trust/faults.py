@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modadd import Run, TrainingConfig, train
-from modadd.run import SCALARS, clear_cache
+from modadd.cache import clear_cache
+from modadd.run import SCALARS
 from modadd.sweep import sweep
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,7 @@ PROFILE = "quick"
 
 # %%
 from modadd import TrainingConfig, plots, train
-from modadd.export import save
+from modadd.plots.export import save
 
 run = train(TrainingConfig(7, 24, 1500), range(30), keep_parameters=True, progress=False)
 

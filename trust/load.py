@@ -31,7 +31,7 @@ def peak() -> int:
 def measure(case: dict) -> dict:
     """Train one case into the cache that the environment names, then load it from there."""
     from modadd import Run, TrainingConfig, train
-    from modadd.run import cache_size
+    from modadd.cache import cache_size
 
     saved, save = [], Run.save
 

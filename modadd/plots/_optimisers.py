@@ -1,0 +1,124 @@
+"""Figures of notebook 11: what each recipe builds, and how often the same from the same start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from scipy.linalg import orthogonal_procrustes
+
+from modadd import _checks, intervals, structure
+from modadd.plots.palette import STYLES, theme
+from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd.plots.traces import bonds, embeddings, segments
+
+_ROW = 34  # px
+
+
+def recipes(
+    finals: Mapping[str, np.ndarray], default: np.ndarray, levels: Mapping[str, np.ndarray]
+) -> go.Figure:
+    """Census of each recipe with 95 % Wilson intervals, and agreement with the default recipe.
+
+    Args:
+        finals: name of a recipe to its final embeddings (S, N, 2), the seeds in one order.
+        default: (S, N, 2) those of the default recipe.
+        levels: name to (S,) values of R², whose mean is drawn as a line for comparison.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    default = _checks.ensemble("default", default)
+    for name, E in _checks.mapping("finals", finals).items():
+        if _checks.ensemble("finals", E).shape != default.shape:
+            raise ValueError(f"finals must be {default.shape} as the default, got {name} otherwise")
+    for values in _checks.mapping("levels", levels, 0).values():
+        _checks.array("levels", values, ("S",))
+    left, top, tall, each = 124, 62, _ROW * len(finals), 82
+    boxes = [(left + i * (each + 14), top, each, tall) for i in range(4)]
+    boxes.append((left + 4 * (each + 14) + 20, top, WIDTH - left - 4 * (each + 14) - 36, tall))
+    figure, panels = sheet(top + tall + 56, boxes)
+    rows = {"range": [len(finals) - 0.5, -0.5], "visible": False}
+    for panel, kind in zip(panels, structure.KINDS):
+        share = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "title": {"text": "share"}}
+        panel.axes(share | {"tickangle": 0}, rows)
+        panel.note(f"<b>{kind}</b>", yshift=6, font=font(13, STYLES[kind].color))
+    panels[4].axes({"range": [-0.02, 1.02], "title": {"text": "Procrustes R²"}}, rows)
+    panels[4].note("<b>Same start, same structure?</b>", yshift=30, font=font(13))
+    for name, values in levels.items():
+        mean = float(np.mean(values))
+        panels[4].add(*segments([[mean, -0.5]], [[mean, len(finals) - 0.5]], theme().line, 1.5))
+        place = {"x": mean, "xref": panels[4].x, "y": 1, "yref": f"{panels[4].y} domain"}
+        look = {"xanchor": "center", "yanchor": "bottom", "font": font(11, theme().muted)}
+        figure.add_annotation(text=name, yshift=2, **place, **look)
+    for y, (name, E) in enumerate(finals.items()):
+        _row(panels, y, name, structure.census(E), structure.procrustes_r2(E, default))
+    return figure
+
+
+def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: ArrayLike) -> None:
+    place = {"x": 0, "xref": f"{panels[0].x} domain", "y": y, "yref": panels[0].y}
+    panels[0].figure.add_annotation(text=name, xanchor="right", xshift=-10, **place, font=font(12))
+    for panel, kind in zip(panels, structure.KINDS):
+        low, high = found.interval(kind)
+        share, style = found.share(kind), STYLES[kind]
+        panel.add(*segments([[low, y]], [[high, y]], style.color, 2))
+        hover = f"{name}, {kind}: {share:.0%} ({low:.0%} to {high:.0%})<extra></extra>"
+        marker = {"size": 8, "color": style.color, "symbol": style.symbol}
+        panel.add(_points([share], [y], marker, hover))
+    spread = y + 0.5 * ((np.arange(len(r2)) * 0.618) % 1 - 0.5)
+    marker = {"size": 4, "color": STYLES["training"].color, "opacity": 0.4}
+    panels[4].add(_points(r2, spread, marker, f"{name}: %{{x:.2f}}<extra></extra>"))
+    mean = intervals.mean(r2)
+    if mean.high > mean.low:
+        panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], theme().ink, 2))
+        look = {"size": 9, "color": theme().ink, "symbol": "line-ns-open", "line": {"width": 2}}
+        panels[4].add(_points([mean.mean], [y], look, f"{name}, mean: {mean}<extra></extra>"))
+
+
+def _points(x: ArrayLike, y: ArrayLike, marker: dict, hover: str) -> go.Scatter:
+    return go.Scatter(
+        x=x, y=y, mode="markers", marker=marker, hovertemplate=hover, cliponaxis=False
+    )
+
+
+def one_start(ends: Mapping[str, np.ndarray], default: str, columns: int = 5) -> go.Figure:
+    """Embeddings that different recipes reach from one start, turned onto those of the default.
+
+    Args:
+        ends: name to embeddings (N, 2), the default recipe's among them.
+        default: its name.
+        columns: panels a row.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    ends = {name: _checks.tokens("ends", E) for name, E in _checks.mapping("ends", ends).items()}
+    default = _checks.choice("default", default, tuple(ends))
+    columns = _checks.integer("columns", columns, 1, 20)
+    side, gap = (WIDTH - 20) / columns, 48
+    boxes = [
+        (10 + i % columns * side, 40 + i // columns * (side + gap), side, side)
+        for i in range(len(ends))
+    ]
+    figure, panels = sheet(-(-len(ends) // columns) * (side + gap) + 6, boxes)
+    target = _unit(ends[default])
+    for panel, (name, E) in zip(panels, ends.items()):
+        turned = _unit(E) @ orthogonal_procrustes(_unit(E), target)[0]
+        panel.plane(1.22 * np.abs(turned).max())
+        joined = bonds(turned)
+        panel.add(*segments(turned[joined[:, 0]], turned[joined[:, 1]]), *embeddings(turned, 15))
+        kind, r2 = structure.classify(E), structure.procrustes_r2(E, ends[default])
+        word = f'<b><span style="color:{STYLES[str(kind)].color}">{kind}</span></b>'
+        panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=17)
+        note = word if name == default else f"{word} R² {r2:.2f}"
+        panel.note(note, 0.5, xanchor="center", yshift=1, font=font(11, theme().muted))
+    return figure
+
+
+def _unit(E: np.ndarray) -> np.ndarray:
+    """Centred and of unit rms."""
+    E = E - E.mean(0)
+    return E / np.sqrt((E**2).mean())

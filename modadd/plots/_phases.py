@@ -1,0 +1,292 @@
+"""Figures of notebook 8: kinds over bias scale and initial scale, and what predicts circles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from modadd import _checks, structure
+from modadd.intervals import rank_correlation
+from modadd.plots.palette import STYLES, blend, theme, token_colors
+from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd.plots.traces import bonds, segments
+
+
+def phase_diagram(
+    kinds: np.ndarray,
+    scales: Sequence[float],
+    bias_scales: Sequence[float],
+    predictions: dict[str, np.ndarray],
+) -> go.Figure:
+    """Kinds over initial scale and bias scale, one mark a run, and lines where w_a is a half.
+
+    Args:
+        kinds: (R, C, S) words of structure.KINDS.
+        scales: (R,) initial scales, of the rows from below.
+        bias_scales: (C,) β, of the columns from the left.
+        predictions: by name up to two of (R, C) w_a; the first is drawn dashed, the second solid.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    bias_scales = [
+        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
+    ]
+    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    for weight in _checks.mapping("predictions", predictions, 0, 2).values():
+        _checks.array("predictions", weight, kinds.shape[:2])
+    R, C, S = kinds.shape
+    side = 112
+    figure, (panel,) = sheet(44 + side * R + 62, [(84, 44, side * C, side * R)])
+    _cell_axes(panel, scales, bias_scales)
+    for row in range(R):
+        for column in range(C):
+            _tile(panel, column, row, kinds[row, column])
+    _marks(panel, kinds)
+    for (name, weight), dash in zip(predictions.items(), ("9px,6px", "solid")):
+        _half_line(panel, np.asarray(weight), name, dash)
+    _cell_hover(panel, kinds, scales, bias_scales)
+    _keys(panel, list(predictions), S)
+    return figure
+
+
+def _cell_axes(panel: Panel, scales: Sequence[float], bias_scales: Sequence[float]) -> None:
+    """Axes of a table of cells with unit distance."""
+
+    def ticks(values: Sequence[float], title: str) -> dict:
+        return {
+            "range": [-0.5, len(values) - 0.5],
+            "tickvals": list(range(len(values))),
+            "ticktext": [f"{value:g}" for value in values],
+            "title": {"text": title},
+            "showline": False,
+            "ticks": "",
+            "tickfont": font(12),
+            "fixedrange": True,
+        }
+
+    panel.axes(ticks(bias_scales, "bias scale β"), ticks(scales, "scale of initial embeddings"))
+
+
+def _tile(panel: Panel, column: int, row: int, kinds: np.ndarray, reach: float = 0.47) -> None:
+    """Ground of a cell: the deeper its blue, the more circles."""
+    share = float((kinds == "circle").mean())
+    panel.figure.add_shape(
+        type="rect",
+        x0=column - reach,
+        x1=column + reach,
+        y0=row - reach,
+        y1=row + reach,
+        xref=panel.x,
+        yref=panel.y,
+        line={"width": 0},
+        fillcolor=blend(theme().paper, STYLES["circle"].color, 0.04 + 0.36 * share),
+        layer="below",
+    )
+
+
+def _marks(panel: Panel, kinds: np.ndarray) -> None:
+    """One mark a run, sorted by kind, in rows from the top of each cell."""
+    R, C, S = kinds.shape
+    across = int(np.ceil(np.sqrt(S)))
+    order = np.array([structure.KINDS.index(kind) for kind in kinds.ravel()]).reshape(kinds.shape)
+    order.sort(axis=-1)
+    place = np.arange(S)
+    step = 0.8 / across
+    x = np.arange(C)[None, :, None] + step * (place % across - (across - 1) / 2)
+    y = np.arange(R)[:, None, None] - step * (place // across - (across - 1) / 2)
+    for i, kind in enumerate(structure.KINDS):
+        chosen = order == i
+        size = min(13, 66 / across)
+        style = {"color": STYLES[kind].color, "symbol": STYLES[kind].symbol, "size": size}
+        where = {
+            "x": np.broadcast_to(x, order.shape)[chosen],
+            "y": np.broadcast_to(y, order.shape)[chosen],
+        }
+        panel.add(go.Scatter(**where, mode="markers", marker=style, name=kind, hoverinfo="skip"))
+
+
+def _half_line(panel: Panel, weight: np.ndarray, name: str, dash: str) -> None:
+    """Line along which w_a (R, C) is a half."""
+    beyond = np.pad(weight, 1, mode="reflect", reflect_type="odd")
+    # Drawn twice, first wide in the colour of the paper, so that it stands off the marks.
+    for width, color in ((6, theme().paper), (2.5, theme().ink)):
+        panel.add(
+            go.Contour(
+                z=beyond,
+                x=np.arange(-1, weight.shape[1] + 1),
+                y=np.arange(-1, weight.shape[0] + 1),
+                contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
+                line={"width": width, "color": color, "dash": dash, "smoothing": 0.8},
+                showscale=False,
+                name=name,
+                hoverinfo="skip",
+            )
+        )
+
+
+def _cell_hover(panel: Panel, kinds: np.ndarray, scales, bias_scales) -> None:
+    """An invisible mark over each cell that tells its counts."""
+    R, C, S = kinds.shape
+    text = [
+        f"β = {bias_scales[c]:g}, scale {scales[r]:g}<br>"
+        + "<br>".join(f"{kind} {(kinds[r, c] == kind).sum()} of {S}" for kind in structure.KINDS)
+        for r in range(R)
+        for c in range(C)
+    ]
+    y, x = np.divmod(np.arange(R * C), C)
+    marker = {"size": 104, "symbol": "square", "opacity": 0}
+    hover = "%{hovertext}<extra></extra>"
+    panel.add(
+        go.Scatter(
+            x=x, y=y, mode="markers", marker=marker, hovertext=text, hovertemplate=hover, name=""
+        )
+    )
+
+
+def _keys(panel: Panel, names: Sequence[str], S: int) -> None:
+    """Names of kinds and lines above the cells."""
+    symbols = {"circle": "●", "grid": "■", "stripe": "◆", "other": "✚"}
+    words = [
+        f'<span style="color:{STYLES[kind].color}">{symbols[kind]} <b>{kind}</b></span>'
+        for kind in structure.KINDS
+    ]
+    panel.note("   ".join(words), yshift=10, font=font(13))
+    lines = [f"{mark} <b>{name}</b>" for mark, name in zip(("╍╍", "━━"), names)]
+    panel.note("     ".join(lines), 1, yshift=10, xanchor="right", font=font(12))
+
+
+def phase_examples(
+    E: np.ndarray, kinds: np.ndarray, scales: Sequence[float], bias_scales: Sequence[float]
+) -> go.Figure:
+    """One run of every cell of the phase diagram, drawn in its place.
+
+    Args:
+        E: (R, C, N, 2) final embeddings of one seed.
+        kinds: (R, C, S) kinds of all seeds, that one first.
+        scales, bias_scales: as for `phase_diagram`.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    bias_scales = [
+        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
+    ]
+    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    E = _checks.embeddings("E", E)
+    if E.shape[:-2] != kinds.shape[:2]:
+        raise ValueError(f"E must have shape {kinds.shape[:2]} and (N, 2), got {E.shape}")
+    R, C = kinds.shape[:2]
+    side, top, bottom = 112, 20, 62
+    figure, (panel,) = sheet(top + side * R + bottom, [(84, top, side * C, side * R)])
+    _cell_axes(panel, scales, bias_scales)
+    for row in range(R):
+        for column in range(C):
+            _tile(panel, column, row, kinds[row, column])
+    panel.add(*_small(E, kinds[:, :, 0]))
+    return figure
+
+
+def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
+    """Embeddings (R, C, N, 2), each small in its cell, with bonds and the name of its kind."""
+    R, C, N, _ = E.shape
+    E = E - (E.max(-2, keepdims=True) + E.min(-2, keepdims=True)) / 2
+    E = 0.36 * E / np.abs(E).max((-2, -1), keepdims=True)
+    joined = [[bonds(E[r, c]) for c in range(C)] for r in range(R)]
+    centre = np.stack(np.meshgrid(np.arange(C), np.arange(R)), -1).astype(float)
+    E = E + centre[:, :, None] - [0, 0.05]
+    starts, ends = (
+        np.concatenate([E[r, c][joined[r][c][:, i]] for r in range(R) for c in range(C)])
+        for i in (0, 1)
+    )
+    points = E.reshape(-1, 2).astype(np.float32)
+    dots = go.Scatter(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        marker={"size": 6, "color": token_colors(N) * (R * C), "line": {"width": 0}},
+        text=[str(a) for a in range(N)] * (R * C),
+        hovertemplate="token %{text}<extra></extra>",
+    )
+    names = go.Scatter(
+        x=centre[..., 0].ravel() - 0.44,
+        y=centre[..., 1].ravel() + 0.41,
+        mode="text",
+        text=kinds.ravel().tolist(),
+        textposition="middle right",
+        textfont={"size": 11, "color": [STYLES[kind].color for kind in kinds.ravel()]},
+        hoverinfo="skip",
+    )
+    return [*segments(starts, ends), dots, names]
+
+
+def predictors(
+    kinds: np.ndarray, scales: Sequence[float], values: dict[str, tuple[str, np.ndarray]]
+) -> go.Figure:
+    """Share of circles in each cell over up to three quantities that might predict it.
+
+    Args:
+        kinds: (R, C, S).
+        scales: (R,) initial scales, told apart by colour.
+        values: title=(name of the axis, (R, C)) of each panel.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    kinds = _checks.words("kinds", kinds, (len(scales), "C", "S"), structure.KINDS)
+    for pair in _checks.mapping("values", values, 1, 3).values():
+        name, x = _checks.sequence("values", pair, 2, 2)
+        _checks.instance("values", name, str)
+        _checks.array("values", x, kinds.shape[:2])
+    circles = np.asarray(kinds) == "circle"
+    each = (WIDTH - 50) / len(values)
+    boxes = [(50 + i * each, 84, each - 34, 196) for i in range(len(values))]
+    figure, panels = sheet(338, boxes)
+    shades = [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(scales))]
+    words = [f'<span style="color:{c}">●</span> {scale:g}' for c, scale in zip(shades, scales)]
+    panels[0].note("scale of initial embeddings   " + "   ".join(words), yshift=52)
+    for panel, (title, (axis, x)) in zip(panels, values.items(), strict=True):
+        found = rank_correlation(circles, x)
+        panel.note(f"<b>{title}</b>", yshift=24)
+        words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+        panel.note(words.replace("-", "−"), yshift=8, font=font(12, theme().muted))
+        panel.axes(
+            {"range": [-0.04, 1.06], "tickvals": [0, 0.5, 1], "title": {"text": axis}},
+            {"range": [-0.04, 1.02], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
+        )
+        for row, scale in enumerate(scales):
+            _shares_over(panel, x[row], circles[row], shades[row], f"scale {scale:g}")
+    left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
+    panels[0].note("circles", 0, 0.5, font=font(12, theme().muted), **left)
+    return figure
+
+
+def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name: str) -> None:
+    """Share of hits (C, S) over x (C,), with Wilson intervals."""
+    share = hits.mean(-1)
+    ends = np.array([structure.wilson(int(h.sum()), h.size) for h in hits])
+    whisker = {
+        "type": "data",
+        "symmetric": False,
+        "array": ends[:, 1] - share,
+        "arrayminus": share - ends[:, 0],
+        "thickness": 1,
+        "width": 0,
+        "color": blend(color, theme().paper, 0.55),
+    }
+    panel.add(
+        go.Scatter(
+            x=x,
+            y=share,
+            mode="markers",
+            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": theme().paper}},
+            error_y=whisker,
+            name=name,
+            hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
+        )
+    )

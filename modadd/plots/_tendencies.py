@@ -1,0 +1,256 @@
+"""Figures of notebook 3: distances and angles between pair sums with the same label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from scipy.ndimage import gaussian_filter1d
+
+from modadd import _checks, structure
+from modadd.plots.palette import STYLES, theme
+from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
+from modadd.plots.sliders import animate
+from modadd.plots.traces import band, bonds, embeddings, pair_sums, segments
+from modadd.run import Run
+from modadd.task import ModularAddition
+from modadd.tendencies import angles, distances, mean_squared_distances, nematic_order
+
+
+def density(
+    values: np.ndarray, top: float, width: float, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smoothed histogram of values in [0, top], reflected at both ends: (120,) places and heights.
+
+    Heights are square roots of the density over [0, 1] (a *rootogram*), so that one figure holds
+    sharp peaks and flat distributions.
+
+    Args:
+        values: (D,) numbers, at least one.
+        top: end of the range, > 0.
+        width: standard deviation of the smoothing, in the unit of the values, > 0.
+        weights: (D,); None: all alike.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> places, heights = density(np.linspace(0, 1, 1001), top=1.0, width=0.05)
+    >>> heights.mean().round(2)
+    np.float32(1.0)
+    """
+    values = _checks.array("values", values, ("D",))
+    top = _checks.real("top", top, 0, 1e30, open_low=True)
+    width = _checks.real("width", width, 0, 1e30, open_low=True)
+    if weights is not None:
+        weights = _checks.array("weights", weights, (len(values),))
+    counts, edges = np.histogram(values, 120, (0, top), weights=weights)
+    whole = len(values) if weights is None else weights.sum()
+    step = edges[1]
+    middle = (edges[:-1] + step / 2).astype(np.float32)
+    smooth = gaussian_filter1d(counts / (whole * step), width / step, mode="reflect")
+    return middle, np.sqrt(top * smooth).astype(np.float32)
+
+
+def tendencies(
+    run: Run, seeds: Sequence[int], steps: Sequence[int], kinds: np.ndarray
+) -> go.Figure:
+    """Same-label pair sums of two runs at a few steps, and the time courses of the population.
+
+    Args:
+        run: an ensemble.
+        seeds: two of its seeds, one row each: final embeddings, distances, angles.
+        steps: the steps of the ridges, the nearest recorded ones are taken.
+        kinds: (S,) the final kind of every seed, words of structure.KINDS.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.instance("run", run, Run)
+    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds, 2, 2))
+    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps)]
+    kinds = _checks.words("kinds", kinds, (len(run.seeds),), structure.KINDS)
+    tall, left = 46 * len(steps), (8, 268, 600)
+    top = (62, 62 + tall + 92)
+    boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 190), strict=True)]
+    below = top[1] + tall + 124
+    boxes += [(44 + 262 * i, below, 212, 130) for i in range(3)]
+    figure, panels = sheet(below + 130 + 48, boxes)
+    for seed, row in zip(seeds, (panels[:3], panels[3:6]), strict=True):
+        one = run.select(seed)
+        kind = str(structure.classify(one.final)[0])
+        _structure(row[0], one.final[0], kind)
+        chosen = [one.nearest(step) for step in steps]
+        _ridges(row[1], row[2], one.embeddings[chosen, 0], one.steps[chosen], kind)
+    _population(panels[6:], run, kinds)
+    return figure
+
+
+def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
+    """Final embeddings with their bonds, under the coloured name of their kind."""
+    E = E - E.mean(0)
+    joined = bonds(E)
+    panel.plane(1.15 * np.abs(E).max())
+    panel.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, 14))
+    name = f'ends as a <span style="color:{STYLES[kind].color}">{kind}</span>'
+    panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
+
+
+def _ridges(near: Panel, turn: Panel, E: np.ndarray, steps: np.ndarray, kind: str) -> None:
+    """Distributions of same-label distances and angles of E (T, N, 2), one row a step."""
+    rows = len(steps)
+    for panel, title in ((near, "Distances"), (turn, "Angles")):
+        panel.note(f"<b>{title}</b> within labels", yshift=12, font=font(13))
+        panel.axes(y={"range": [rows - 0.85, -0.6], "visible": False})
+    near.axes({"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}})
+    turn.axes(
+        {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°", "title": {"text": _ANGLE}}
+    )
+    for i, (step, positions) in enumerate(zip(steps, E, strict=True)):
+        for panel, traces in zip((near, turn), _shapes(positions, kind), strict=True):
+            for trace in traces:
+                trace.y = i - trace.y
+                panel.add(trace)
+        mean = np.sqrt(np.square(distances(positions).same_label).mean())
+        marker = {"symbol": "triangle-up", "size": 7, "color": theme().ink}
+        hover = f"rms within labels: {mean:.3f}<extra></extra>"
+        near.add(go.Scatter(x=[mean], y=[i + 0.11], marker=marker, hovertemplate=hover))
+        label = f"step {step:,}"
+        place = {"x": 0, "y": 1 - (i + 0.6) / (rows - 0.25), "xanchor": "right", "xshift": -8}
+        near.note(label, **place, font=font(11, theme().muted))
+
+
+def _shapes(E: np.ndarray, kind: str) -> tuple[list, list]:
+    """Densities of distances and of angles of E (N, 2), within labels filled, of all a line.
+
+    Heights are in units of a ridge's row.
+    """
+    there = distances(E)
+    turns, weights = angles(E)
+    near = [density(values, 2.6, 0.05) for values in there]
+    turn = [
+        density(np.degrees(values), 180, 5, weight)
+        for values, weight in zip(turns, weights, strict=True)
+    ]
+    return tuple(
+        _filled(*same, rise, kind) + _outline(*everything, rise)
+        for (same, everything), rise in ((near, 0.32), (turn, 0.28))
+    )
+
+
+def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Trace]:
+    """The density within labels, in its kind's colour."""
+    red, green, blue = bytes.fromhex(STYLES[kind].color[1:])
+    return [
+        go.Scatter(
+            x=np.concatenate([x[:1], x, x[-1:]]),
+            y=np.concatenate([[0], rise * y, [0]]).astype(np.float32),
+            mode="lines",
+            line={"color": STYLES[kind].color, "width": 1.4},
+            fill="toself",
+            fillcolor=f"rgba({red},{green},{blue},0.28)",
+            hoverinfo="skip",
+        )
+    ]
+
+
+def _outline(x: np.ndarray, y: np.ndarray, rise: float) -> list[go.Trace]:
+    """The density over all couples, as a line."""
+    line = {"color": theme().muted, "width": 1.2, "dash": "dot"}
+    return [go.Scatter(x=x, y=rise * y, mode="lines", line=line, hoverinfo="skip")]
+
+
+_DISTANCE = "distance, in rms of all pair sums"
+
+
+_ANGLE = "angle seen from the origin"
+
+
+def _population(panels: Sequence[Panel], run: Run, kinds: np.ndarray) -> None:
+    """Time courses of closure, axial order and the mean-square identity, by final kind."""
+    order = nematic_order(run.embeddings)
+    squares = mean_squared_distances(run.embeddings)
+    courses = (
+        structure.closure(run.embeddings),
+        order.same_label - order.everything,
+        squares.same_label / squares.all_pairs,
+    )
+    titles = ("Coincident sums", "Shared axes", "Mean square, labels over all")
+    ranges = ([-0.02, 0.42], [-0.12, 1.05], [0, 2])
+    ticks = [t for t in (0, 100, 500, 1000, 2000, 5000) if t <= run.steps[-1]]
+    places = {"tickvals": square_root(ticks), "ticktext": [f"{t:,}" for t in ticks]}
+    present = [kind for kind in ("stripe", "grid", "circle") if (kinds == kind).any()]
+    for panel, values, title, limits in zip(panels, courses, titles, ranges, strict=True):
+        over_steps(panel, run.steps[-1], title, range=limits, nticks=4)
+        panel.axes(places)
+        for kind in present:
+            panel.add(*band(run.steps, values[:, kinds == kind], kind, kind))
+    for i, kind in enumerate(present[::-1]):
+        words = f"{(kinds == kind).sum()} {kind}s"
+        look = {"yshift": 34, "xshift": 80 * i, "font": font(12, STYLES[kind].color)}
+        panels[0].note(f"<b>{words}</b>", **look)
+    words = "1 for every run at every step"
+    panels[2].note(words, 0.5, 0.56, xanchor="center", font=font(11, theme().muted))
+
+
+def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Figure:
+    """Pair sums, same-label distances and angles of two runs under one slider.
+
+    Args:
+        run: an ensemble.
+        seeds: two of its seeds, one row each.
+        frames: at most so many recorded steps, the last among them.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    _checks.instance("run", run, Run)
+    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds, 2, 2))
+    side, top = 210, (56, 336)
+    boxes = [
+        box
+        for y in top
+        for box in (
+            (8, y, side, side),
+            (254, y + 20, 270, side - 40),
+            (570, y + 20, 214, side - 40),
+        )
+    ]
+    figure, panels = sheet(672, boxes)
+    count = min(_checks.integer("frames", frames, 2), len(run.steps))
+    chosen = np.unique(np.rint(np.linspace(0, len(run.steps) - 1, count)).astype(int))
+    runs = [run.select(seed) for seed in seeds]
+    kinds = [str(structure.classify(one.final)[0]) for one in runs]
+    for one, kind, row in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
+        row[0].plane(2.1 * np.abs(one.embeddings).max())
+        color = STYLES[kind].color
+        name = f'<b>Pair sums</b> of a <b><span style="color:{color}">{kind}</span></b>'
+        row[0].note(f"{name}, label 0 ringed", yshift=6)
+        row[1].note("<b>Distances</b> within labels; all sums dotted", yshift=12)
+        row[2].note("<b>Angles</b> within labels", yshift=12)
+        row[1].axes(
+            {"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}},
+            {"range": [0, 1.3], "visible": False},
+        )
+        row[2].axes(
+            {
+                "range": [0, 180],
+                "tickvals": [0, 90, 180],
+                "ticksuffix": "°",
+                "title": {"text": _ANGLE},
+            },
+            {"range": [0, 1.3], "visible": False},
+        )
+
+    def moving(frame: int) -> list[tuple[int, go.Trace]]:
+        t, traces = chosen[frame], []
+        for i, (one, kind) in enumerate(zip(runs, kinds, strict=True)):
+            E = one.embeddings[t, 0]
+            task = ModularAddition(run.modulus)
+            sums = pair_sums(E.astype(np.float32), task.labels != 0, size=6)
+            for j, part in enumerate((sums, *_shapes(E, kind))):
+                traces += [(3 * i + j, trace) for trace in part]
+        return traces
+
+    animate(panels, moving, [str(step) for step in run.steps[chosen]])
+    return figure

@@ -1,0 +1,184 @@
+"""What a widget's front end needs to know about a run, packed into bytes once.
+
+A *track* is one seed of a run: a header that JSON can carry, and the frames of all its snapshots.
+`widgets.js` unpacks it in `addFrames`; the two change together.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from modadd import forces, model, structure
+from modadd.model import Parameters
+from modadd.run import Run
+from modadd.task import ModularAddition
+
+RESOLUTION = 80
+"""Nodes a side of the decision regions."""
+MARGIN = 1.15
+"""Half a side of the plane of embeddings, over the largest coordinate."""
+ARROWS_UP_TO = 31
+"""Largest modulus whose forces are computed: their cost grows as N⁴."""
+VALUES = (
+    "loss",
+    "accuracy",
+    "validation",
+    "force",
+    "circle",
+    "frequency",
+    "grid",
+    "closure",
+    "scale",
+    "r2",
+    "reach",
+    "kind",
+)
+"""The numbers of a frame, in the order in which they are sent."""
+TITLES = {"network": "Network", "two_force": "Two-force particles", "field": "Field particles"}
+
+
+def track(run: Run, seed: int, *, compress: bool = True, reach: float | None = None) -> dict:
+    """One seed of a run as a track.
+
+    Args:
+        run: any run; with parameters it shows decision regions, errors and measured forces.
+        seed: one of its seeds.
+        compress: deflate the frames.
+        reach: half a side of the plane of embeddings; None: what holds all snapshots.
+
+    Returns:
+        JSON-compatible header, with the frames under "bytes".
+    """
+    one = run.select(seed)
+    task = ModularAddition(run.modulus)
+    training = ~one.held_out(int(seed))
+    if reach is None:
+        reach = MARGIN * float(np.abs(one.embeddings).max()) or 1.0
+    with _one_thread():
+        arrays = _arrays(one, task, training, reach)
+    layout = [[name, array.dtype.name, list(array.shape[1:])] for name, array in arrays.items()]
+    content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
+    return {
+        "title": TITLES.get(run.source, run.source),
+        "source": run.source,
+        "modulus": run.modulus,
+        "seed": int(seed),
+        "steps": one.steps.tolist(),
+        "held_out": np.flatnonzero(~training).tolist(),
+        "resolution": RESOLUTION,
+        "kinds": list(structure.KINDS),
+        "values": list(VALUES),
+        "layout": layout,
+        "compressed": compress,
+        "bytes": zlib.compress(content, 6) if compress else content,
+    }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: so small products only lose by sharing, most of all under load."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:
+    """All arrays (T, ...) of a run with one seed: float32 first, so that they stay aligned."""
+    E, count = one.embeddings[:, 0], len(one.steps)
+    ring, patch = structure.circle(E), structure.grid(E)
+    arrows = _arrows(one, task, training) if task.modulus <= ARROWS_UP_TO else {}
+    scale, r2 = arrows.pop("fit", (np.full(count, np.nan),) * 2)
+    values = {
+        "loss": one.loss[:, 0],
+        "accuracy": one.accuracy[:, 0],
+        "validation": one.validation_accuracy[:, 0],
+        "force": one.force_rms[:, 0],
+        "circle": ring.score,
+        "frequency": ring.frequency,
+        "grid": patch.score,
+        "closure": structure.closure(E),
+        "scale": scale,
+        "r2": r2,
+        "reach": np.full(count, reach),
+        "kind": [structure.KINDS.index(kind) for kind in structure.classify(E)],
+    }
+    arrays = {"values": np.stack([values[name] for name in VALUES], -1), "embeddings": E} | arrows
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    return arrays | _predictions(one, task, reach)
+
+
+def _predictions(one: Run, task: ModularAddition, reach: float) -> dict:
+    """Predicted labels of all pairs, and over the plane of pair sums |x| <= 2 reach; uint8."""
+    if one.parameters is None or task.modulus > 256:
+        return {}
+    beta = one.settings.get("bias_scale", 1.0)
+    tensors = one.parameters.map(lambda array: torch.as_tensor(array[:, 0]))
+    predicted = model.predicted_labels(tensors, task, beta)
+    middle = 2 * reach * ((np.arange(RESOLUTION) + 0.5) * 2 / RESOLUTION - 1)
+    every = (Parameters(*arrays) for arrays in zip(*tensors, strict=True))
+    regions = [model.regions(p, middle, -middle, beta) for p in every]  # first row on top
+    return {"predicted": predicted.astype(np.uint8), "regions": np.array(regions, np.uint8)}
+
+
+def _arrows(one: Run, task: ModularAddition, training: np.ndarray) -> dict:
+    """Forces on embeddings (T, N, 2): measured where parameters are recorded, and modelled.
+
+    Clustering and alignment are weighted so that at each step their sum is nearest to the exact
+    law of label charges; then both are scaled by one number >= 0 a step, "fit" (T,), for which the
+    sum is nearest to the measured force (or has the recorded rms), beside its R² (T,).
+    """
+    E = one.embeddings[:, 0].astype(np.float64)
+    if (np.ptp(E, axis=1) == 0).all(-1).any():
+        return {}
+    beta = one.settings.get("bias_scale", 1.0)
+    parts = np.stack(
+        [
+            forces.clustering(E, beta, training=training) if beta > 0 else np.zeros_like(E),
+            forces.alignment(E, training=training),
+        ],
+        axis=-1,
+    )
+    exact = forces.exact(E, beta, 0.0, training=training)
+    flat = parts.reshape(len(E), -1, 2)
+    parts = parts * (np.linalg.pinv(flat) @ exact.reshape(len(E), -1, 1)).swapaxes(1, 2)[:, None]
+    total = parts.sum(-1)
+    size = np.maximum((total**2).sum((1, 2)), 1e-300)
+    found = {}
+    if one.parameters is None:
+        rms = one.force_rms[:, 0].astype(np.float64)
+        scale, r2 = rms * np.sqrt(task.modulus / size), np.full(len(E), np.nan)
+    else:
+        measured = found["measured"] = _measured(one, task, training)
+        # Never below 0, which would turn all arrows round.
+        scale = np.maximum((measured * total).sum((1, 2)) / size, 0)
+        there = np.maximum((measured**2).sum((1, 2)), 1e-300)
+        missed = ((measured - scale[:, None, None] * total) ** 2).sum((1, 2))
+        r2 = np.where(there > 1e-290, 1 - missed / there, np.nan)
+    scaled = np.nan_to_num(parts * scale[:, None, None, None])
+    found |= {"clustering": scaled[..., 0], "alignment": scaled[..., 1], "fit": (scale, r2)}
+    return found
+
+
+def _measured(one: Run, task: ModularAddition, training: np.ndarray) -> np.ndarray:
+    """−∂L/∂E at every snapshot of a network with one seed, (T, N, 2) float64."""
+    tensors = one.parameters.map(lambda array: torch.as_tensor(array[:, 0]))
+    weights = torch.as_tensor(model.pair_weights(task, training).astype(np.float32))
+    return (
+        model.embedding_forces(
+            tensors,
+            task,
+            weights.expand(len(one.steps), -1),
+            bias_scale=one.settings.get("bias_scale", 1.0),
+            label_smoothing=one.settings.get("label_smoothing", 0.0),
+        )
+        .numpy()
+        .astype(np.float64)
+    )

@@ -1,0 +1,42 @@
+"""Intervals of means and of paired differences: against the textbook formula and by coverage."""
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from modadd import intervals
+
+
+def test_interval_is_students():
+    values = np.random.default_rng(0).normal(size=12)
+    found = intervals.mean(values, confidence=0.9)
+    reach = t.ppf(0.95, 11) * values.std(ddof=1) / np.sqrt(12)
+    np.testing.assert_allclose(found, values.mean() + np.array([0, -reach, reach]))
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    samples = np.random.default_rng(1).normal(3.0, 2.0, size=(2000, 8))
+    held = [found.low < 3 < found.high for found in map(intervals.mean, samples)]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+def test_what_a_seed_adds_to_both_drops_out():
+    rng = np.random.default_rng(2)
+    seeds, gain = 10 * rng.normal(size=50), 0.1 * rng.normal(size=50) + 0.2
+    assert intervals.paired(seeds + gain, seeds).low > 0
+    np.testing.assert_allclose(intervals.paired(seeds + gain, seeds), intervals.mean(gain))
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    assert intervals.mean(1 + 1e-16 * np.arange(5)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
+def test_too_few_or_bad_values_are_refused(values):
+    with pytest.raises(ValueError, match=r"values must be (at least 2 )?finite"):
+        intervals.mean(values)
+
+
+def test_unequal_ensembles_are_refused():
+    with pytest.raises(ValueError, match=r"control must have shape \(3,\), got \(2,\)"):
+        intervals.paired([1, 2, 3], [1, 2])

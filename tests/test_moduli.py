@@ -1,0 +1,76 @@
+"""Larger moduli: its measures against known cases, and what its figures draw."""
+
+import numpy as np
+import pytest
+
+from modadd import TrainingConfig, cost, plots, structure
+from modadd.plots import _moduli
+
+
+def ring(N: int, k: int) -> np.ndarray:
+    angle = 2 * np.pi * k * np.arange(N) / N
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((*shape, 2))
+
+
+def patch(g1, g2, count: int = 5) -> np.ndarray:
+    i, j = np.divmod(np.arange(count * count), count)
+    return i[:, None] * np.array(g1, float) + j[:, None] * np.array(g2, float)
+
+
+@pytest.mark.parametrize(
+    ("g1", "g2", "tau"),
+    [
+        ((1, 0), (0, 1), structure.SQUARE),
+        ((1, 0), (0.5, 3**0.5 / 2), structure.HEXAGONAL),
+        ((0, 2), (3, 0), 1.5j),
+        ((1, 0), (-0.3, 1.1), 0.3 + 1.1j),
+    ],
+)
+def test_lattice_shape_of_known_lattices(g1, g2, tau):
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    for E in (patch(g1, g2), 7 * patch(g1, g2) @ turn, patch(g1, g2) * [1, -1]):
+        assert structure.lattice_shape(structure.grid(E)) == pytest.approx(tau, abs=1e-6)
+
+
+def test_no_patch_has_no_shape():
+    E = np.stack([patch((1, 0), (0, 1)), np.zeros((25, 2))])
+    assert np.isnan(structure.lattice_shape(structure.grid(E))).tolist() == [False, True]
+
+
+def test_third_bonds_make_triangles_of_a_hexagonal_lattice():
+    E = patch((1, 0), (0.5, 3**0.5 / 2))
+    joined = _moduli.third_bonds(E, structure.grid(E))
+    assert len(joined) == 16
+    np.testing.assert_allclose(np.linalg.norm(E[joined[:, 0]] - E[joined[:, 1]], axis=-1), 1)
+    for other in (patch((1, 0), (0, 1)), patch((1, 0), (0, 2)), patch((1, 0), (0.5, 2))):
+        assert not len(_moduli.third_bonds(other, structure.grid(other)))
+
+
+def test_galleries_of_moduli():
+    runs = {12: noise(5, 12), 113: noise(3, 113)}
+    figure = plots.moduli_gallery(runs)
+    titles = [note.text for note in figure.layout.annotations]
+    assert len([t for t in titles if "other" in t]) == 4 + 2
+    assert "<b>N = 113</b>" in titles
+    figure = plots.lattices({25: np.stack([patch((1, 0), (0, 1)), ring(25, 3)]), 12: noise(4, 12)})
+    bars = [t for t in figure.data if t.type == "bar"]
+    assert sorted(t.text for t in bars) == ["circle 1", "grid 1", "other 4"]
+
+
+def test_cost_grows_with_the_modulus():
+    costs = cost.training_cost([TrainingConfig(5, 8), TrainingConfig(41, 64)])
+    assert 0 < costs[0].seconds < costs[1].seconds
+    if np.isfinite(costs[0].bytes):
+        assert costs[1].bytes > 60 * 4 * 64 * 41
+    figure = plots.cost_over_moduli([5, 41], costs, 64)
+    assert len(figure.layout.annotations) >= 2
+
+
+def test_unknown_memory_is_said():
+    costs = [cost.Cost(1e-4, float("nan")), cost.Cost(1e-3, float("nan"))]
+    words = [note.text for note in plots.cost_over_moduli([12, 59], costs, 64).layout.annotations]
+    assert "not known on this machine" in words

@@ -1,0 +1,124 @@
+"""The measures and figures of notebook 4."""
+
+import numpy as np
+import pytest
+
+from modadd import TrainingConfig, interactions, plots, predictions, train
+from modadd.plots import _forces
+from modadd.predictions import LAWS
+
+STEPS = [1, 3, 8]
+
+
+@pytest.fixture(scope="module")
+def run():
+    config = TrainingConfig(modulus=7, hidden=16, learning_rate=0.5, momentum=0.5, steps=8)
+    return train(config, range(3), snapshots=range(9), keep_parameters=True, progress=False)
+
+
+def noise(modulus: int = 11, batch: tuple = ()) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((*batch, modulus, 2))
+
+
+def test_agreement_knows_direction_size_and_what_is_unexplained():
+    F = noise(5, (4,))
+    same = predictions.agreement(F, 2 * F)
+    assert np.allclose(same, np.array([1, 0.5, 0])[:, None])
+    assert np.allclose(predictions.agreement(F, F).r2, 1)
+    assert predictions.pooled_r2(F, -3 * F) == pytest.approx(1)
+
+
+def test_measured_force_is_that_of_the_run(run):
+    F = predictions.measured(run, STEPS)
+    rms = np.sqrt(np.square(F).sum(-1).mean(-1))
+    assert np.allclose(rms, run.force_rms[STEPS], rtol=1e-4)
+
+
+def test_the_unrolled_network_is_the_network(run):
+    found = predictions.agreement(
+        predictions.measured(run, STEPS),
+        predictions.predicted(run, STEPS, "field, actual features"),
+    )
+    assert np.allclose(found.r2, 1, atol=1e-6)
+
+
+def test_a_frozen_first_layer_keeps_its_initial_features():
+    config = TrainingConfig(modulus=7, hidden=16, steps=8, freeze_first_layer=True)
+    run = train(config, 0, snapshots=range(9), keep_parameters=True, progress=False)
+    initial = predictions.predicted(run, STEPS, "field, initial features")
+    assert np.allclose(initial, predictions.predicted(run, STEPS, "field, actual features"))
+
+
+def test_ideal_features_are_the_limit_of_many():
+    config = TrainingConfig(modulus=7, hidden=8192, learning_rate=1e-5, momentum=0.0, steps=2)
+    run = train(config, range(4), snapshots=range(3), keep_parameters=True, progress=False)
+    measured = predictions.measured(run, [1, 2])
+    for law in ("label charges", "field, ideal features"):
+        found = predictions.agreement(measured, predictions.predicted(run, [1, 2], law))
+        assert found.cosine.min() > 0.95
+        assert np.abs(found.coefficient - 1).max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "steps", "law", "message"),
+    [
+        ({}, [1], "gravity", "law must be one of"),
+        ({"snapshots": [0, 4, 8]}, [4], "label charges", "recorded at every step up to 4"),
+        ({"keep_parameters": False}, [1], "label charges", "keep_parameters=True"),
+        ({"train_share": 0.5}, [1], "label charges", "on all pairs"),
+    ],
+)
+def test_predictions_refuse_what_they_cannot_know(change, steps, law, message):
+    options = {"snapshots": range(9), "keep_parameters": True} | change
+    config = TrainingConfig(
+        modulus=5, hidden=4, steps=8, train_share=options.pop("train_share", 1.0)
+    )
+    run = train(config, 0, progress=False, **options)
+    with pytest.raises(ValueError, match=message):
+        predictions.predicted(run, steps, law)
+
+
+def test_measuring_refuses_a_step_that_was_not_recorded(run):
+    with pytest.raises(ValueError, match="steps must be among those of the run, got 99"):
+        predictions.measured(run, [99])
+
+
+# The figures: that they can be drawn, and say what they should
+
+
+def words(figure) -> str:
+    return " ".join(note.text for note in figure.layout.annotations)
+
+
+def test_scrubbing_frames_carry_what_changes_and_no_more(run):
+    figure = plots.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
+    assert [frame.name for frame in figure.frames] == ["1", "3", "8"]
+    for frame in figure.frames:
+        assert len(frame.traces) == len(frame.data)
+        assert all(trace.line.color is None for trace in frame.data)
+    for drawn, trace in zip(figure.data[figure.frames[0].traces[0] :], figure.frames[0].data):
+        assert len(drawn.x) == len(trace.x)
+
+
+def test_two_faces_and_two_terms():
+    assert "Alignment" in words(plots.two_faces())
+    E, ratios = noise(5, (2,)), np.array([0.2, 1.0, 5.0])
+    fits = [interactions.two_term_fit(ratio * E) for ratio in ratios]
+    worst = min(fit.r2 for fit in fits)
+    assert f"{worst:.3f}" in words(plots.two_terms(ratios, fits))
+
+
+def test_force_balance_scores_the_sum(run):
+    E, F = run.embeddings[1, 0], predictions.measured(run, STEPS)
+    law = predictions.predicted(run, STEPS, "label charges")
+    parts = {"clustering": law[0, 0], "alignment": law[0, 0], "sum": 2 * F[0, 0]}
+    courses = {"Direction (cosine)": {"label charges": predictions.agreement(F, law).cosine}}
+    figure = plots.force_balance(E, F[0, 0], parts, courses, STEPS)
+    assert "direction 1.00, size 0.50" in words(figure)
+
+
+def test_arrows_point_along_their_vectors():
+    up, right = _forces.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")[1].x
+    assert (up, right) == (0, 2)
+    angles = _forces.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")
+    assert list(angles[1].marker.angle) == [0, 90]

@@ -1,0 +1,37 @@
+"""Figures of the recipes show the data they are given."""
+
+import numpy as np
+import pytest
+
+from modadd import structure
+from modadd.plots import one_start, recipes
+
+
+@pytest.fixture
+def finals():
+    rng = np.random.default_rng(0)
+    angle = 2 * np.pi * np.arange(17) / 17
+    ring = np.stack([np.cos(angle), np.sin(angle)], -1) + 0.01 * rng.normal(size=(5, 17, 2))
+    return {"rings": ring, "noise": rng.normal(size=(5, 17, 2))}
+
+
+def test_census_and_agreement_of_each_recipe(finals):
+    figure = recipes(finals, finals["rings"], {"floor": np.full(5, 0.3)})
+    assert figure.layout.width <= 800
+    marks = [t for t in figure.data if t.hovertemplate and "rings, circle: 100%" in t.hovertemplate]
+    assert list(marks[0].x) == [1.0]
+    strips = [t for t in figure.data if t.mode == "markers" and len(t.x) == 5]
+    np.testing.assert_allclose(
+        strips[1].x, structure.procrustes_r2(finals["noise"], finals["rings"])
+    )
+    assert any(list(t.x[:2]) == [0.3, 0.3] for t in figure.data if t.mode == "lines")
+
+
+def test_ends_are_turned_onto_the_default(finals):
+    E = finals["rings"][0]
+    turned = 3 * E[:, ::-1] + 5
+    figure = one_start({"default": E, "turned": turned}, "default")
+    first, second = (t for t in figure.data if t.mode == "markers+text")
+    np.testing.assert_allclose(first.x, second.x, atol=1e-9)
+    np.testing.assert_allclose(first.y, second.y, atol=1e-9)
+    assert any("R² 1.00" in note.text for note in figure.layout.annotations)

@@ -1,0 +1,158 @@
+"""The measures and figures of notebooks 5 and 6."""
+
+import numpy as np
+import pytest
+
+from modadd import intervals, particles, plots, same_start, structure
+from modadd.plots import Course, palette
+from modadd.same_start import compare
+
+
+def noise(seed: int = 0, batch: tuple = (), modulus: int = 7) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((*batch, modulus, 2))
+
+
+def ring(modulus: int = 7, frequency: int = 2) -> np.ndarray:
+    angle = 2 * np.pi * frequency * np.arange(modulus) / modulus
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    E0 = noise(batch=(1,))
+    return {
+        a: particles.two_force(E0, a, steps=9, snapshots=[0, 3, 9], progress=False)
+        for a in (0.0, 1.0)
+    }
+
+
+def courses(runs):
+    return {
+        f"a = {a:g}": Course(run, None if a else run.loss[:, 0], plots.force_color(a))
+        for a, run in runs.items()
+    }
+
+
+def test_force_color_runs_from_clustering_to_alignment():
+    styles = palette.STYLES
+    assert plots.force_color(0) == styles["clustering"].color
+    assert plots.force_color(1) == styles["alignment"].color
+    with pytest.raises(ValueError, match="alignment_force must be"):
+        plots.force_color(1.5)
+
+
+def test_race_moves_every_embedding_without_turning_it(runs):
+    figure = plots.side_by_side(courses(runs), "V", frames=3)
+    assert [frame.name for frame in figure.frames] == ["0", "3", "9"]
+    first, last = figure.frames[0].data, figure.frames[-1].data
+    assert len(first) == len(figure.frames[0].traces) == 3
+    assert np.allclose(first[0].x, first[1].x) and np.allclose(first[0].y, first[1].y)
+    for trace, run in zip(last[:2], runs.values(), strict=True):
+        E = run.final[0] - run.final[0].mean(0)
+        assert np.allclose(np.stack([trace.x, trace.y], -1), E, atol=1e-6)
+
+
+def test_race_draws_only_the_values_that_are_there(runs):
+    figure = plots.side_by_side(courses(runs), "V", frames=2)
+    assert [trace.name for trace in figure.data if trace.name] == ["a = 0"]
+
+
+def test_race_refuses_runs_that_do_not_fit(runs):
+    other = particles.two_force(noise(batch=(1,)), 0.5, steps=9, snapshots=[0, 9], progress=False)
+    with pytest.raises(ValueError, match="same steps"):
+        plots.side_by_side(courses({**runs, 0.5: other}), "V")
+    two = particles.two_force(noise(batch=(2,)), steps=2, progress=False)
+    with pytest.raises(ValueError, match="one seed"):
+        plots.side_by_side({"two": Course(two, None, "#000000")}, "V")
+
+
+def test_starts_writes_agreement_with_the_first_row():
+    A, B = noise(1, (2,), 11), noise(2, (2,), 11)
+    figure = plots.starts({"one": A, "two": B, "three": A}, ["#000000"] * 3, ["two"])
+    written = [a.text for a in figure.layout.annotations if not a.text.startswith("<b>")]
+    expected = [f"{r2:.2f}" for r2 in structure.procrustes_r2(A, B)]
+    assert written == [*expected, "1.00", "1.00"]
+
+
+def test_coarse_kinds_count_stripes_as_grids():
+    i, j = np.divmod(np.arange(16), 8)
+    stripe = np.stack([i, 3.0 * j], -1).astype(float)
+    assert structure.classify(stripe) == "stripe"
+    assert list(same_start.coarse_kinds([stripe, ring(16)])) == ["grid", "circle"]
+
+
+def test_bootstrap_interval_has_the_width_of_the_standard_error():
+    values = noise(3, modulus=200)[:, 0]
+    found = intervals.bootstrap_mean(values)
+    error = values.std() / np.sqrt(len(values))
+    assert found.mean == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.08)
+    assert found == intervals.bootstrap_mean(values)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
+def test_bootstrap_refuses_what_has_no_interval(values):
+    with pytest.raises(ValueError, match="^values must"):
+        intervals.bootstrap_mean(values)
+
+
+def test_compare_counts_a_start_once():
+    A, B = noise(4, (4,)), noise(5, (4,))
+    found = compare("floor", [(A, B), (A, A)])
+    assert np.allclose(found.r2, (structure.procrustes_r2(A, B) + 1) / 2)
+    same = same_start.coarse_kinds(A) == same_start.coarse_kinds(B)
+    assert found.same_kind == pytest.approx((same.mean() + 1) / 2)
+    low, high = found.same_kind_interval
+    assert low <= found.same_kind <= high
+
+
+def test_same_frequency_counts_circles_only():
+    A = np.stack([ring(11), ring(11), noise(modulus=11)])
+    B = np.stack([3 * ring(11), ring(11, 3), noise(modulus=11)])
+    assert same_start.same_frequency([(A, B)]) == (1, 2)
+    assert same_start.same_frequency([(A, A), (A, B)]) == (3, 4)
+
+
+def test_agreement_rows_shows_every_start_and_mean():
+    rows = {
+        "floor": compare("floor", [(noise(6, (5,)), noise(7, (5,)))]),
+        "equal": compare("network", [(noise(6, (5,)), 2 * noise(6, (5,)))]),
+    }
+    figure = plots.comparison_rows(rows)
+    clouds = [trace for trace in figure.data if trace.error_x.array is None]
+    assert [len(trace.x) for trace in clouds] == [5, 5]
+    assert np.allclose(clouds[1].x, 1.0)
+    texts = [annotation.text for annotation in figure.layout.annotations]
+    assert "<b>1.00</b>" in texts and "<b>100%</b>" in texts and "floor" in texts
+    wrong = {"row": rows["floor"]._replace(role="ceiling")}
+    with pytest.raises(ValueError, match="role must be"):
+        plots.comparison_rows(wrong)
+
+
+def test_mismatch_is_zero_for_equal_censuses_and_one_for_disjoint_ones():
+    grids, circles = structure.census(["grid"] * 3), structure.census(["circle"])
+    assert grids.mismatch(structure.census(["grid"])) == 0
+    assert grids.mismatch(circles) == 1
+
+
+def test_knob_shows_shares_bands_and_the_network():
+    censuses = [structure.census(["grid", "grid", "circle"]), structure.census(["circle"] * 4)]
+    network = structure.census(["stripe", "other"])
+    forces = [0.0, 0.5, 1.0]
+    figure = plots.kinds_over_force(
+        forces, [noise(8), ring(), ring()], [*censuses, censuses[1]], network, 0.5
+    )
+    lines = {t.name: t for t in figure.data if t.name in structure.KINDS and t.line.width}
+    assert np.allclose(lines["circle"].y, [1 / 3, 1, 1]) and list(lines["circle"].x) == forces
+    whiskers = {t.name: t for t in figure.data if t.error_y.array is not None}
+    assert {kind: float(t.y[0]) for kind, t in whiskers.items()} == {
+        kind: network.share(kind) for kind in structure.KINDS
+    }
+
+
+def test_carry_over_puts_both_censuses_in_each_panel():
+    pair = structure.census(["grid", "circle"]), structure.census(["grid", "other"])
+    figure = plots.carry_over({"same": (pair[0], pair[0]), "other": pair})
+    texts = [annotation.text for annotation in figure.layout.annotations]
+    assert ["0% off" in texts[0], "50% off" in texts[1]] == [True, True]
+    assert len(figure.data) == 2 * 2 * len(structure.KINDS)

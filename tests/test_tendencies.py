@@ -1,0 +1,117 @@
+"""The measures and figures of notebook 3."""
+
+import numpy as np
+import pytest
+
+from modadd import ModularAddition, TrainingConfig, plots, structure, tendencies, train
+from modadd.plots import _tendencies
+
+
+def noise(modulus: int = 11, batch: tuple = ()) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((*batch, modulus, 2))
+
+
+def ring(modulus: int = 11, frequency: int = 3) -> np.ndarray:
+    angle = 2 * np.pi * frequency * np.arange(modulus) / modulus
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
+def brute_force_couples(E):
+    """Same-label flag, distance, angle and weight of every couple, one at a time."""
+    task = ModularAddition(len(E))
+    x = task.pair_sums(E)
+    for p in range(len(x)):
+        for q in range(p + 1, len(x)):
+            weight = (x[p] @ x[p]) * (x[q] @ x[q])
+            cosine = np.clip(x[p] @ x[q] / np.sqrt(weight), -1, 1)
+            same = task.labels[p] == task.labels[q]
+            yield same, np.linalg.norm(x[p] - x[q]), np.arccos(cosine), weight
+
+
+def test_distances_and_angles_are_those_of_every_couple():
+    E = noise()
+    same, distance, angle, weight = (np.array(v) for v in zip(*brute_force_couples(E)))
+    unit = np.sqrt(tendencies.mean_squared_distances(E).all_pairs)
+    near = tendencies.distances(E)
+    turns, weights = tendencies.angles(E)
+    for found, expected in ((near, distance / unit), (turns, angle), (weights, weight)):
+        assert np.allclose(found.everything, expected, atol=1e-6)
+        assert np.allclose(found.same_label, expected[same], atol=1e-6)
+
+
+def test_nematic_order_is_the_weighted_mean_of_the_double_angle():
+    E = noise()
+    same, _, angle, weight = (np.array(v) for v in zip(*brute_force_couples(E)))
+    order = tendencies.nematic_order(E)
+    expected = np.average(np.cos(2 * angle), weights=weight)
+    within = np.average(np.cos(2 * angle[same]), weights=weight[same])
+    assert order.everything == pytest.approx(expected)
+    assert order.same_label == pytest.approx(within)
+
+
+def test_a_circle_shares_axes_within_labels_only():
+    order = tendencies.nematic_order(ring())
+    assert order.same_label == pytest.approx(1)
+    assert abs(order.everything) < 0.1
+
+
+def test_measures_take_batches_and_ignore_rotation_and_scale():
+    E = noise(batch=(2, 3))
+    turned = 3 * E @ np.array([[0.6, 0.8], [-0.8, 0.6]])
+    for measure in (tendencies.distances, tendencies.nematic_order):
+        for found, expected in zip(measure(turned), measure(E)):
+            assert np.allclose(found, expected)
+            assert found.shape[:2] == (2, 3)
+    assert np.allclose(tendencies.nematic_order(E).same_label[1, 2],
+                       tendencies.nematic_order(E[1, 2]).same_label)  # fmt: skip
+
+
+def test_collapsed_embeddings_have_no_order():
+    order = tendencies.nematic_order(np.zeros((5, 2)))
+    assert order.same_label == 0
+    assert order.everything == 0
+
+
+def test_density_is_the_root_of_a_density():
+    values = np.random.default_rng(0).uniform(0, 2, 50_000)
+    places, heights = _tendencies.density(values, 2.0, 0.1)
+    assert np.allclose(heights, 1, atol=0.05)
+    assert np.square(heights).mean() == pytest.approx(1)
+    weighted = _tendencies.density(values, 2.0, 0.1, weights=(values < 1).astype(float))[1]
+    assert np.allclose(weighted[places < 0.7], np.sqrt(2), atol=0.05)
+    assert np.allclose(weighted[places > 1.5], 0, atol=0.01)
+
+
+# The figures: that they can be drawn, and say what they should
+
+
+def words(figure) -> str:
+    return " ".join(note.text for note in figure.layout.annotations)
+
+
+@pytest.fixture(scope="module")
+def two_kinds():
+    """An ensemble of two seeds: noise that turns into a ring, and noise that stays."""
+    config = TrainingConfig(modulus=11, hidden=4, steps=20)
+    run = train(config, [0, 1], snapshots=[0, 10, 20], progress=False)
+    run.embeddings[1:, 0] = ring()
+    return run
+
+
+def test_tendencies_name_kinds_and_steps(two_kinds):
+    kinds = structure.classify(two_kinds.final)
+    assert kinds[0] == "circle"
+    text = words(plots.tendencies(two_kinds, (0, 1), (0, 20), kinds))
+    assert "ends as a" in text
+    assert "circle" in text
+    assert "step 20" in text
+
+
+def test_scrubbing_frames_carry_what_changes_and_no_more(two_kinds):
+    figure = plots.tendencies_scrub(two_kinds, (0, 1))
+    assert [frame.name for frame in figure.frames] == ["0", "10", "20"]
+    for frame in figure.frames:
+        assert len(frame.traces) == len(frame.data)
+        assert all(trace.line.color is None for trace in frame.data)
+    for drawn, trace in zip(figure.data[figure.frames[0].traces[0] :], figure.frames[0].data):
+        assert len(drawn.x) == len(trace.x)
