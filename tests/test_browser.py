@@ -240,6 +240,7 @@ def test_playground_tells_structures_apart(page):
     for name, value in [("tokens N", 12), ("step u", 2), ("step v", 4)]:
         root.get_by_label(name).fill(str(value))
         root.get_by_label(name).press("Enter")
+        assert root.get_by_label(name).evaluate("e => e === document.activeElement")
     assert "do not reach every token" in root.locator(".note").inner_text()
 
 
@@ -419,7 +420,11 @@ def check_live_training(page):
     code.wait_for()
     names = {}
     exec(code.input_value(), names)
-    assert "replay" in names and names["run"].steps[-1] == end + 1
+    assert names["run"].steps[-1] == end + 1
+    # Both changes took effect while the training ran, each at a step of its own.
+    assert [decay for _, decay in names["decays"]] == [0.003, 0.0, 0.01]
+    changes = [step for step, _ in names["decays"]]
+    assert changes == sorted(set(changes)) and changes[-1] < end
     page.keyboard.press("Escape")
     root.get_by_role("button", name="reset").click()
     page.wait_for_function("document.querySelector('[data-kind=live] input.cursor').max === '0'")

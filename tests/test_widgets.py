@@ -1,6 +1,7 @@
 """The Python side of the widgets; tests/test_browser.py has what happens in a browser."""
 
 import json
+import time
 import zlib
 from dataclasses import replace
 
@@ -338,6 +339,34 @@ def test_live_training_obeys_its_front_end():
     ask("pause")
     assert not widget.running
     widget.close()
+
+
+def test_live_training_without_a_break_lets_its_reader_in():
+    widget = widgets.live_training(CONFIG, 3, speed=1_000_000)  # more than any machine can do
+    widget.send = lambda content, buffers=None: None
+    stretches, advance = [], widget._advance
+
+    def counted(steps):
+        stretches.append(widget.session.step)
+        advance(steps)
+
+    widget._advance = counted
+    widget._receive(widget, {"type": "start"}, [])
+    try:
+        while widget.session.step < 200_000:  # stretches have become longer than a frame
+            time.sleep(0.01)
+        for decay in (0.0, 0.1, 0.2):
+            before = len(stretches)
+            widget._receive(widget, {"type": "decay", "value": decay}, [])
+            assert len(stretches) <= before + 2  # the one under way, and one just begun
+            while len(stretches) < before + 4:
+                time.sleep(0.001)
+    finally:
+        widget._receive(widget, {"type": "pause"}, [])
+        widget.close()
+    changes = [step for step, _ in widget.session.decays]
+    assert len(changes) == 4 and changes == sorted(set(changes))
+    assert changes[-1] < widget.session.step
 
 
 def test_divergence_stops_live_training_where_it_was():

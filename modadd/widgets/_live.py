@@ -20,7 +20,6 @@ from modadd.widgets._view import View, picture, state_of
 FRAMES_A_SECOND = 20
 """How often live training is drawn."""
 
-
 MOST_STATES = 1200
 """States that live training keeps; of more, every second one is forgotten."""
 
@@ -145,7 +144,8 @@ class _Live(View):
                 self._rate = (self.session.step - first) / max(now - began, 1e-9)
                 told, began, first = now, now, self.session.step
                 self._tell()
-            time.sleep(max(0.0, start + 1 / FRAMES_A_SECOND - now))
+            # Never without a break: who waits for the lock must get a chance to take it.
+            time.sleep(max(0.002, start + 1 / FRAMES_A_SECOND - now))
         self._tell(wrong)
 
     def _advance(self, steps: int) -> None:

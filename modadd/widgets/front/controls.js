@@ -46,12 +46,16 @@ function field(label, { value, options, min, max, step, type = "number", show },
     const number = Number(input.value);
     return Number.isFinite(number) && input.value !== "" ? clamp(number, min, max) : value;
   };
-  input.addEventListener(type === "range" ? "input" : "change", () => {
+  const commit = () => {
+    const before = value;
     value = read();
     if (type === "number" && !options) input.value = value;
     if (text) text.textContent = ` ${(show ?? String)(value)}`;
-    onchange?.(value);
-  });
+    if (value !== before) onchange?.(value);
+  };
+  input.addEventListener(type === "range" ? "input" : "change", commit);
+  // A number that was typed in is there from Enter on, not only once the field is left.
+  input.addEventListener("keydown", (event) => event.key === "Enter" && commit());
   const root = h("label", { className: "field" }, h("span", {}, label, text), input);
   return { root, input, value: read };
 }
