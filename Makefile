@@ -54,8 +54,7 @@ clean: ## remove .venv and everything else that make built, but not figures/
 
 .PHONY: clean-cache
 clean-cache: .venv/installed ## delete the cached training runs and say how much room they took
-	@$(BIN)/python -c 'from modadd.cache import cache_folder, clear_cache; \
-		print(f"{clear_cache() / 1e6:.1f} MB of runs deleted from {cache_folder()}")'
+	@$(BIN)/python -m modadd --clear-cache
 
 # The environment. A stamp file is written last, so that an interrupted installation is taken up
 # again, and one that is complete is redone only when the lists of packages change. Each stamp

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from modadd._simd import FLAGS, LANES, add_product, exp
+from modadd._simd import FLAGS, LANES, add_product, exp, inlined
 
 GRADIENT_DESCENT, ADAM, ADAMW = range(3)
 NEVER = 2**62
@@ -142,7 +142,7 @@ def unpack(theta: np.ndarray, n: int, h: int) -> tuple[np.ndarray, ...]:
     return embeddings.reshape(*lead, n, 2), w1.reshape(*lead, 2, h), b1, w2, b2
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _forward(theta, recipe, pairs, start, x, hidden, z):
     """Pair sums x (2, B), hidden layer (H, B) and logits z (N, B) of the block at `start`."""
     n, h = recipe.tokens, recipe.hidden
@@ -163,7 +163,7 @@ def _forward(theta, recipe, pairs, start, x, hidden, z):
     add_product(z, w2, h, 1, hidden, n, h, b)
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _softmax(z, top, total):
     """Turn logits z (N, B) into exp(z − top), with top and total = Σ exp(z − top), both (B,)."""
     n, b = z.shape
@@ -179,7 +179,7 @@ def _softmax(z, top, total):
             total[p] += z[m, p]
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _back_to_logits(recipe, pairs, start, z, total, gb2):
     """Turn exponentials into ∂L/∂z in place and add its sum to the gradient of b2."""
     n, b = z.shape
@@ -197,7 +197,7 @@ def _back_to_logits(recipe, pairs, start, z, total, gb2):
         gb2[m] += z[m].sum()
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _back_to_pairs(theta, recipe, x, hidden, back, gradient, push):
     """First-layer gradients and ∂L/∂x, push (2, B), from back = ∂L/∂hidden (H, B)."""
     n, h = recipe.tokens, recipe.hidden
@@ -221,7 +221,7 @@ def _back_to_pairs(theta, recipe, x, hidden, back, gradient, push):
         g1[2 * h + k] += beta * gc
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _gradient(theta, recipe, pairs, work, gradient):
     """Fill `gradient` with ∂L/∂θ."""
     n, h, b = recipe.tokens, recipe.hidden, pairs.block
@@ -254,7 +254,7 @@ def _gradient(theta, recipe, pairs, work, gradient):
             gradient[2 * n + 3 * h + m * h + k] = g2[m, k]
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _update(theta, gradient, state, recipe, step):
     """One step of the optimiser, number `step` from 0, with the conventions of torch.optim."""
     n, h = recipe.tokens, recipe.hidden
@@ -284,7 +284,7 @@ def _update(theta, gradient, state, recipe, step):
                 theta[i] = keep * theta[i] - rate * correct1 * first[i] / size
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _measure(theta, recipe, pairs, work, gradient):
     """Loss, accuracy, validation accuracy, rms force and rms residual of one seed.
 

@@ -14,12 +14,10 @@ import numba
 import numpy as np
 
 from modadd import _checks, kernel
+from modadd._checks import LARGEST
 from modadd.task import ModularAddition
 
 EXACT, CLUSTERING = 0, 1
-
-LARGEST = 1e30
-"""Largest coordinate, charge and bias scale: forces hold products of several of them."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from modadd._engine import _softmax
-from modadd._simd import FLAGS, LANES, add_product, exp
+from modadd._simd import FLAGS, LANES, add_product, exp, inlined
 
 
 @njit(nogil=True)
@@ -26,7 +26,7 @@ def _finite(value):
 # --- two forces -----------------------------------------------------------------------------------
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _pull_together(x, labels, weights, strength, reach, push):
     """Add the clustering force on every pair sum, ordered pairs, to push (2, P); return −2V N²."""
     count = labels.size
@@ -49,7 +49,7 @@ def _pull_together(x, labels, weights, strength, reach, push):
     return total
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _turn_parallel(x, labels, weights, strength, reach, push):
     """Add the alignment force on every pair sum to push (2, P); return its share of −2V N².
 
@@ -77,7 +77,7 @@ def _turn_parallel(x, labels, weights, strength, reach, push):
     return strength * (tensor[:, 0] ** 2 + 2 * tensor[:, 1] ** 2 + tensor[:, 2] ** 2).sum()
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@inlined
 def _two_forces(E, pairs, labels, weights, values, force):
     """Fill force (N, 2) with −∂V/∂E at positions E of rms 1, and return V."""
     alignment, reach = values[:2]
@@ -150,7 +150,7 @@ def multipole_table(degree: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array(rows), np.array(factors)
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@inlined
 def _multipoles(x, beta, kappa, rows, factors, phi):
     """Fill phi (3, K + 1, B): features at pair sums x (2, B), and their gradient in x.
 
@@ -185,7 +185,7 @@ def _multipoles(x, beta, kappa, rows, factors, phi):
     phi[0, -1], phi[1, -1], phi[2, -1] = np.float32(1.0), np.float32(0.0), np.float32(0.0)
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _legendre_derivatives(t, top):
     """Derivatives m = 0 to top + 1 of P_l at t (B,), l = 0 to top: (top + 1, top + 2, B)."""
     polar = np.zeros((top + 1, top + 2, t.size), np.float32)
@@ -201,7 +201,7 @@ def _legendre_derivatives(t, top):
     return polar
 
 
-@njit(nogil=True, fastmath=FLAGS)
+@inlined
 def _charge(z, top, total, pairs, start, label_charges, scalars):
     """Turn logits z (N, B) into −w α, add the block's loss, hits and squared residuals to scalars.
 
@@ -230,7 +230,7 @@ def _charge(z, top, total, pairs, start, label_charges, scalars):
             z[m, p] *= pairs.weights[start + p]
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@inlined
 def _field_gradient(theta, n, pairs, table, rule, label_charges, gradient, scalars):
     """Fill gradient with ∂L/∂θ, θ = E | readout (N, K + 1), and scalars (5,) as `Run` has them."""
     features, b = table[0].shape[0] + 1, pairs.block

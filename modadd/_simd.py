@@ -2,12 +2,12 @@
 
 Both compile to vector instructions on any processor that numba knows, without a compiler on the
 user's machine and without BLAS, whose calls cost more than such small products themselves.
-
-Who changes this file must touch `_engine.py` too: numba's cache of compiled functions looks at
-the time of the calling file alone.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from llvmlite import ir
@@ -15,11 +15,38 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+COMPILED = ("_simd", "_engine", "_particles", "_force_sums", "optimisers")
+"""Modules of compiled functions, which call each other."""
+
+
+def forget_stale(folder: Path) -> None:
+    """Delete what numba has cached in a package's folder if any of COMPILED is newer.
+
+    By itself numba compares a cached function with its own file alone, not with those of the
+    functions that are compiled into it.
+    """
+    newest = max((folder / f"{name}.py").stat().st_mtime for name in COMPILED)
+    for index in (folder / "__pycache__").glob("*.nbi"):
+        with suppress(OSError):  # another process was faster, or the folder is read-only
+            if index.stat().st_mtime < newest:
+                index.unlink()
+
+
+forget_stale(Path(__file__).parent)
+
 LANES = 16
 """Columns of a product's tile: two AVX2 or one AVX-512 register."""
 
 FLAGS = {"contract", "reassoc", "nsz", "arcp"}
 """Liberties of the compiler; not nnan and ninf, for divergence must stay visible as NaN."""
+
+inlined = njit(forceinline=True, nogil=True, fastmath=FLAGS)
+"""Compiles a function into those that call it, and never calls it.
+
+With such liberties the last bits depend on what a function is compiled into. Otherwise a process
+that compiles would call the function's own version, one that loads from numba's cache the version
+inside the caller, and the two would train networks that drift apart.
+"""
 
 
 @intrinsic
@@ -123,7 +150,7 @@ def _make_tile(rows):
 _tile1, _tile2, _tile3, _tile4, _tile5, _tile6 = (_make_tile(rows) for rows in range(1, 7))
 
 
-@njit(nogil=True)
+@inlined
 def add_product(out, left, left_row, left_step, right, m, k, columns):
     """out (M, B) += left (M, K) @ right (K, B) on the first `columns`, a multiple of LANES.
 

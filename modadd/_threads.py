@@ -35,7 +35,7 @@ def run_in_threads(
         threads: how many at a time; None: one per core.
         progress: show a progress bar where it takes longer than a second.
         title: of that bar.
-        stop: (1,) uint8 that ends all work once it is set; None: one that only these share.
+        stop: (1,) uint8 by which another thread ends all work once it sets it.
 
     Raises:
         Interrupted: on Ctrl-C, or when another thread sets stop[0]; holds the seeds under way.
@@ -47,7 +47,7 @@ def run_in_threads(
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         threads = threads or os.cpu_count() or 1
     threads = _checks.integer("threads", threads, 1)
-    flag = np.zeros(1, np.uint8) if stop is None else stop
+    flag = np.zeros(1, np.uint8)
     pool, waiting, pending = ThreadPoolExecutor(threads), iter(seeds), set()
     try:
         with progress_bar(title, len(seeds), progress) as bar:
@@ -58,19 +58,18 @@ def run_in_threads(
                 if not pending:
                     return
                 # Without a timeout Windows would let no Ctrl-C through.
-                for future in wait(pending, 0.5, FIRST_COMPLETED).done:
-                    run = future.result()
-                    if flag[0]:
-                        raise KeyboardInterrupt
-                    keep(run)
+                done = wait(pending, 0.5 if stop is None else 0.05, FIRST_COMPLETED).done
+                if stop is not None and stop[0]:
+                    raise KeyboardInterrupt
+                for future in done:
+                    keep(future.result())
                     pending.remove(future)
                     bar.update()
     except KeyboardInterrupt:
         flag[0] = 1
         raise Interrupted([], _under_way(pool, pending), len(seeds)) from None
     except BaseException:
-        if stop is None:  # else it is not only ours
-            flag[0] = 1
+        flag[0] = 1
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -13,6 +13,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +21,7 @@ from pathlib import Path
 import platformdirs
 
 from modadd._progress import progress_bar
-from modadd._run_file import RunFileError
+from modadd._run_file import FORMAT, RunFileError
 from modadd.run import Ensemble, Interrupted, Run
 
 DECISIVE = ("task", "model", "run", "training", "particles")
@@ -99,6 +100,8 @@ def cached(
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 run.save(folder / f"{run.seeds[0]}.npz")
+            except FileNotFoundError:  # another process clears the cache: the next entry may stay
+                return
             except OSError as error:
                 warnings.warn(f"the cache {folder} cannot be written: {error}", stacklevel=6)
                 folder = None
@@ -113,7 +116,7 @@ def cached(
 
 
 def _folder(key: dict) -> Path:
-    text = json.dumps(key | {"code": code_version()}, sort_keys=True)
+    text = json.dumps(key | {"code": code_version(), "format": FORMAT}, sort_keys=True)
     return cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -157,41 +160,54 @@ def _set_aside(path: Path) -> str:
 def _delete_stale(folder: Path) -> None:
     """Delete what writers that were killed have left unfinished."""
     for path in folder.glob(".*.npz.*"):
-        try:
-            if time.time() - path.stat().st_mtime > STALE:
+        with suppress(OSError):  # another process was faster, or the folder is read-only
+            if _is_stale(path):
                 path.unlink()
-        except OSError:  # another process was faster, or the folder is read-only
-            continue
+
+
+def _is_stale(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > STALE
 
 
 def _cache_files() -> Iterator[Path]:
     """Entries of the cache, damaged and unfinished ones too; nothing that others put there."""
     for folder in cache_folder().glob("*/"):
         if re.fullmatch(r"[0-9a-f]{24}", folder.name) and not folder.is_symlink():
-            for path in folder.iterdir():
-                if re.fullmatch(r"\d+\.npz(\.damaged)?|\.\d+\.npz\.\w+", path.name):
-                    yield path
+            with suppress(FileNotFoundError):
+                for path in folder.iterdir():
+                    if re.fullmatch(r"\d+\.npz(\.damaged)?|\.\d+\.npz\.\w+", path.name):
+                        yield path
 
 
 def cache_size() -> int:
-    """Bytes in the cache.
+    """Bytes in the cache, whatever other processes write and delete meanwhile.
 
     >>> cache_size() >= 0
     True
     """
-    return sum(path.lstat().st_size for path in _cache_files())
+    size = 0
+    for path in _cache_files():
+        with suppress(FileNotFoundError):
+            size += path.lstat().st_size
+    return size
 
 
 def clear_cache() -> int:
     """Delete all cache entries, and nothing else; return the bytes freed.
+
+    What another process is writing at this moment is left to it.
 
     >>> clear_cache()  # doctest: +SKIP
     1048576
     """
     freed = 0
     for path in list(_cache_files()):
-        freed += path.lstat().st_size
-        path.unlink(missing_ok=True)
-        if not any(path.parent.iterdir()):
+        with suppress(FileNotFoundError):
+            if path.name.startswith(".") and not _is_stale(path):
+                continue
+            size = path.lstat().st_size
+            path.unlink()
+            freed += size
+        with suppress(OSError):  # there are others in it
             path.parent.rmdir()
     return freed

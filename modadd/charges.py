@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modadd import _checks
-from modadd._force_sums import LARGEST, Charges
+from modadd._force_sums import Charges
 from modadd.task import ModularAddition
 
 
@@ -104,8 +104,8 @@ def memory_weights(
     [0.125, 0.25, 0.5]
     """
     steps = _checks.integer("steps", steps, 0, _checks.SNAPSHOTS)
-    rate = _checks.real("learning_rate", learning_rate, 0.0, LARGEST, open_low=True)
-    decay = _checks.real("weight_decay", weight_decay, 0.0, LARGEST)
+    rate = _checks.real("learning_rate", learning_rate, 0.0, _checks.LARGEST, open_low=True)
+    decay = _checks.real("weight_decay", weight_decay, 0.0, _checks.LARGEST)
     momentum = _checks.real("momentum", momentum, 0.0, 1.0)
     kept = np.empty(steps)
     velocity, weight = 1.0, 0.0
@@ -130,7 +130,7 @@ def prefactor(
     label_smoothing: float = 0.0,
     training: np.ndarray | None = None,
 ) -> float | np.ndarray:
-    """Absolute factor κ · memory / M² between a law of this module and −∂L/∂E; nothing is fitted.
+    """Absolute factor κ · memory / M² between a law of `forces` and −∂L/∂E; nothing is fitted.
 
     κ = H σ² is the scale of the kernel of H features, M the number of ordered training pairs (N²
     for all): one 1/M from the loss that lays the field down, one from the loss that feels it.
@@ -159,8 +159,8 @@ def prefactor(
     """
     _checks.instance("task", task, ModularAddition)
     hidden = _checks.integer("hidden", hidden, 1, _checks.HIDDEN)
-    memory = _checks.real("memory", memory, 0.0, LARGEST)
-    variance = _checks.real("weight_variance", weight_variance, 0.0, LARGEST, open_low=True)
+    memory = _checks.real("memory", memory, 0.0, _checks.LARGEST)
+    variance = _checks.real("weight_variance", weight_variance, 0.0, _checks.LARGEST, open_low=True)
     smoothing = _checks.real("label_smoothing", label_smoothing, 0.0, 1.0)
     numerator = hidden * variance * memory * (1 - smoothing) ** 2
     if training is None:

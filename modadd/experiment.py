@@ -80,11 +80,16 @@ def checked(columns: Mapping[str, Sequence[Condition]]) -> dict[str, list[Condit
     """
     found = {}
     for title, conditions in _checks.mapping("columns", columns, 1, 6).items():
-        found[title] = _checks.sequence("columns", conditions)
+        found[title] = conditions = _checks.sequence("columns", conditions)
         for condition in found[title]:
             _checks.instance("columns", condition, Condition)
             _checks.choice("columns", condition.role, ROLES)
             _checks.instance("columns", condition.run, Run)
+            if not np.array_equal(condition.run.seeds, conditions[0].run.seeds):
+                raise ValueError(f"columns must hold runs of the same seeds, got others in {title}")
+    names = [condition.name for _, *others in found.values() for condition in others]
+    if len(set(names)) < len(names):
+        raise ValueError(f"columns must name each condition but the controls once, got {names}")
     return found
 
 

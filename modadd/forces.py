@@ -28,7 +28,7 @@ repel. Alignment splits into *torque*, across x_p, c_pq (θ0 − θ) |x_q| sin �
 Clustering and alignment are returned in the gauge of 0, so `linear` stands beside them.
 
 *Units.* Forces are sums over *ordered* pairs, without prefactor, in the embeddings' unit;
-`prefactor` turns them into −∂L/∂E. A force on an unordered pair p is −∂/∂x_p as in
+`charges.prefactor` turns them into −∂L/∂E. A force on an unordered pair p is −∂/∂x_p as in
 `modadd.model`: the force on the ordered pair times its multiplicity, and zero outside the
 training set. `embedding_forces` scatters it: F_a = Σ_{p ∋ a} f_p, twice for p = (a, a).
 
@@ -47,7 +47,6 @@ from modadd import _checks
 from modadd._force_sums import (
     CLUSTERING,
     EXACT,
-    LARGEST,
     Charges,
     cached_task,
     choose_gauge,
@@ -82,7 +81,7 @@ def exact(
         training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
 
     Returns:
-        (..., N, 2) float64, without `prefactor`.
+        (..., N, 2) float64, without `charges.prefactor`.
 
     Raises:
         ValueError: if a shape does not fit, an entry is not within ±1e30 or bias_scale not in
@@ -114,7 +113,7 @@ def clustering(
         training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
 
     Returns:
-        (..., N, 2) float64, without `prefactor`.
+        (..., N, 2) float64, without `charges.prefactor`.
 
     Raises:
         ValueError: as for `exact`.
@@ -141,7 +140,7 @@ def alignment(
         training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
 
     Returns:
-        (..., N, 2) float64, without `prefactor`.
+        (..., N, 2) float64, without `charges.prefactor`.
 
     Raises:
         ValueError: as for `exact`.
@@ -166,7 +165,7 @@ def torque(
         training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
 
     Returns:
-        (..., N, 2) float64, without `prefactor`.
+        (..., N, 2) float64, without `charges.prefactor`.
 
     Raises:
         ValueError: as for `exact`.
@@ -191,7 +190,7 @@ def stretch(
         training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
 
     Returns:
-        (..., N, 2) float64, without `prefactor`.
+        (..., N, 2) float64, without `charges.prefactor`.
 
     Raises:
         ValueError: as for `exact`.
@@ -219,7 +218,7 @@ def linear(
         training: (..., P) bools, the pairs that exert and feel forces; all pairs if None.
 
     Returns:
-        (..., N, 2) float64, without `prefactor`.
+        (..., N, 2) float64, without `charges.prefactor`.
 
     Raises:
         ValueError: as for `exact`.
@@ -278,19 +277,19 @@ def field_law(
     """Law with memory: Σ_s w_s Σ_q α_p · α_q(s) ∇k(x_p, x_q(s)), scattered to embeddings.
 
     The field at a step was laid down by the pairs where they *were*, with the residuals they
-    *had*; `memory_weights` tells how much of each past step is left. No mesh, no fit.
+    *had*; `charges.memory_weights` tells how much of each past step is left. No mesh, no fit.
 
     Args:
         embeddings: (..., N, 2), now.
         residuals: (..., P, N), now.
         past_embeddings: (T, ..., N, 2), where the pairs were at T past steps.
         past_residuals: (T, ..., P, N), what they had then.
-        weights: (T,) from `memory_weights`.
+        weights: (T,) from `charges.memory_weights`.
         bias_scale: β in [0, 1e30].
         training: (..., P) bools; all pairs if None.
 
     Returns:
-        (..., N, 2) float64. Times `prefactor` with `memory=1` it is −∂L/∂E.
+        (..., N, 2) float64. Times `charges.prefactor` with `memory=1` it is −∂L/∂E.
 
     Raises:
         ValueError: as for `exact`, or if the past's shapes differ from the present's.
@@ -300,15 +299,15 @@ def field_law(
     >>> np.allclose(field_law(E, alpha, E[None], alpha[None], weights=[1.0]), exact(E))
     True
     """
-    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, _checks.LARGEST)
     if residuals is None:
         raise ValueError("residuals must be of shape (..., P, N), got None")
     now = Charges.of(embeddings, residuals, training)
-    weights = _checks.array("weights", weights, ("T",), limit=LARGEST)
+    weights = _checks.array("weights", weights, ("T",), limit=_checks.LARGEST)
     past = [("past_embeddings", past_embeddings, embeddings)]
     past += [("past_residuals", past_residuals, residuals)]
     past_embeddings, past_residuals = (
-        _checks.array(name, then, (len(weights), *np.shape(present)), limit=LARGEST)
+        _checks.array(name, then, (len(weights), *np.shape(present)), limit=_checks.LARGEST)
         for name, then, present in past
     )
     total = np.zeros_like(now.sums)
@@ -351,7 +350,9 @@ def pair_forces(
     True
     """
     _checks.choice("law", law, LAWS)
-    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST, open_low=law == "clustering")
+    beta = _checks.real(
+        "bias_scale", bias_scale, 0.0, _checks.LARGEST, open_low=law == "clustering"
+    )
     charges = Charges.of(embeddings, residuals, training)
     theta0 = choose_gauge(gauge, charges)
     if law == "exact":
@@ -391,18 +392,6 @@ def embedding_forces(pair_forces: np.ndarray, task: ModularAddition) -> np.ndarr
     table = pair_table(task.modulus)
     # A row of the table holds every pair that contains a, once; (a, a) moves E_a at double rate.
     return pair_forces[..., table, :].sum(axis=-2) + pair_forces[..., table.diagonal(), :]
-
-
-# --- who pushes whom ------------------------------------------------------------------------------
-
-
-# --- the two-term formula -------------------------------------------------------------------------
-
-
-# --- sum rules and charges ------------------------------------------------------------------------
-
-
-# --- absolute units -------------------------------------------------------------------------------
 
 
 def _on_embeddings(embeddings, law, bias_scale, gauge, residuals, training) -> np.ndarray:

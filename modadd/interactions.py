@@ -10,7 +10,6 @@ import numpy as np
 
 from modadd import _checks
 from modadd._force_sums import (
-    LARGEST,
     Charges,
     charge_matrix,
     choose_gauge,
@@ -29,7 +28,7 @@ class Interactions:
     """The force that each pair exerts on each other pair; [..., p, q, :] is that of q on p.
 
     Pairs are unordered: an entry counts all orderings of both, so that the sum over q is the
-    force on p as returned by `pair_forces`.
+    force on p as returned by `forces.pair_forces`.
     """
 
     task: ModularAddition
@@ -98,7 +97,7 @@ def interactions(
     >>> np.allclose(pushes.on_embeddings("clustering"), clustering(E))
     True
     """
-    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST, open_low=True)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, _checks.LARGEST, open_low=True)
     charges = Charges.of(embeddings, residuals, training)
     theta0 = choose_gauge(gauge, charges)
     count = charges.sums.shape[0] * charges.sums.shape[1] ** 2
@@ -168,7 +167,7 @@ def two_term_fit(
     >>> print(f"{two_term_fit(E).r2:.2f} of the exact force")
     0.98 of the exact force
     """
-    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST, open_low=True)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, _checks.LARGEST, open_low=True)
     target = exact(embeddings, beta, 0.0, residuals, training).ravel()
     if not target.any():
         raise ValueError("embeddings must feel a force for a fit, got a force of zero everywhere")

@@ -105,9 +105,7 @@ def bootstrap_mean(values: ArrayLike, draws: int = 4000, seed: int = 0) -> Effec
     """
     draws = _checks.integer("draws", draws, 1, 10**6)
     seed = _checks.integer("seed", seed, 0, _checks.SEED)
-    values = _checks.array("values", values, ("S",), limit=1e100)
-    if len(values) < 2:
-        raise ValueError(f"values must be at least 2 finite numbers, got {len(values)}")
+    values = _sample("values", values)
     chosen = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
     low, high = np.quantile(values[chosen].mean(1), [0.025, 0.975])
     return Effect(float(values.mean()), float(low), float(high))

@@ -27,7 +27,7 @@ _SERIES = (1 / 3, -1 / 30, 1 / 840, -1 / 45360, 1 / 3991680)
 # Below this δ five terms are exact to rounding, while the closed form loses digits as 1/δ².
 _SMALL = 0.2
 
-LARGEST = 1e100
+WIDEST = 1e100
 """Largest coordinate and bias scale: what is computed holds their third powers."""
 
 
@@ -111,7 +111,7 @@ def lifted_angle(x: np.ndarray, y: np.ndarray, bias_scale: float = 1.0) -> np.nd
 
 def _lift(x, y, bias_scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Lengths of both lifted points, length of their cross product, and their dot product."""
-    beta = _checks.real("bias_scale", bias_scale, 0.0, LARGEST)
+    beta = _checks.real("bias_scale", bias_scale, 0.0, WIDEST)
     x, y = _points("x", x), _points("y", y)
     try:
         shape = np.broadcast_shapes(x.shape, y.shape)
@@ -145,4 +145,4 @@ def _profile(delta: np.ndarray) -> np.ndarray:
 
 def _points(name: str, value) -> np.ndarray:
     """Return `value` as float64 of shape (..., 2), or raise ValueError naming it."""
-    return _checks.array(name, value, (..., 2), limit=LARGEST)
+    return _checks.array(name, value, (..., 2), limit=WIDEST)

@@ -20,7 +20,7 @@ class Race(NamedTuple):
 
 
 def fourier_power(E: np.ndarray) -> np.ndarray:
-    """Power of the frequencies 1 to (N − 1) / 2 of embeddings (..., N, 2), for odd N.
+    """Power of the frequencies 1 to (N − 1) / 2 of embeddings (..., N, 2), for odd N >= 5.
 
     Unnormalised transform, k and N − k together, summed over both coordinates.
 
@@ -31,13 +31,15 @@ def fourier_power(E: np.ndarray) -> np.ndarray:
         (..., (N − 1) / 2), in the embeddings' unit squared.
 
     Raises:
-        ValueError: naming the argument that does not fit.
+        ValueError: E is not finite, or not (..., N, 2) with an odd N >= 5.
 
     >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
     >>> print(fourier_power(np.stack([np.cos(angle), np.sin(angle)], -1)).argmax() + 1)
     3
     """
     E = _checks.embeddings("E", E)
+    if E.shape[-2] < 5 or E.shape[-2] % 2 == 0:
+        raise ValueError(f"E must be of an odd number of at least 5 tokens, got {E.shape[-2]}")
     half = np.fft.rfft(E, axis=-2)[..., 1:, :]
     return 2 * np.square(np.abs(half)).sum(-1)
 
@@ -70,7 +72,7 @@ def race(run: Run) -> Race:
 
 
 LEADS = (1.0, 1.15, 1.4, 1.8, np.inf)
-"""Bounds of the groups of leads in `lottery`."""
+"""Bounds of the groups of leads in `hit_rates`."""
 
 
 def hit_rates(found: Race) -> list[tuple[float, int, int]]:

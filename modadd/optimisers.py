@@ -102,11 +102,9 @@ def train_with(
     def compute(missing, keep) -> None:
         run_in_threads(work, missing, keep, threads, progress, rule)
 
-    if not cache:
-        return cached(None, seeds, compute)
     code = sha256(Path(__file__).read_bytes()).hexdigest()
     key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-    return cached(key | {"by": code}, seeds, compute, progress)
+    return cached(key | {"by": code} if cache else None, seeds, compute, progress)
 
 
 def wire_lengths(tokens: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:

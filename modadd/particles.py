@@ -291,11 +291,10 @@ def _run(source, settings, E0, seeds, steps, work, threads, cache, progress) -> 
             source.replace("_", "-"),
         )
 
-    if not cache:
-        return cached(None, seeds, compute)
     digest = hashlib.sha256(E0.tobytes()).hexdigest()
     key = {"source": source, "settings": settings, "steps": steps.tolist()}
-    return cached(key | {"seeds": seeds, "start": digest}, seeds, compute, progress)
+    key |= {"seeds": seeds, "start": digest}
+    return cached(key if cache else None, seeds, compute, progress)
 
 
 def _wide_limit(E: np.ndarray, settings: dict) -> tuple[np.ndarray, _engine.Recipe]:

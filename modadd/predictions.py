@@ -115,12 +115,14 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
     - field, ideal features: `forces.field_law`, the residuals and positions of all past steps
       through the kernel of infinitely many Gaussian features;
     - field, initial features: the same with the ReLU features that each network started with;
-    - field, actual features: the same with the features that it had at each step. This is the
-      network itself, unrolled: exact by construction, from a readout of zero.
+    - field, actual features: the same with the features that it had at each step. From a readout
+      of zero this is the network itself, unrolled: exact by construction.
+
+    A readout that starts at random exerts a force of its own, which no law of pairs contains.
 
     Args:
-        run: of networks trained by gradient descent on all pairs, with all parameters, recorded
-            at every step up to the last one asked for.
+        run: of networks trained by gradient descent with one decay on all pairs, with all
+            parameters, recorded at every step up to the last one asked for.
         steps: T recorded steps, each at least 1.
         law: one of LAWS.
 
@@ -144,13 +146,17 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
         raise ValueError(f"run must be recorded at every step up to {last}")
     task, _, options = _network(run, 0)
     s, beta = run.settings, options["bias_scale"]
+    for name, plain in (("decay_from", 0), ("decay_until", None), ("embedding_decay", None)):
+        if s[name] != plain:
+            raise ValueError(f"run must be trained with one decay, got {name}={s[name]}")
     weights = [
         charges.memory_weights(step, s["learning_rate"], s["weight_decay"], s["momentum"])
         for step in steps
     ]
     E = run.embeddings[: last + 1].astype(np.float64)
     if law == "label charges":
-        factors = [charges.prefactor(task, s["hidden"], w.sum()) for w in weights]
+        smoothing = {"label_smoothing": options["label_smoothing"]}
+        factors = [charges.prefactor(task, s["hidden"], w.sum(), **smoothing) for w in weights]
         return np.stack([f * forces.exact(E[t], beta) for f, t in zip(factors, steps, strict=True)])
     alpha = np.stack([_residuals(run, t) for t in range(last + 1)])
     if law == "field, ideal features":

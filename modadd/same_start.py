@@ -64,7 +64,7 @@ def compare(role: str, pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Comparis
     >>> compare("network", [(A, 2 * A)]).same_kind
     1.0
     """
-    _checks.choice("role", role, tuple(ROLES))
+    _checks.choice("role", role, ROLES)
     pairs = _pairs(pairs)
     r2 = np.mean([structure.procrustes_r2(A, B) for A, B in pairs], axis=0)
     kind = np.mean([coarse_kinds(A) == coarse_kinds(B) for A, B in pairs], axis=0)

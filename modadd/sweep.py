@@ -59,7 +59,11 @@ def sweep(
     >>> low.settings["bias_scale"], high.seeds.tolist(), high.embeddings.shape
     (0.0, [3, 4], (21, 2, 5, 2))
     """
-    configs = _configs(configs)
+    if isinstance(configs, TrainingConfig):
+        raise _checks.refuse("configs", "a list of TrainingConfig", configs)
+    configs = _checks.sequence("configs", configs)
+    for config in configs:
+        _checks.instance("configs", config, TrainingConfig)
     seeds = _checks.seeds("seeds", seeds)
     if jobs is not None:
         jobs = _checks.integer("jobs", jobs, 1, _checks.THREADS)
@@ -107,15 +111,3 @@ def _parts(config: TrainingConfig, seeds: Sequence[int]) -> list[Sequence[int]]:
     work = max(1, config.steps) * len(config.task.pairs) * config.hidden
     size = max(1, int(JOB_SIZE / work))
     return [seeds[i : i + size] for i in range(0, len(seeds), size)]
-
-
-def _configs(configs: Iterable[TrainingConfig]) -> list[TrainingConfig]:
-    if isinstance(configs, TrainingConfig):
-        raise ValueError(f"configs must be a list of TrainingConfig, got one: {configs!r}")
-    configs = _checks.sequence("configs", configs, 0)
-    if not configs:
-        raise ValueError("configs must hold at least one TrainingConfig, got none")
-    for config in configs:
-        if not isinstance(config, TrainingConfig):
-            raise _checks.refuse("configs", "TrainingConfigs only", config)
-    return configs

@@ -232,18 +232,16 @@ def train(
 
         run_in_threads(work, missing, keep, threads, progress, "training", stop)
 
-    if not cache:
-        return cached(None, seeds, compute)
     key = {
         "settings": asdict(config),
         "steps": steps.tolist(),
         "parameters": keep_parameters,
         "engine": engine if device == "cpu" else f"{engine} {device}",
     }
-    if initial_embeddings is None:
-        return cached(key, seeds, compute, progress)
-    key["start"] = hashlib.sha256(initial_embeddings.tobytes()).hexdigest()
-    return cached(key | {"seeds": seeds}, seeds, compute, progress)
+    if initial_embeddings is not None:
+        key["start"] = hashlib.sha256(initial_embeddings.tobytes()).hexdigest()
+        key["seeds"] = seeds
+    return cached(key if cache else None, seeds, compute, progress)
 
 
 def _start(value: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,6 +9,7 @@ import argparse
 import ast
 import hashlib
 import json
+import os
 import re
 import sys
 import time
@@ -201,6 +202,7 @@ def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
     browser = export.browser()
     if renew_committed and browser is None:
         raise Refusal("No Chrome or Chromium was found: the notebooks would have no pictures")
+    os.environ["MODADD_FIGURES"] = str(FIGURES)  # for the kernels: beside these notebooks
     figures, start = [], time.time()
     for number, source in enumerate(sources, 1):
         before, started = times(), time.time()
@@ -214,7 +216,8 @@ def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
             return 1
         written = [f for f, when in times().items() if when != before.get(f)]
         if not written:
-            print(f"{source.name} wrote no figure")
+            print(f"{source.name} wrote no figure", file=sys.stderr)
+            return 1
         figures += [record(f, source, profile, started) for f in written]
         if renew_committed:
             renew(source, executed)

@@ -287,6 +287,23 @@ def test_particles_move_by_keyboard(page):
     )
 
 
+def test_a_token_typed_after_a_drag_is_the_one_chosen(page):
+    root = view(page, "particles")
+    canvas, token = root.locator("canvas").first, root.get_by_label("token", exact=True)
+    box = canvas.bounding_box()
+    for x, y in itertools.product((0.3, 0.5, 0.7), repeat=2):  # the nearest one is dragged
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        if token.input_value() != "0":
+            break
+    dragged = token.input_value()
+    assert dragged != "0"
+    token.fill("0")
+    token.press("Enter")
+    canvas.focus()
+    page.keyboard.press("PageUp")  # the one after it
+    assert token.input_value() == "1" != dragged
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_narrow_pages_wrap_and_follow_the_scheme(open_page, page_file, scheme):
     page = open_page(viewport={"width": 375, "height": 800}, color_scheme=scheme)

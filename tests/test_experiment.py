@@ -65,6 +65,16 @@ def test_gains_are_paired_with_the_first_of_the_column(columns, runs):
     assert closure.mean in shown and len(shown) == 3 * 3
 
 
+def test_conditions_must_have_the_same_seeds_and_names_of_their_own(runs):
+    bare = Condition("no decay", "without", runs[0.0])
+    others = Condition("some", "with", runs[1e-3].select([5, 4, 3, 2, 1, 0]))
+    with pytest.raises(ValueError, match="runs of the same seeds, got others in Decay or not"):
+        gains({"Decay or not": [bare, others]})
+    some = Condition("some", "with", runs[1e-3])
+    with pytest.raises(ValueError, match="name each condition but the controls once"):
+        gains({"a": [bare, some], "b": [bare, some]})
+
+
 def test_dose_curve_shows_means(runs):
     figure = dose_curve(runs)
     marks = [t for t in figure.data if t.mode == "markers"]

@@ -140,11 +140,13 @@ CALLS = {
     },
     interactions.alignment_weight: {"E": E, "bias_scale": 1.0},
     structure.lattice_shape: {"patch": structure.grid(E)},
+    structure.kinds_of: {"ring": structure.circle(E), "patch": structure.grid(E)},
     intervals.mean: {"values": [1.0, 2.0], "confidence": 0.9},
     intervals.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
     palette.theme: {"name": "light"},
     palette.token_colors: {"N": 5},
     palette.blend: {"color": "#000000", "other": "#ffffff", "share": 0.5},
+    palette.faded: {"color": "#000000", "opacity": 0.5},
     palette.luminance: {"color": "#000000"},
     palette.contrast: {"color": "#000000", "other": "#ffffff"},
     palette.text_on: {"color": "#ffffff"},
@@ -231,6 +233,8 @@ OUTSIDE = {
     "predictor": [None, 0.1, [0.1], [[0.1, 0.2]]],
     "draws": [0, 1.5, None],
     "patch": [None, E, (1, 2)],
+    "ring": [None, E, (1, 2)],
+    "opacity": [-0.1, 1.1, None],
 }
 FLAGS = ("keep_parameters", "cache", "progress", "label_charges", "moving_features")
 OUTSIDE |= {flag: [None, 0, 1, "yes", [True]] for flag in (*FLAGS, "freeze_first_layer")}

@@ -15,8 +15,9 @@ from jupyter_client.manager import start_new_kernel
 
 import modadd.training
 from modadd import Run, TrainingConfig, train
+from modadd._threads import run_in_threads
 from modadd.particles import field, two_force
-from modadd.run import Interrupted
+from modadd.run import DivergenceError, Interrupted
 from modadd.sweep import sweep
 
 QUIET = {"cache": False, "progress": False}
@@ -163,6 +164,31 @@ def test_another_thread_may_stop_a_training(engine):
     with pytest.raises(Interrupted) as caught:
         train(LONG, 0, engine=engine, snapshots=range(0, 10**5, 10), stop=stop, **QUIET)
     assert caught.value.run.steps[0] == 0
+
+
+def test_a_failing_seed_stops_the_others_whoever_may_stop_them_too():
+    began = time.monotonic()
+
+    def work(seed, flag):
+        if seed == 0:
+            raise DivergenceError("seed 0")
+        while not flag[0] and time.monotonic() - began < 20:
+            time.sleep(0.001)
+        return None
+
+    with pytest.raises(DivergenceError):
+        run_in_threads(work, [0, 1], print, 2, False, "", stop=np.zeros(1, np.uint8))
+    assert all(not thread.name.startswith("ThreadPool") for thread in alive(began + 10))
+
+
+def alive(until: float) -> list[threading.Thread]:
+    """The threads of pools that are still at work, once none is or the time is over."""
+    while time.monotonic() < until:
+        found = [t for t in threading.enumerate() if t.name.startswith("ThreadPool")]
+        if not found:
+            break
+        time.sleep(0.01)
+    return found
 
 
 def stopping_after(monkeypatch, count: int) -> None:

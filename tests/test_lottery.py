@@ -68,6 +68,8 @@ def test_lottery_draws_circles_and_all_runs():
     assert values[0] == pytest.approx(found.won[found.circle].mean())
     assert values[1] == values[2] == pytest.approx(found.won.mean())
     assert {shape.x0 for shape in figure.layout.shapes} == {0.125, 0}
+    with pytest.raises(ValueError, match="by_lead must hold circles"):
+        plots.lottery({"a": found}, {"no circles": never}, 17)
 
 
 def test_power_movie_moves():

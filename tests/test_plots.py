@@ -1,11 +1,14 @@
 """Colours by measurement, figures against the data they show, files whole and repeatable."""
 
 import base64
+import functools
 import json
 import os
 import struct
 import zlib
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -156,15 +159,18 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
     for trace, t in zip(discs, chosen, strict=True):
         np.testing.assert_array_equal(xy(trace), one.embeddings[t, 0])
     weights, held_out = TASK.multiplicity, ~TASK.training_pairs(0.8, 9)
-    pairs = zip(named(figure, "right"), named(figure, "wrong"), chosen, strict=True)
-    for right, wrong, t in pairs:
-        assert len(right.x) + len(wrong.x) == len(TASK.pairs)
-        failed = {tuple(pair) for pair in wrong.customdata[:, :2].tolist()}
+    names = ("right", "wrong", "held out, right", "held out, wrong")
+    for *parts, t in zip(*(named(figure, name) for name in names), chosen, strict=True):
+        pairs = [{tuple(pair) for pair in part.customdata[:, :2].tolist()} for part in parts]
+        assert sum(map(len, pairs)) == len(TASK.pairs)
+        assert pairs[2] | pairs[3] == {tuple(pair) for pair in TASK.pairs[held_out].tolist()}
+        failed = pairs[1] | pairs[3]
         missed = np.array([tuple(pair) in failed for pair in TASK.pairs.tolist()])
         for pairs_, accuracy in ((~held_out, one.accuracy), (held_out, one.validation_accuracy)):
             share = 1 - (weights * missed)[pairs_].sum() / weights[pairs_].sum()
             assert share == pytest.approx(accuracy[t, 0], abs=1e-6)
-        assert wrong.marker.line.width > right.marker.line.width
+        assert parts[1].marker.line.width > parts[0].marker.line.width
+        assert parts[2].marker.color == palette.theme().paper
     text = {note.text for note in figure.layout.annotations}
     assert {f"step {run.steps[t]}" for t in chosen} < text
     (loss,) = named(figure, "loss")
@@ -335,6 +341,11 @@ def figure():
     return figure
 
 
+def test_figures_go_beside_the_package(monkeypatch):
+    monkeypatch.delenv("MODADD_FIGURES")
+    assert export.folder() == Path(__file__).resolve().parent.parent / "figures"
+
+
 def test_pages_are_repeatable_and_share_plotlys_script(figure, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "browser", lambda: None)
     (tmp_path / "01_ring.png").write_bytes(b"as it was")
@@ -393,6 +404,24 @@ def test_a_browser_that_does_not_start_is_an_error_not_a_wait(figure, tmp_path, 
     assert export.browser() == str(broken)
     with pytest.raises(RuntimeError, match="did not start"):
         export.png(figure)
+
+
+def test_a_browser_that_hangs_is_an_error_and_given_up(figure, monkeypatch):
+    class Hanging:
+        def run(self, action):
+            raise TimeoutError
+
+    asked = []
+    monkeypatch.setattr(export, "browser", lambda: "/somewhere/chrome")
+    monkeypatch.setattr(
+        export,
+        "_Browser",
+        SimpleNamespace(on=functools.cache(lambda path: asked.append(path) or Hanging())),
+    )
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="did not answer"):
+            export.png(figure)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("picture", [True, False])

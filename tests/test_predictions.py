@@ -59,6 +59,15 @@ def test_ideal_features_are_the_limit_of_many():
         assert np.abs(found.coefficient - 1).max() < 0.2
 
 
+def test_smoothed_labels_begin_with_smaller_charges():
+    plain = {"modulus": 7, "hidden": 4096, "learning_rate": 1e-5, "momentum": 0.0, "steps": 1}
+    config = TrainingConfig(**plain, label_smoothing=0.5)
+    run = train(config, range(3), snapshots=[0, 1], keep_parameters=True, progress=False)
+    law = predictions.predicted(run, [1], "label charges")
+    found = predictions.agreement(predictions.measured(run, [1]), law)
+    assert np.abs(found.coefficient - 1).max() < 0.2
+
+
 @pytest.mark.parametrize(
     ("change", "steps", "law", "message"),
     [
@@ -66,13 +75,15 @@ def test_ideal_features_are_the_limit_of_many():
         ({"snapshots": [0, 4, 8]}, [4], "label charges", "recorded at every step up to 4"),
         ({"keep_parameters": False}, [1], "label charges", "keep_parameters=True"),
         ({"train_share": 0.5}, [1], "label charges", "on all pairs"),
+        ({"decay_from": 5}, [1], "label charges", "with one decay, got decay_from=5"),
+        ({"embedding_decay": 0.0}, [1], "label charges", "with one decay, got embedding_decay=0.0"),
     ],
 )
 def test_predictions_refuse_what_they_cannot_know(change, steps, law, message):
-    options = {"snapshots": range(9), "keep_parameters": True} | change
-    config = TrainingConfig(
-        modulus=5, hidden=4, steps=8, train_share=options.pop("train_share", 1.0)
-    )
+    options = {"snapshots": range(9), "keep_parameters": True}
+    recipe = {name: value for name, value in change.items() if name not in options}
+    options |= {name: value for name, value in change.items() if name in options}
+    config = TrainingConfig(modulus=5, hidden=4, steps=8, **recipe)
     run = train(config, 0, progress=False, **options)
     with pytest.raises(ValueError, match=message):
         predictions.predicted(run, steps, law)

@@ -1,6 +1,7 @@
 """Run files and the cache."""
 
 import json
+import shutil
 import tracemalloc
 from dataclasses import replace
 
@@ -175,6 +176,35 @@ def test_the_cache_depends_on_the_code(cache, monkeypatch):
     monkeypatch.setattr(modadd.cache, "code_version", lambda: "another")
     train(CONFIG, [0], progress=False)
     assert len(list(cache.glob("*/*.npz"))) == 2
+
+
+def test_clearing_leaves_what_is_being_written_and_survives_what_vanishes(cache, monkeypatch):
+    train(CONFIG, range(3), progress=False)
+    folder = next(cache.glob("*/"))
+    (folder / ".9.npz.1a2b").write_bytes(b"PK")
+    real = modadd.cache._cache_files
+
+    def vanishing():
+        yield folder / "77.npz"  # another process was faster
+        yield from real()
+
+    monkeypatch.setattr(modadd.cache, "_cache_files", vanishing)
+    assert cache_size() > 0 and clear_cache() > 0
+    assert [path.name for path in folder.iterdir()] == [".9.npz.1a2b"]
+
+
+def test_a_cache_that_is_cleared_meanwhile_costs_one_entry_at_most(cache, monkeypatch):
+    saved, save = [], Run.save
+
+    def interfering(run, path):
+        saved.append(path)
+        if len(saved) == 2:
+            shutil.rmtree(path.parent)
+        save(run, path)
+
+    monkeypatch.setattr(Run, "save", interfering)
+    train(CONFIG, range(5), threads=1, progress=False)  # a warning would fail the test
+    assert [path.exists() for path in saved] == [False, False, True, True, True]
 
 
 def test_given_embeddings_are_part_of_the_key(cache):

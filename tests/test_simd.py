@@ -1,10 +1,14 @@
 """The engine's exponential and matrix product against numpy."""
 
+import os
+
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.dispatcher import Dispatcher
 
-from modadd._simd import FLAGS, LANES, add_product, exp
+from modadd import _engine, _particles, _simd, optimisers
+from modadd._simd import FLAGS, LANES, add_product, exp, forget_stale
 
 
 @njit(fastmath=FLAGS)
@@ -52,3 +56,28 @@ def test_product_adds_to_the_columns_asked_for_and_leaves_the_rest(rows, inner):
         call(out, operand, right, columns)
         np.testing.assert_allclose(out, expected, atol=1e-5)
         np.testing.assert_array_equal(out[:, columns:], start[:, columns:])
+
+
+@pytest.mark.parametrize("module", [_simd, _engine, _particles, optimisers])
+def test_what_may_be_rounded_in_several_ways_is_compiled_into_its_callers(module):
+    """A call would reach one version where it was compiled, and another where it was loaded."""
+    compiled = {k: v for k, v in vars(module).items() if isinstance(v, Dispatcher)}
+    assert compiled
+    for name, function in compiled.items():
+        for callee in function.py_func.__code__.co_names:
+            called = function.py_func.__globals__.get(callee)
+            if isinstance(called, Dispatcher) and called.targetoptions.get("fastmath"):
+                assert called is exp or called.targetoptions.get("forceinline"), (name, callee)
+
+
+def test_what_numba_cached_is_forgotten_when_any_compiled_source_is_newer(tmp_path):
+    (tmp_path / "__pycache__").mkdir()
+    index, other = (tmp_path / "__pycache__" / name for name in ("f.nbi", "f.pyc"))
+    for path in (index, other, *(tmp_path / f"{name}.py" for name in _simd.COMPILED)):
+        path.touch()
+        os.utime(path, (1000, 1000))
+    forget_stale(tmp_path)
+    assert index.exists()
+    os.utime(tmp_path / "_engine.py", (2000, 2000))
+    forget_stale(tmp_path)
+    assert not index.exists() and other.exists()

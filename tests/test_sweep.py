@@ -135,9 +135,9 @@ def test_divergence_names_step_and_seed():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"configs": []}, "configs must hold at least one"),
+        ({"configs": []}, "configs must hold at least 1"),
         ({"configs": CONFIGS[0]}, "configs must be a list"),
-        ({"configs": [CONFIGS[0], "b"]}, "configs must be TrainingConfigs only, got 'b'"),
+        ({"configs": [CONFIGS[0], "b"]}, "configs must be a TrainingConfig, got 'b'"),
         ({"seeds": []}, "seeds must hold at least one"),
         ({"seeds": [1, 1]}, "seeds must be distinct, got 1"),
         ({"jobs": 0}, r"jobs must be an integer in \[1, 1024\], got 0"),

@@ -14,7 +14,7 @@ from modadd.plots import export
 from modadd.widgets import _frames, replay
 from modadd.widgets._session import Session
 
-CONFIG = TrainingConfig(modulus=7, hidden=16, steps=60, train_share=0.8)
+CONFIG = TrainingConfig(modulus=7, hidden=16, steps=60, train_share=0.8, embedding_scale=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -334,6 +334,8 @@ def test_live_training_obeys_its_front_end():
     ask("reset", settings={"modulus": 5, "seed": 2, "optimiser": "adam"})
     assert widget.run.modulus == 5 and widget.session.seed == 2
     assert widget.session.weight_decay == 0.0
+    # What the front end has no field for stays as it was given.
+    assert widget.session.config.embedding_scale == CONFIG.embedding_scale != 1
     ask("start")
     assert widget.running
     ask("pause")

@@ -1,7 +1,8 @@
 """The same seed, the same bits: in any ensemble, on any number of threads, in any process.
 
 Starts new processes, each of which trains and simulates the same few seeds among others, in
-another order and on another number of threads, and compares the bits of each seed's Run.
+another order and on another number of threads, and compares the bits of each seed's Run. Every
+fifth process compiles everything anew; the others load what was compiled before.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +65,16 @@ def main() -> int:
         return 0
     expected, differing = compute(random.Random(-1)), 0
     for repeat in range(options.repeats):
-        done = subprocess.run(
-            [sys.executable, Path(__file__), "--one", str(repeat)],
-            env=os.environ | {"OMP_NUM_THREADS": str(1 + repeat % 3)},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
+        environment = os.environ | {"OMP_NUM_THREADS": str(1 + repeat % 3)}
+        with tempfile.TemporaryDirectory(prefix="modadd-numba-") as empty:
+            if repeat % 5 == 4:
+                environment["NUMBA_CACHE_DIR"] = empty
+            done = subprocess.run(
+                [sys.executable, Path(__file__), "--one", str(repeat)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
         found = json.loads(done.stdout)
         differing += sum(a != b for name in expected for a, b in zip(expected[name], found[name]))
         print(f"{repeat + 1}/{options.repeats}: {differing} differ", file=sys.stderr)

@@ -14,12 +14,16 @@ import plotly.graph_objects as go
 from modadd import _checks, intervals, structure
 from modadd.experiment import Condition, check_held_out, checked
 from modadd.intervals import Effect
-from modadd.plots.palette import STYLES, blend, theme
+from modadd.plots.palette import STYLES, blend, faded, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet, square_root
-from modadd.plots.traces import band, segments
+from modadd.plots.traces import band, segments, whisker
 from modadd.run import Run
 
-ROLES = {"without": STYLES["floor"], "with": STYLES["network"], "contrast": STYLES["simulation"]}
+ROLE_STYLES = {
+    "without": STYLES["floor"],
+    "with": STYLES["network"],
+    "contrast": STYLES["simulation"],
+}
 """How the roles of `experiment.ROLES` are drawn."""
 
 
@@ -77,11 +81,10 @@ def _values(run: Run, row: int) -> np.ndarray:
 
 def _band(condition: Condition, row: int) -> list[go.Trace]:
     area, line = band(condition.run.steps, _values(condition.run, row), "training", condition.name)
-    red, green, blue = bytes.fromhex(ROLES[condition.role].color[1:])
-    area.fillcolor = f"rgba({red},{green},{blue},0.17)"
+    area.fillcolor = faded(ROLE_STYLES[condition.role].color, 0.17)
     line.line = {
-        "color": ROLES[condition.role].color,
-        "dash": ROLES[condition.role].dash,
+        "color": ROLE_STYLES[condition.role].color,
+        "dash": ROLE_STYLES[condition.role].dash,
         "width": 2,
     }
     return [area, line]
@@ -108,13 +111,13 @@ def _dress(panel: Panel, row: int, column: int, steps: int, last: bool) -> None:
 def _head(panel: Panel, title: str, conditions: Sequence[Condition]) -> None:
     panel.note(f"<b>{title}</b>", yshift=76, font=font(13))
     for i, condition in enumerate(conditions):
-        text = font(11, blend(ROLES[condition.role].color, theme().ink, 0.15))
-        sign = {"solid": "━", "dash": "╍", "dot": "┅"}[ROLES[condition.role].dash]
+        text = font(11, blend(ROLE_STYLES[condition.role].color, theme().ink, 0.15))
+        sign = {"solid": "━", "dash": "╍", "dot": "┅"}[ROLE_STYLES[condition.role].dash]
         panel.note(f"{sign} {condition.name}", yshift=59 - 15 * i, font=text)
 
 
 def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
-    """The differences of `gains`, with their 95 % intervals: one row a condition.
+    """The differences of `experiment.gains`, with their 95 % intervals: one row a condition.
 
     Args:
         found: name to role and differences.
@@ -122,7 +125,10 @@ def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
     Raises:
         ValueError: naming the argument that does not fit.
     """
-    _checks.mapping("found", found)
+    for role, differences in _checks.mapping("found", found).values():
+        _checks.choice("found", role, tuple(ROLE_STYLES))
+        for difference in _checks.sequence("found", differences, 3, 3):
+            _checks.instance("found", difference, Effect)
     titles = ("Residual, times", "Closure, more by", "Validation accuracy, more by")
     left, gap, tall = 150, 40, 32 * len(found)
     each = (WIDTH - left - 20 - gap * 2) / 3
@@ -133,7 +139,11 @@ def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
         panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], theme().muted))
         for y, (name, (role, differences)) in enumerate(found.items()):
             if i == 0:
-                look = {"xanchor": "right", "xshift": -14, "font": font(13, ROLES[role].color)}
+                look = {
+                    "xanchor": "right",
+                    "xshift": -14,
+                    "font": font(13, ROLE_STYLES[role].color),
+                }
                 _at(panel, name, y, yanchor="middle", **look)
             panel.add(_whisker(differences[i], y, role, name))
     panels[0].axes({"tickvals": [0, 1, 2], "ticktext": ["× 1", "× 10", "× 100"]})
@@ -150,14 +160,12 @@ def _at(panel: Panel, text: str, y: float, **look) -> None:
 
 def _whisker(effect: Effect, y: float, role: str, name: str) -> go.Trace:
     """A mean and its interval along the row at y."""
-    low, high = effect.mean - effect.low, effect.high - effect.mean
-    ends = {"type": "data", "symmetric": False, "array": [high], "arrayminus": [low], "width": 0}
     return go.Scatter(
         x=[effect.mean],
         y=[y],
         mode="markers",
-        marker={"size": 9, "color": ROLES[role].color, "symbol": ROLES[role].symbol},
-        error_x=ends | {"color": ROLES[role].color, "thickness": 2},
+        marker={"size": 9, "color": ROLE_STYLES[role].color, "symbol": ROLE_STYLES[role].symbol},
+        error_x=whisker(*effect, ROLE_STYLES[role].color, 2),
         hovertemplate=f"{name}: {effect}<extra></extra>",
     )
 
@@ -181,7 +189,7 @@ def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
     last = {rate: runs[rate] for rate in rates}
     x = np.log10(np.where(rates > 0, rates, rates[1] / 4))
     closure = [structure.closure(run.final) for run in last.values()]
-    left = (
+    curves = (
         (
             "Accuracy",
             "validation",
@@ -208,7 +216,7 @@ def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
     panels[2].add(*segments(level[:1], level[1:]))
     look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, theme().muted)}
     _at(panels[2], "uniform guess", uniform, **look)
-    for title, style, values, name in left:
+    for title, style, values, name in curves:
         panel = panels[titles.index(title)]
         panel.add(*_dose(x, [intervals.mean(v) for v in values], STYLES[style], name))
         if name:
@@ -223,8 +231,7 @@ def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
 def _dose(x: np.ndarray, found: Sequence[Effect], style, name: str) -> list[go.Trace]:
     """A line through means, dashed from the rate 0 to the next, with whiskers."""
     means, lows, highs = np.array(found).T
-    color = style.color if name else ROLES["with"].color
-    ends = {"symmetric": False, "array": highs - means, "arrayminus": means - lows, "width": 0}
+    color = style.color if name else ROLE_STYLES["with"].color
     line = {"color": color, "width": 2}
     marks = {"size": 7, "color": color, "symbol": style.symbol if name else "circle"}
     return [
@@ -239,7 +246,7 @@ def _dose(x: np.ndarray, found: Sequence[Effect], style, name: str) -> list[go.T
             y=means,
             mode="markers",
             marker=marks,
-            error_y=ends | {"color": color, "thickness": 1.5},
+            error_y=whisker(means, lows, highs, color),
             customdata=np.where(x > x[0], 10**x, 0),
             hovertemplate="λ = %{customdata:.1g}: %{y:.3f}<extra>" + name + "</extra>",
             cliponaxis=False,

@@ -8,13 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import _checks, interactions, kernel, predictions
-from modadd.plots.palette import STYLES, Style, theme
+from modadd.plots.palette import STYLES, Style, faded, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, segments
 from modadd.run import Run
 
-LAWS = {
+LAW_STYLES = {
     law: Style(STYLES[color].color, symbol, dash)
     for law, color, symbol, dash in zip(
         predictions.LAWS,
@@ -238,16 +238,15 @@ def _courses(panel: Panel, title: str, laws: dict[str, np.ndarray], steps: Seque
     )
     panel.note(f"<b>{title}</b>", yshift=10)
     for law, values in laws.items():
-        style = LAWS[law]
+        style = LAW_STYLES[law]
         low, median, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=1)
-        red, green, blue = bytes.fromhex(style.color[1:])
         panel.add(
             go.Scatter(
                 x=[*steps, *steps[::-1]],
                 y=np.concatenate([high, low[::-1]]),
                 mode="none",
                 fill="toself",
-                fillcolor=f"rgba({red},{green},{blue},0.16)",
+                fillcolor=faded(style.color, 0.16),
                 hoverinfo="skip",
             ),
             go.Scatter(
@@ -264,7 +263,7 @@ def _courses(panel: Panel, title: str, laws: dict[str, np.ndarray], steps: Seque
 def _legend(panel: Panel) -> None:
     """The four laws in their colours, in one line above the panels."""
     left = 0
-    for law, style in LAWS.items():
+    for law, style in LAW_STYLES.items():
         mark = {"circle": "●", "diamond": "◆", "square": "■", "cross": "✚"}[style.symbol]
         panel.note(f"{mark} {law}", 0, yshift=42, xshift=left, font=font(12, style.color))
         left += 50 + 6 * len(law)
@@ -280,7 +279,7 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
         run: as for `predicted`.
         seed: one of its seeds.
         steps: the recorded steps to show.
-        laws: two of LAWS.
+        laws: two of LAW_STYLES.
 
     Raises:
         ValueError: naming the argument that does not fit.
@@ -298,7 +297,7 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
     found_at |= {law: predictions.predicted(one, steps, law) for law in laws}
     reach = 1.2 * np.abs(one.embeddings[[one.nearest(step) for step in steps]]).max()
     for panel, name in zip(panels, found_at, strict=True):
-        color = STYLES["measured"].color if name == "Measured" else LAWS[name].color
+        color = STYLES["measured"].color if name == "Measured" else LAW_STYLES[name].color
         panel.plane(reach)
         panel.note(f"<b>{name[0].upper() + name[1:]}</b>", 0.5, yshift=26, xanchor="center")
         panel.figure.layout.annotations[-1].font.color = color
@@ -311,7 +310,7 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
             found = predictions.agreement(force, values)
             words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
             words = f"rms {np.sqrt((force**2).sum(-1).mean()):.1e}" if i == 0 else words
-            color = STYLES["measured"].color if i == 0 else LAWS[name].color
+            color = STYLES["measured"].color if i == 0 else LAW_STYLES[name].color
             scaled = 0.16 * reach * values[0] / np.sqrt((values**2).sum(-1).mean())
             note = {"x": [0], "y": [0.95 * reach], "text": [words], "mode": "text"}
             look = {"textfont": font(12, theme().muted), "hoverinfo": "skip"}

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from modadd import _checks, structure
 from modadd.plots.palette import STYLES, blend, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import axes_of_labels, bonds, clumps, embeddings, segments, strip
+from modadd.plots.traces import axes_of_labels, centred, clumps, joined, strip, whisker
 
 
 def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None) -> go.Figure:
@@ -29,7 +29,7 @@ def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None
     E = _checks.ensemble("E", E)
     if titles is not None:
         titles = _checks.sequence("titles", titles, len(E), len(E))
-    E = _centred(E)
+    E = centred(E)
     E /= np.abs(E).max((-2, -1), keepdims=True)
     kinds, (ring, patch) = structure.classify(E), (structure.circle(E), structure.grid(E))
     score = np.where(kinds == "circle", ring.score, patch.score)
@@ -42,8 +42,7 @@ def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None
     figure, panels = sheet(rows * (side + gap), boxes)
     for panel, s in zip(panels, order, strict=True):
         panel.plane(1.3)
-        joined = bonds(E[s])
-        panel.add(*segments(E[s][joined[:, 0]], E[s][joined[:, 1]]), *embeddings(E[s], 14))
+        panel.add(*joined(E[s], 14))
         kind = f'<b><span style="color:{STYLES[kinds[s]].color}">{kinds[s]}</span></b>'
         title = f"{score[s]:.2f}" if titles is None else titles[s]
         if titles is None and kinds[s] == "other":
@@ -52,11 +51,6 @@ def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None
         look = {"xanchor": "center", "font": font(12, theme().muted)}
         panel.note(f"{kind} {title}", 0.5, **look)
     return figure
-
-
-def _centred(E: np.ndarray) -> np.ndarray:
-    """Put the middle of the bounding box of E (..., N, 2) at the origin."""
-    return E - (E.max(-2, keepdims=True) + E.min(-2, keepdims=True)) / 2
 
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
@@ -72,11 +66,11 @@ def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
     E_grid, E_circle = _checks.tokens("E_grid", E_grid), _checks.tokens("E_circle", E_circle)
     side, rows = 340, (50, 458)
     figure, panels = sheet(824, [(x, y, side, side) for y in rows for x in (24, 436)])
-    for E, i, kind in ((_centred(E_grid), 0, "grid"), (E_circle - E_circle.mean(0), 2, "circle")):
+    for E, i, kind in ((centred(E_grid), 0, "grid"), (E_circle - E_circle.mean(0), 2, "circle")):
         before, after = panels[i : i + 2]
-        joined, reach = bonds(E), 1.1 * np.abs(E).max()
+        reach = 1.1 * np.abs(E).max()
         before.plane(reach)
-        before.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, 20))
+        before.add(*joined(E, 20))
         before.note(f"<b>Embeddings on a {kind}</b>", yshift=16, font=font(14))
         after.plane(2.04 * reach)
         after.add(*(clumps(E) if kind == "grid" else axes_of_labels(E)))
@@ -131,8 +125,6 @@ def _shares(panel: Panel, found: structure.Census) -> None:
     for y, (kind, (low, high)) in enumerate(zip(structure.KINDS, limits, strict=True)):
         style, value = STYLES[kind], found.share(kind)
         pale = blend(style.color, theme().paper, 0.7)
-        whisker = {"type": "data", "symmetric": False, "thickness": 1.5, "width": 0}
-        ends = {"array": [high - value], "arrayminus": [value - low], "color": style.color}
         hover = f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})<extra></extra>"
         bar = {"x": [value], "y": [y], "orientation": "h", "width": 0.5, "hoverinfo": "skip"}
         panel.add(go.Bar(**bar, marker={"color": pale, "line": {"width": 0}}))
@@ -143,7 +135,7 @@ def _shares(panel: Panel, found: structure.Census) -> None:
                 mode="markers",
                 name=kind,
                 marker={"size": 10, "color": style.color, "symbol": style.symbol},
-                error_x=whisker | ends,
+                error_x=whisker(value, low, high, style.color),
                 hovertemplate=hover,
             )
         )

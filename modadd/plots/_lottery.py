@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, structure
+from modadd import _checks
+from modadd.intervals import wilson
 from modadd.lottery import Race, fourier_power, hit_rates
 from modadd.plots.palette import STYLES, Style, theme
 from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, segments
+from modadd.plots.traces import embeddings, segments, whisker
 from modadd.run import Run
 
 
@@ -25,9 +26,11 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     Raises:
         ValueError: naming the argument that does not fit.
     """
-    for name, value in (("races", races), ("by_lead", by_lead)):
-        for found in _checks.mapping(name, value, 1, 8 if name == "races" else 3).values():
-            _checks.instance(name, found, Race)
+    for found in _checks.mapping("races", races, 1, 8).values():
+        _checks.instance("races", found, Race)
+    for found in _checks.mapping("by_lead", by_lead, 1, 3).values():
+        if not _checks.instance("by_lead", found, Race).circle.any():
+            raise ValueError("by_lead must hold circles, got none in one of them")
     modulus = _checks.integer("modulus", modulus, 3, _checks.MODULUS)
     chance = 2 / (modulus - 1)
     height = 40 * len(races)
@@ -93,16 +96,15 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
         wins, number = int(found.won[chosen].sum()), int(chosen.sum())
         if not number:
             continue
-        low, high = structure.wilson(wins, number)
+        low, high = wilson(wins, number)
         value, tone = wins / number, color if symbol == "circle" else theme().muted
-        whisker = {"type": "data", "symmetric": False, "thickness": 1.5, "width": 0, "color": tone}
         panel.add(
             go.Scatter(
                 x=[value],
                 y=[row + drop],
                 mode="markers",
                 marker={"size": 9, "symbol": symbol, "color": tone},
-                error_x=whisker | {"array": [high - value], "arrayminus": [value - low]},
+                error_x=whisker(value, low, high, tone),
                 hovertemplate=f"{wins} of {number}: {value:.0%}<extra>{name}</extra>",
             )
         )
@@ -115,21 +117,14 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
 def _with_interval(x, wins, number, name: str, style: Style) -> go.Scatter:
     """Shares wins / number over x with Wilson intervals."""
     share = wins / number
-    ends = np.array([structure.wilson(int(w), int(n)) for w, n in zip(wins, number)])
-    whisker = {
-        "type": "data",
-        "symmetric": False,
-        "thickness": 1.5,
-        "width": 0,
-        "color": style.color,
-    }
+    ends = np.array([wilson(int(w), int(n)) for w, n in zip(wins, number)])
     return go.Scatter(
         x=x,
         y=share,
         mode="lines+markers",
         line={"color": style.color, "width": 1.5, "dash": style.dash},
         marker={"size": 9, "color": style.color, "symbol": style.symbol},
-        error_y=whisker | {"array": ends[:, 1] - share, "arrayminus": share - ends[:, 0]},
+        error_y=whisker(share, *ends.T, style.color),
         customdata=np.stack([wins, number], -1),
         hovertemplate="%{customdata[0]} of %{customdata[1]}<extra>" + name + "</extra>",
     )

@@ -11,7 +11,7 @@ from modadd import _checks, structure
 from modadd.cost import Cost
 from modadd.plots.palette import STYLES, blend, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import bonds, embeddings, segments
+from modadd.plots.traces import centred, joined, segments
 
 
 def moduli_gallery(runs: dict[int, np.ndarray]) -> go.Figure:
@@ -45,22 +45,24 @@ def _by_modulus(name: str, value: object) -> dict[int, np.ndarray]:
     """Return embeddings by modulus, or raise ValueError naming what does not fit."""
     if not isinstance(value, Mapping) or not value:
         raise _checks.refuse(name, "a dict of modulus to embeddings", value)
+    found = {}
     for N, E in value.items():
-        if _checks.ensemble(name, E).shape[1] != _checks.integer(name, N, 3):
-            raise ValueError(f"{name} must hold embeddings of {N} tokens under {N}, got {E.shape}")
-    return dict(value)
+        found[N] = _checks.ensemble(name, E)
+        if found[N].shape[1] != _checks.integer(name, N, 3):
+            shape = found[N].shape
+            raise ValueError(f"{name} must hold embeddings of {N} tokens under {N}, got {shape}")
+    return found
 
 
 def _patch_of(panel: Panel, E: np.ndarray, tall: float) -> None:
     """Embeddings (N, 2) in a panel, with their bonds and, above, their kind and score."""
-    E = E - (E.max(0) + E.min(0)) / 2
+    E = centred(E)
     kind, patch = str(structure.classify(E)), structure.grid(E)
     panel.plane(1.1 * np.abs(E).max())
-    joined = bonds(E)
-    third = third_bonds(E, patch) if kind in ("grid", "stripe") else joined[:0]
+    third = third_bonds(E, patch) if kind in ("grid", "stripe") else np.empty((0, 2), int)
     panel.add(*segments(E[third[:, 0]], E[third[:, 1]], theme().line))
     size = max(5.0, min(14.0, 0.44 * tall / np.sqrt(len(E))))
-    panel.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, size))
+    panel.add(*joined(E, size))
     score = structure.circle(E).score if kind == "circle" else patch.score
     name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
     number = "" if kind == "other" else f" {score:.2f}"

@@ -12,7 +12,7 @@ from scipy.linalg import orthogonal_procrustes
 from modadd import _checks, intervals, structure
 from modadd.plots.palette import STYLES, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import bonds, embeddings, segments
+from modadd.plots.traces import joined, segments
 
 _ROW = 34  # px
 
@@ -31,11 +31,16 @@ def recipes(
         ValueError: naming the argument that does not fit.
     """
     default = _checks.ensemble("default", default)
-    for name, E in _checks.mapping("finals", finals).items():
-        if _checks.ensemble("finals", E).shape != default.shape:
+    finals = {
+        name: _checks.ensemble("finals", E) for name, E in _checks.mapping("finals", finals).items()
+    }
+    for name, E in finals.items():
+        if E.shape != default.shape:
             raise ValueError(f"finals must be {default.shape} as the default, got {name} otherwise")
-    for values in _checks.mapping("levels", levels, 0).values():
-        _checks.array("levels", values, ("S",))
+    levels = {
+        name: _checks.array("levels", values, ("S",))
+        for name, values in _checks.mapping("levels", levels, 0).items()
+    }
     left, top, tall, each = 124, 62, _ROW * len(finals), 82
     boxes = [(left + i * (each + 14), top, each, tall) for i in range(4)]
     boxes.append((left + 4 * (each + 14) + 20, top, WIDTH - left - 4 * (each + 14) - 36, tall))
@@ -108,8 +113,7 @@ def one_start(ends: Mapping[str, np.ndarray], default: str, columns: int = 5) ->
     for panel, (name, E) in zip(panels, ends.items()):
         turned = _unit(E) @ orthogonal_procrustes(_unit(E), target)[0]
         panel.plane(1.22 * np.abs(turned).max())
-        joined = bonds(turned)
-        panel.add(*segments(turned[joined[:, 0]], turned[joined[:, 1]]), *embeddings(turned, 15))
+        panel.add(*joined(turned, 15))
         kind, r2 = structure.classify(E), structure.procrustes_r2(E, ends[default])
         word = f'<b><span style="color:{STYLES[str(kind)].color}">{kind}</span></b>'
         panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=17)

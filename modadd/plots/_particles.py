@@ -14,10 +14,10 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from modadd import _checks, structure
-from modadd.plots.palette import STYLES, blend, theme
+from modadd.plots.palette import STYLES, blend, faded, theme
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
-from modadd.plots.sliders import animate
-from modadd.plots.traces import bonds, embeddings, segments
+from modadd.plots.sliders import animate, frames_of
+from modadd.plots.traces import centred, embeddings, joined, segments, whisker
 from modadd.run import Run
 from modadd.structure import KINDS, Census
 
@@ -39,7 +39,7 @@ def force_color(alignment_force: float) -> str:
 
 
 class Course(NamedTuple):
-    """One of the runs that `race` shows together."""
+    """One of the runs that `side_by_side` shows together."""
 
     run: Run
     """with one seed"""
@@ -72,8 +72,7 @@ def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36, **
     for run in runs:
         if len(run.seeds) != 1 or not np.array_equal(run.steps, steps):
             raise ValueError("courses must hold runs of one seed each, recorded at the same steps")
-    count = min(_checks.integer("frames", frames, 2), len(steps))
-    chosen = np.unique(np.rint(np.linspace(0, len(steps) - 1, count)).astype(int))
+    chosen = frames_of(len(steps), frames)
     gap, top, tall = 12, 52, 118
     side = (WIDTH - 16 - gap * (len(runs) - 1)) / len(runs)
     boxes = [(8 + i * (side + gap), top, side, side) for i in range(len(runs))]
@@ -161,10 +160,9 @@ def kinds_over_force(
         kind = str(structure.classify(E))
         word = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
         panel.note(f"a = {a:g}<br>{word}", 0.5, xanchor="center", yshift=6)
-        E = E - (E.max(0) + E.min(0)) / 2
+        E = centred(E)
         panel.plane(1.15 * np.abs(E).max())
-        joined = bonds(E)
-        panel.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, 8))
+        panel.add(*joined(E, 8))
     share = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     curves.axes({"range": [-0.02, 1.02], "title": {"text": "alignment force a"}}, share)
     columns = {"tickvals": list(range(4)), "ticktext": list(KINDS), "tickangle": 0}
@@ -200,11 +198,10 @@ def _shares(x: Sequence[float], censuses: Sequence[Census], kind: str) -> list[g
     """Share of a kind over x with its Wilson band."""
     style = STYLES[kind]
     low, high = np.array([c.interval(kind) for c in censuses]).T
-    red, green, blue = bytes.fromhex(style.color[1:])
     area = go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),
-        **{"mode": "none", "fill": "toself", "fillcolor": f"rgba({red},{green},{blue},0.15)"},
+        **{"mode": "none", "fill": "toself", "fillcolor": faded(style.color, 0.15)},
         hoverinfo="skip",
     )
     line = go.Scatter(
@@ -223,13 +220,12 @@ def _whiskered(x: Sequence[float], censuses: Sequence[Census], kind: str, **mark
     style = STYLES[kind]
     value = np.array([c.share(kind) for c in censuses])
     low, high = np.array([c.interval(kind) for c in censuses]).T
-    ends = {"type": "data", "symmetric": False, "array": high - value, "arrayminus": value - low}
     return go.Scatter(
         x=list(x),
         y=value,
         **{"mode": "markers", "name": kind, "cliponaxis": False},
         marker={"size": 10, "color": style.color, "symbol": style.symbol} | marker,
-        error_y=ends | {"color": style.color, "thickness": 1.5, "width": 0},
+        error_y=whisker(value, low, high, style.color),
         hovertemplate=kind + ": %{y:.0%}<extra></extra>",
     )
 

@@ -8,10 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import _checks, structure
-from modadd.intervals import rank_correlation
+from modadd.intervals import rank_correlation, wilson
 from modadd.plots.palette import STYLES, blend, theme, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import bonds, segments
+from modadd.plots.traces import bonds, centred, segments, whisker
 
 
 def phase_diagram(
@@ -49,7 +49,7 @@ def phase_diagram(
     for (name, weight), dash in zip(predictions.items(), ("9px,6px", "solid")):
         _half_line(panel, np.asarray(weight), name, dash)
     _cell_hover(panel, kinds, scales, bias_scales)
-    _keys(panel, list(predictions), S)
+    _keys(panel, list(predictions))
     return figure
 
 
@@ -147,7 +147,7 @@ def _cell_hover(panel: Panel, kinds: np.ndarray, scales, bias_scales) -> None:
     )
 
 
-def _keys(panel: Panel, names: Sequence[str], S: int) -> None:
+def _keys(panel: Panel, names: Sequence[str]) -> None:
     """Names of kinds and lines above the cells."""
     symbols = {"circle": "●", "grid": "■", "stripe": "◆", "other": "✚"}
     words = [
@@ -194,7 +194,7 @@ def phase_examples(
 def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
     """Embeddings (R, C, N, 2), each small in its cell, with bonds and the name of its kind."""
     R, C, N, _ = E.shape
-    E = E - (E.max(-2, keepdims=True) + E.min(-2, keepdims=True)) / 2
+    E = centred(E)
     E = 0.36 * E / np.abs(E).max((-2, -1), keepdims=True)
     joined = [[bonds(E[r, c]) for c in range(C)] for r in range(R)]
     centre = np.stack(np.meshgrid(np.arange(C), np.arange(R)), -1).astype(float)
@@ -269,23 +269,14 @@ def predictors(
 def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name: str) -> None:
     """Share of hits (C, S) over x (C,), with Wilson intervals."""
     share = hits.mean(-1)
-    ends = np.array([structure.wilson(int(h.sum()), h.size) for h in hits])
-    whisker = {
-        "type": "data",
-        "symmetric": False,
-        "array": ends[:, 1] - share,
-        "arrayminus": share - ends[:, 0],
-        "thickness": 1,
-        "width": 0,
-        "color": blend(color, theme().paper, 0.55),
-    }
+    ends = np.array([wilson(int(h.sum()), h.size) for h in hits])
     panel.add(
         go.Scatter(
             x=x,
             y=share,
             mode="markers",
             marker={"size": 8, "color": color, "line": {"width": 0.8, "color": theme().paper}},
-            error_y=whisker,
+            error_y=whisker(share, *ends.T, blend(color, theme().paper, 0.55), 1),
             name=name,
             hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
         )

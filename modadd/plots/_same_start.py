@@ -15,7 +15,7 @@ from modadd import _checks, structure
 from modadd.intervals import Effect, bootstrap_mean
 from modadd.plots.palette import STYLES, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import bonds, embeddings, segments
+from modadd.plots.traces import embeddings, joined, whisker
 from modadd.same_start import ROLES, Comparison
 
 
@@ -61,8 +61,7 @@ def starts(
         agreement = structure.procrustes_r2(E, every[0])
         for i, panel in enumerate(panels[j * columns : (j + 1) * columns]):
             panel.plane(reach[i])
-            joined = bonds(E[i])[: 0 if name in loose else None]
-            panel.add(*segments(E[i][joined[:, 0]], E[i][joined[:, 1]]), *embeddings(E[i], 7))
+            panel.add(*(embeddings if name in loose else joined)(E[i], 7))
             if j:
                 text = f"{agreement[i]:.2f}"
                 under = {"xanchor": "center", "yanchor": "top", "yshift": 2}
@@ -123,12 +122,12 @@ def _cloud(panel: Panel, values: np.ndarray, y: float, color: str, symbol: str) 
 def _interval(panel: Panel, found: Effect, y: float, color: str, symbol: str, text: str) -> None:
     """Mean and interval as a mark with a whisker below the points, its value under it."""
     y = y + 0.22 if symbol == "line-ns" else y
-    ends = {"array": [found.high - found.mean], "arrayminus": [found.mean - found.low]}
-    whisker = {"type": "data", "symmetric": False, "thickness": 2, "width": 0, "color": color}
     marker = {"size": 9, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
     hover = f"mean {found.mean:.3f} ({found.low:.3f} to {found.high:.3f})<extra></extra>"
     where = {"x": [found.mean], "y": [y], "mode": "markers", "cliponaxis": False}
-    panel.add(go.Scatter(**where, marker=marker, error_x=whisker | ends, hovertemplate=hover))
+    panel.add(
+        go.Scatter(**where, marker=marker, error_x=whisker(*found, color, 2), hovertemplate=hover)
+    )
     place = {"xref": panel.x, "yref": panel.y, "y": y, "yanchor": "middle"}
     right = found.high < 0.86
     place |= {"x": found.high if right else found.low, "xanchor": "left" if right else "right"}

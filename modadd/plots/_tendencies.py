@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 from scipy.ndimage import gaussian_filter1d
 
 from modadd import _checks, structure
-from modadd.plots.palette import STYLES, theme
+from modadd.plots.palette import STYLES, faded, theme
 from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
-from modadd.plots.sliders import animate
-from modadd.plots.traces import band, bonds, embeddings, pair_sums, segments
+from modadd.plots.sliders import animate, frames_of
+from modadd.plots.traces import band, joined, pair_sums
 from modadd.run import Run
 from modadd.task import ModularAddition
 from modadd.tendencies import angles, distances, mean_squared_distances, nematic_order
@@ -89,9 +89,8 @@ def tendencies(
 def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
     """Final embeddings with their bonds, under the coloured name of their kind."""
     E = E - E.mean(0)
-    joined = bonds(E)
     panel.plane(1.15 * np.abs(E).max())
-    panel.add(*segments(E[joined[:, 0]], E[joined[:, 1]]), *embeddings(E, 14))
+    panel.add(*joined(E, 14))
     name = f'ends as a <span style="color:{STYLES[kind].color}">{kind}</span>'
     panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
 
@@ -140,7 +139,6 @@ def _shapes(E: np.ndarray, kind: str) -> tuple[list, list]:
 
 def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Trace]:
     """The density within labels, in its kind's colour."""
-    red, green, blue = bytes.fromhex(STYLES[kind].color[1:])
     return [
         go.Scatter(
             x=np.concatenate([x[:1], x, x[-1:]]),
@@ -148,7 +146,7 @@ def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Tra
             mode="lines",
             line={"color": STYLES[kind].color, "width": 1.4},
             fill="toself",
-            fillcolor=f"rgba({red},{green},{blue},0.28)",
+            fillcolor=faded(STYLES[kind].color, 0.28),
             hoverinfo="skip",
         )
     ]
@@ -217,8 +215,7 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Fig
         )
     ]
     figure, panels = sheet(672, boxes)
-    count = min(_checks.integer("frames", frames, 2), len(run.steps))
-    chosen = np.unique(np.rint(np.linspace(0, len(run.steps) - 1, count)).astype(int))
+    chosen = frames_of(len(run.steps), frames)
     runs = [run.select(seed) for seed in seeds]
     kinds = [str(structure.classify(one.final)[0]) for one in runs]
     for one, kind, row in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):

@@ -87,7 +87,7 @@ def png(figure: go.Figure, scale: float = 2.0) -> bytes:
     """A figure as PNG of 256 colours: about 3 s for the first of a process, then 0.3 s each.
 
     Raises:
-        RuntimeError: without a browser, or where it does not answer.
+        RuntimeError: without a browser, or where it does not answer within two minutes.
 
     Args:
         figure: with width and height.
@@ -101,7 +101,12 @@ def png(figure: go.Figure, scale: float = 2.0) -> bytes:
         raise RuntimeError("drawing PNG takes Chrome or Chromium; BROWSER_PATH may name one")
     size = {"width": figure.layout.width, "height": figure.layout.height}
     options = {"format": "png", "scale": scale, **size}
-    return squeeze(_Browser.on(path).run(lambda k: k.calc_fig(figure.to_dict(), options)))
+    try:
+        image = _Browser.on(path).run(lambda k: k.calc_fig(figure.to_dict(), options))
+    except TimeoutError:
+        _Browser.on.cache_clear()  # the next figure may have better luck with another one
+        raise RuntimeError(f"the browser {path} did not answer") from None
+    return squeeze(image)
 
 
 class _Browser:
@@ -159,13 +164,15 @@ def indexed_png(pixels: np.ndarray, colors: np.ndarray) -> bytes:
         colors: (C, 3), each 0 to 255; C at most 256.
 
     Raises:
-        ValueError: if a shape is another.
+        ValueError: if a shape is another, or an index is not one of the colours.
 
     >>> indexed_png([[0, 1], [1, 0]], [[0, 0, 0], [255, 255, 255]])[1:4]
     b'PNG'
     """
     pixels = _checks.array("pixels", pixels, ("Y", "X"))
     colors = _checks.array("colors", colors, ("C", 3))
+    if len(colors) > 256 or pixels.min(initial=0) < 0 or pixels.max(initial=0) >= len(colors):
+        raise ValueError(f"pixels must be indices of at most 256 colours, here of {len(colors)}")
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -231,7 +238,7 @@ def folder() -> Path:
     >>> folder().name
     'figures'
     """
-    default = Path(__file__).resolve().parent.parent / "figures"
+    default = Path(__file__).resolve().parents[2] / "figures"
     return Path(os.environ.get("MODADD_FIGURES") or default)
 
 
@@ -263,9 +270,7 @@ def save(
     """
     if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name):
         raise _checks.refuse("name", "letters, digits, _ and -", name)
-    if not isinstance(shown, go.Figure) and not hasattr(shown, "picture"):
-        raise _checks.refuse("shown", "a figure or a widget", shown)
-    _checks.instance("caption", caption, str)
+    _check_shown(shown, caption)
     into = folder() if into is None else Path(into)
     into.mkdir(parents=True, exist_ok=True)
     if isinstance(shown, go.Figure):
@@ -293,6 +298,7 @@ def show(shown: go.Figure | Widget, name: str | None = None, caption: str = "") 
     Raises:
         ValueError: naming the argument that does not fit.
     """
+    _check_shown(shown, caption)
     files = [] if name is None else save(shown, name, caption=caption)
     if isinstance(shown, go.Figure):
         bundle = {PLOTLY: json.loads(shown.to_json()) | {"config": CONFIG}}
@@ -305,6 +311,12 @@ def show(shown: go.Figure | Widget, name: str | None = None, caption: str = "") 
     display(bundle | {"text/plain": caption or name or "figure"}, raw=True, metadata=metadata)
     if caption:
         display(Markdown(f"*{caption}*"))
+
+
+def _check_shown(shown: object, caption: object) -> None:
+    if not isinstance(shown, go.Figure) and not hasattr(shown, "picture"):
+        raise _checks.refuse("shown", "a figure or a widget", shown)
+    _checks.instance("caption", caption, str)
 
 
 def _share_plotly(into: Path) -> None:

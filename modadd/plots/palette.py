@@ -130,6 +130,24 @@ def blend(color: str, other: str, share: float) -> str:
     return _hex((1 - share) * _rgb(color) + share * _rgb(other, "other"))
 
 
+def faded(color: str, opacity: float) -> str:
+    """A colour that lets what is behind it through.
+
+    Args:
+        color: "#rrggbb".
+        opacity: 0 to 1.
+
+    Raises:
+        ValueError: if the colour is not so written, or the opacity outside its range.
+
+    >>> faded("#ff8000", opacity=0.5)
+    'rgba(255,128,0,0.5)'
+    """
+    opacity = _checks.real("opacity", opacity, 0.0, 1.0)
+    red, green, blue = (round(255 * float(c)) for c in _rgb(color))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
 def luminance(color: str) -> float:
     """Relative luminance of a colour, 0 to 1 (WCAG 2).
 

@@ -12,6 +12,27 @@ from modadd.plots.palette import theme
 from modadd.plots.panels import WIDTH, Panel, font
 
 
+def frames_of(recorded: int, frames: int) -> np.ndarray:
+    """Which of the recorded steps become frames: evenly spread ones, the first and the last.
+
+    Args:
+        recorded: number of recorded steps, at least 1.
+        frames: at most so many, at least 2.
+
+    Returns:
+        indices of the recorded steps, increasing.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> frames_of(5, frames=3).tolist()
+    [0, 2, 4]
+    """
+    recorded = _checks.integer("recorded", recorded, 1)
+    count = min(_checks.integer("frames", frames, 2), recorded)
+    return np.unique(np.rint(np.linspace(0, recorded - 1, count)).astype(int))
+
+
 def animate(
     panels: Sequence[Panel],
     moving: Callable[[int], Iterable[tuple[int, go.Trace]]],

@@ -18,7 +18,7 @@ from modadd import _checks, model, structure
 from modadd._lattice import STEP_TOLERANCE, spacing
 from modadd.model import Parameters
 from modadd.plots.export import indexed_png
-from modadd.plots.palette import STYLES, blend, text_on, theme, token_colors
+from modadd.plots.palette import STYLES, blend, faded, text_on, theme, token_colors
 from modadd.plots.panels import square_root
 from modadd.task import ModularAddition
 
@@ -34,7 +34,7 @@ def embeddings(E: np.ndarray, size: float = 15, opacity: float = 1.0) -> list[go
     Raises:
         ValueError: naming the argument that does not fit.
     """
-    _checks.tokens("E", E)
+    E = _checks.tokens("E", E)
     _checks.real("size", size, 0, 1000, open_low=True)
     _checks.real("opacity", opacity, 0, 1)
     colors = token_colors(len(E))
@@ -122,6 +122,65 @@ def bonds(E: np.ndarray) -> np.ndarray:
         found.append(np.stack([a, b], -1)[chosen])
         lonely = patch.joined & ~np.isin(a, np.concatenate(found))
     return np.concatenate(found)
+
+
+def joined(E: np.ndarray, size: float = 15) -> list[go.Trace]:
+    """Tokens as in `embeddings`, over the lines of their `bonds`.
+
+    Args:
+        E: (N, 2).
+        size: of the discs, px.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+    """
+    E = _checks.tokens("E", E)
+    pairs = bonds(E)
+    return [*segments(E[pairs[:, 0]], E[pairs[:, 1]]), *embeddings(E, size)]
+
+
+def centred(E: np.ndarray) -> np.ndarray:
+    """E (..., N, 2) with the middle of its bounding box at the origin.
+
+    Args:
+        E: embeddings.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> centred([[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]]).tolist()
+    [[-2.0, -1.0], [2.0, -1.0], [-2.0, 1.0]]
+    """
+    E = _checks.embeddings("E", E)
+    return E - (E.max(-2, keepdims=True) + E.min(-2, keepdims=True)) / 2
+
+
+def whisker(
+    value: ArrayLike, low: ArrayLike, high: ArrayLike, color: str, width: float = 1.5
+) -> dict:
+    """Error bars from low to high (M,) through values (M,), or through one of each.
+
+    Args:
+        value: where the marks are.
+        low: lower ends.
+        high: upper ends.
+        color: "#rrggbb".
+        width: px.
+
+    Raises:
+        ValueError: naming the argument that does not fit.
+
+    >>> bars = whisker(0.5, 0.25, 1.0, "#000000")
+    >>> bars["array"], bars["arrayminus"]
+    (array([0.5]), array([0.25]))
+    """
+    value, low, high = (
+        np.atleast_1d(_checks.array(name, end))
+        for name, end in (("value", value), ("low", low), ("high", high))
+    )
+    ends = {"array": high - value, "arrayminus": value - low}
+    look = {"color": color, "thickness": _checks.real("width", width, 0, 1000), "width": 0}
+    return {"type": "data", "symmetric": False} | ends | look
 
 
 def segments(
@@ -279,13 +338,12 @@ def band(x: ArrayLike, ys: np.ndarray, style: str = "training", name: str = "") 
     x, ys = np.asarray(x)[there], np.asarray(ys)[there]
     low, median, high = np.nanquantile(ys, [0.25, 0.5, 0.75], axis=1)
     round_trip = np.concatenate([square_root(x), square_root(x)[::-1]])
-    red, green, blue = bytes.fromhex(STYLES[style].color[1:])
     area = go.Scatter(
         x=round_trip,
         y=np.concatenate([high, low[::-1]]),
         mode="none",
         fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.18)",
+        fillcolor=faded(STYLES[style].color, 0.18),
         hoverinfo="skip",
         name=f"{name}, middle half",
     )

@@ -1,7 +1,7 @@
 """What a widget's front end needs to know about a run, packed into bytes once.
 
 A *track* is one seed of a run: a header that JSON can carry, and the frames of all its snapshots.
-`widgets.js` unpacks it in `addFrames`; the two change together.
+`front/tracks.js` unpacks it in `addFrames`; the two change together.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float)
         "scale": scale,
         "r2": r2,
         "reach": np.full(count, reach),
-        "kind": [structure.KINDS.index(kind) for kind in structure.classify(E)],
+        "kind": [structure.KINDS.index(kind) for kind in structure.kinds_of(ring, patch)],
     }
     arrays = {"values": np.stack([values[name] for name in VALUES], -1), "embeddings": E} | arrows
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -44,7 +45,8 @@ class _Live(View):
     def __init__(self, session: Session, speed: int) -> None:
         self.session = session
         self._speed, self._reach, self._rate = speed, 0.0, 0.0
-        self._lock, self._go = threading.RLock(), threading.Event()
+        self._lock = threading.RLock()
+        self._go = threading.Event()  # set while training goes on; each start has its own
         self._thread: threading.Thread | None = None
         names = (*self.FIELDS, "weight_decay")
         initial = {name: getattr(session.config, name) for name in names}
@@ -86,8 +88,9 @@ class _Live(View):
 
     def _on_start(self) -> None:
         if not self.running:
-            self._go.set()
-            self._thread = threading.Thread(target=self._train, daemon=True)
+            self._go = go = threading.Event()
+            go.set()
+            self._thread = threading.Thread(target=self._train, args=[go], daemon=True)
             self._thread.start()
 
     def _on_pause(self) -> None:
@@ -109,14 +112,15 @@ class _Live(View):
     def _on_reset(self, settings: dict) -> None:
         again = self.running
         self._on_pause()
-        chosen = {name: settings[name] for name in self.FIELDS if name in settings}
-        for name in ("modulus", "hidden"):
-            chosen[name] = round(chosen.get(name, getattr(self.session.config, name)))
-        decay = self.session.weight_decay
-        config = TrainingConfig(**chosen, weight_decay=decay)
-        seed = round(settings.get("seed", self.session.seed))
-        self.session, self._reach = Session(config, seed, MOST_STATES), 0.0
-        self._send_frames(0)
+        with self._lock:
+            before = self.session
+            chosen = {name: settings[name] for name in self.FIELDS if name in settings}
+            for name in {"modulus", "hidden"} & set(chosen):
+                chosen[name] = round(chosen[name])
+            config = replace(before.config, **chosen, weight_decay=before.weight_decay)
+            seed = round(settings.get("seed", before.seed))
+            self.session, self._reach = Session(config, seed, MOST_STATES), 0.0
+            self._send_frames(0)
         if again:
             self._on_start()
 
@@ -126,27 +130,28 @@ class _Live(View):
 
     # --- what it is told
 
-    def _train(self) -> None:
-        """Train and draw until paused; runs in a thread of its own."""
+    def _train(self, go: threading.Event) -> None:
+        """Train and draw until `go` is cleared; runs in a thread of its own."""
         wrong, told, began, first = "", 0.0, time.perf_counter(), self.session.step
-        while self._go.is_set():
-            start = time.perf_counter()
-            try:
+        try:
+            while go.is_set():
+                start = time.perf_counter()
                 # Dense at first, when most happens; then as fast as was asked for.
                 with self._lock:
                     most = max(1, round(self._speed / FRAMES_A_SECOND))
                     self._advance(min(most, 1 + self.session.step // 8))
-            except DivergenceError as error:
-                wrong = str(error)
-                self._go.clear()
-            now = time.perf_counter()
-            if now - told > 0.5 and not wrong:
-                self._rate = (self.session.step - first) / max(now - began, 1e-9)
-                told, began, first = now, now, self.session.step
-                self._tell()
-            # Never without a break: who waits for the lock must get a chance to take it.
-            time.sleep(max(0.002, start + 1 / FRAMES_A_SECOND - now))
-        self._tell(wrong)
+                now = time.perf_counter()
+                if now - told > 0.5:
+                    self._rate = (self.session.step - first) / max(now - began, 1e-9)
+                    told, began, first = now, now, self.session.step
+                    self._tell()
+                # Never without a break: who waits for the lock must get a chance to take it.
+                time.sleep(max(0.002, start + 1 / FRAMES_A_SECOND - now))
+        except DivergenceError as error:
+            wrong = str(error)
+        finally:
+            go.clear()
+            self._tell(wrong)
 
     def _advance(self, steps: int) -> None:
         with self._lock:

@@ -180,9 +180,4 @@ def replay(
             session.weight_decay = changes[step]
     run = session.run()
     chosen = np.isin(run.steps, wanted)
-    return replace(
-        run,
-        steps=run.steps[chosen],
-        parameters=run.parameters.map(lambda array: array[chosen]),
-        **{name: getattr(run, name)[chosen] for name in ("embeddings", *SCALARS)},
-    )
+    return run._map(lambda array: array[chosen], steps=run.steps[chosen])

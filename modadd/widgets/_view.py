@@ -52,7 +52,13 @@ class View(anywidget.AnyWidget):
 
     def fragment(self) -> str | None:
         """Part of a page that needs neither kernel nor network; None where it takes a kernel."""
-        return to_html(self)
+        script, style = front_end()
+        state = json.dumps(self._page_state()).replace("</", "<\\/")
+        return (
+            f'<div class="modadd-page"></div>\n<style>\n{style}</style>\n<script type="module">\n'
+            f'const place = document.querySelector(".modadd-page:not([data-used])");\n'
+            f"place.dataset.used = true;\n{script}\nmount(place, {state});\n</script>\n"
+        )
 
     def _page_state(self) -> dict:
         """What the front end needs on a page without a kernel, for JSON."""
@@ -77,15 +83,10 @@ def to_html(widget: View) -> str:
     >>> to_html(playground()).startswith("<div")
     True
     """
-    if not isinstance(widget, View) or widget.kind == "live":
+    found = widget.fragment() if isinstance(widget, View) else None
+    if found is None:
         raise ValueError(f"widget must work without a kernel, got {type(widget).__name__}")
-    script, style = front_end()
-    text = json.dumps(widget._page_state()).replace("</", "<\\/")
-    return (
-        f'<div class="modadd-page"></div>\n<style>\n{style}</style>\n<script type="module">\n'
-        f'const place = document.querySelector(".modadd-page:not([data-used])");\n'
-        f"place.dataset.used = true;\n{script}\nmount(place, {text});\n</script>\n"
-    )
+    return found
 
 
 # --- pictures ------------------------------------------------------------------------------------

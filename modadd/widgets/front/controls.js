@@ -57,7 +57,8 @@ function field(label, { value, options, min, max, step, type = "number", show },
   // A number that was typed in is there from Enter on, not only once the field is left.
   input.addEventListener("keydown", (event) => event.key === "Enter" && commit());
   const root = h("label", { className: "field" }, h("span", {}, label, text), input);
-  return { root, input, value: read };
+  const set = (next) => { value = next; input.value = next; };
+  return { root, input, value: read, set };
 }
 
 // Numbers under their names, those of a share with a bar.
@@ -120,8 +121,10 @@ function stage(el, kind, draw) {
   };
   // JupyterLab says on its body that it takes another theme, whose colours may arrive later.
   const retheme = () => [0, 200, 1000, 3000].forEach((ms) => setTimeout(self.schedule, ms));
-  new MutationObserver(retheme).observe(document.body, { attributes: true });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", retheme);
+  const body = new MutationObserver(retheme), scheme = matchMedia("(prefers-color-scheme: dark)");
+  body.observe(document.body, { attributes: true });
+  scheme.addEventListener("change", retheme);
+  self.close = () => { body.disconnect(); scheme.removeEventListener("change", retheme); };
   return self;
 }
 

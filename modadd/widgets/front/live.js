@@ -8,8 +8,8 @@ function live({ model, el }) {
   const send = (type, content = {}) => model.send({ type, ...content });
   const recipe = liveFields(initial, () => send("reset", { settings: settings() }));
   const settings = () => Object.fromEntries(Object.entries(recipe).map(([name, f]) => [name, f.value()]));
-  const decay = field("weight decay", { value: initial.weight_decay, min: 0, max: 1, step: "any" }, (value) => send("decay", { value }));
-  const speed = field("steps a second", { value: initial.speed, options: [100, 1000, 4000, 16000].map((v) => [v, `up to ${v.toLocaleString("en")}`]) }, (value) => send("speed", { value }));
+  const decay = field("weight decay", { value: initial.weight_decay, min: 0, max: Math.max(1, initial.weight_decay), step: "any" }, (value) => send("decay", { value }));
+  const speed = field("steps a second", { value: initial.speed, options: [...new Set([initial.speed, 100, 1000, 4000, 16000])].sort((a, b) => a - b).map((v) => [v, `up to ${v.toLocaleString("en")}`]) }, (value) => send("speed", { value }));
   const start = h("button", { type: "button", onclick: () => send(running ? "pause" : "start") }, "start");
   const one = h("button", { type: "button", onclick: () => send("step") }, "step");
   const reset = h("button", { type: "button", onclick: () => send("reset", { settings: settings() }) }, "reset");
@@ -22,7 +22,7 @@ function live({ model, el }) {
     body, player.root, arrowSwitches(["measured", "clustering", "alignment", "sum"], shown, place.schedule), code);
   playOnSpace(place.root, () => (running ? send("pause") : track && player.index < track.frames.length - 1 ? player.toggle() : send("start")));
   player.root.addEventListener("pointerdown", () => running && send("pause"));
-  player.root.addEventListener("keydown", () => running && send("pause"));
+  player.root.addEventListener("keydown", ({ key }) => running && !/^(Tab|Shift)$/.test(key) && send("pause"));
 
   const receive = {
     // Frames come in order; those of a new training begin with fresh = true.
@@ -36,7 +36,7 @@ function live({ model, el }) {
       running = message.running;
       status = message.text;
       start.textContent = running ? "pause" : track?.frames.length > 1 ? "go on" : "start";
-      if (document.activeElement !== decay.input) decay.input.value = message.weight_decay;
+      if (document.activeElement !== decay.input) decay.set(message.weight_decay);
       note.textContent = status;
       note.classList.toggle("wrong", Boolean(message.wrong));
     },
@@ -59,12 +59,14 @@ function live({ model, el }) {
   const onMessage = (message, buffers) => receive[message.type]?.(message, buffers);
   model.on("msg:custom", onMessage);
   send("hello");
-  return () => { player.stop(); model.off("msg:custom", onMessage); };
+  return () => { player.stop(); place.close(); model.off("msg:custom", onMessage); };
 }
 
 // What a new training begins with; a change starts it anew.
 function liveFields(initial, onchange) {
-  const make = (label, name, bounds) => field(label, { value: initial[name], ...bounds }, onchange);
+  // The recipe that the widget was given may lie outside what its fields are for.
+  const make = (label, name, { min, max, ...others }) => field(label, { value: initial[name],
+    min: Math.min(min, initial[name]), max: Math.max(max, initial[name]), ...others }, onchange);
   const choices = (...names) => ({ options: names.map((name) => [name, name.replace("_", " ")]) });
   return {
     learning_rate: make("learning rate", "learning_rate", { min: 1e-5, max: 10, step: "any" }),
@@ -74,7 +76,7 @@ function liveFields(initial, onchange) {
     hidden: make("hidden width H", "hidden", { min: 1, max: 512, step: 1 }),
     bias_scale: make("bias scale β", "bias_scale", { min: 0, max: 20, step: 0.25 }),
     label_smoothing: make("label smoothing", "label_smoothing", { min: 0, max: 1, step: 0.05 }),
-    optimiser: make("optimiser", "optimiser", choices("gradient_descent", "adam", "adamw")),
+    optimiser: field("optimiser", { value: initial.optimiser, ...choices("gradient_descent", "adam", "adamw") }, onchange),
   };
 }
 

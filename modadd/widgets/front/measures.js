@@ -186,6 +186,10 @@ export function nearestLabels(x, label, reach, resolution) {
   return found;
 }
 
+// The kind in a word, from circle(E) and gridScore(E), by the thresholds of structure.classify.
+const readsAs = (ring, grid) =>
+  (ring.score > 0.9 && ring.roundness > 0.2 ? "circle" : grid > 0.75 ? "lattice" : "neither");
+
 // --- structures and random numbers ---------------------------------------------------------------
 
 export function circleOf(N, k) {

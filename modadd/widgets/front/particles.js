@@ -83,7 +83,7 @@ function particles({ model, el }) {
       const [x, y] = at(event);
       const distance = (a) => Math.hypot(E[2 * a] - x, E[2 * a + 1] - y);
       for (let a = 0; a < count(); a++) if (distance(a) < distance(selected)) selected = a;
-      token.input.value = selected;
+      token.set(selected);
       held = true;
       node.setPointerCapture(event.pointerId);
       put(x, y);
@@ -97,7 +97,7 @@ function particles({ model, el }) {
       if (!dx && !dy && !turn) return;
       event.preventDefault();
       selected = (selected + turn) % count();
-      token.input.value = selected;
+      token.set(selected);
       put(E[2 * selected] + dx, E[2 * selected + 1] + dy);
     });
   }
@@ -115,11 +115,10 @@ function particles({ model, el }) {
       { title: "Potential", lines: [{ style: "training", values: potential }] },
       { title: "Closure", lines: [{ style: "training", values: closed }] }], steps.length - 1, place.theme);
     const ring = circle(E), grid = gridScore(E), close = closure(E);
-    const word = ring.score > 0.9 && ring.roundness > 0.2 ? "circle" : grid > 0.75 ? "lattice" : "neither";
-    found.set([[history.step.toLocaleString("en")], [number(forces.potential)], score(ring.score, ` (k = ${ring.frequency})`), score(grid), score(close), [word]]);
+    found.set([[history.step.toLocaleString("en")], [number(forces.potential)], score(ring.score, ` (k = ${ring.frequency})`), score(grid), score(close), [readsAs(ring, grid)]]);
   }
   tokens.node.addEventListener("focus", place.schedule);
   tokens.node.addEventListener("blur", place.schedule);
   reset();
-  return () => clock.set(false);
+  return () => { clock.set(false); place.close(); };
 }

@@ -108,4 +108,5 @@ function phases({ model, el }) {
     drawRuns(g, w);
   }
   choose(row, column);
+  return place.close;
 }

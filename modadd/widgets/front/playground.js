@@ -43,8 +43,7 @@ function playground({ model, el }) {
     const table = pairTable(n);
     state.regions = nearestLabels(pairSums(E), table.label, 2 * state.reach, FINE);
     const ring = circle(E), grid = gridScore(E);
-    const word = ring.score > 0.9 && ring.roundness > 0.2 ? "circle" : grid > 0.75 ? "lattice" : "neither";
-    found.set([share(state.share), score(closure(E)), score(ring.score, ` (k = ${ring.frequency})`), score(grid), [word]]);
+    found.set([share(state.share), score(closure(E)), score(ring.score, ` (k = ${ring.frequency})`), score(grid), [readsAs(ring, grid)]]);
     note.textContent = "Separable: ordered pairs whose nearest other pair sum has the same label; the others wear a rim.";
     place.schedule();
   }
@@ -60,6 +59,7 @@ function playground({ model, el }) {
     drawPairSums(g, w, E, 2 * reach, place.theme, right);
   }
   update();
+  return place.close;
 }
 
 // x with k x ≡ gcd(k, N) (mod N): the step to the next token along a circle of frequency k.

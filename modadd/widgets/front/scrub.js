@@ -31,10 +31,13 @@ async function scrub({ model, el }) {
   playOnSpace(place.root, player.toggle);
   build();
   player.set(Infinity); // the finished structure first; play begins from the start
+  let latest = 0; // of two changes in quick succession the first may finish last
   const reload = async () => {
-    tracks = await Promise.all(model.get("tracks").map(openTrack));
+    const turn = ++latest, opened = await Promise.all(model.get("tracks").map(openTrack));
+    if (turn !== latest) return;
+    tracks = opened;
     build();
   };
   model.on("change:tracks", reload);
-  return () => { player.stop(); model.off("change:tracks", reload); };
+  return () => { player.stop(); place.close(); model.off("change:tracks", reload); };
 }

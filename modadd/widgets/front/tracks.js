@@ -13,7 +13,7 @@ function newTrack(header) {
   return { ...header, bytes: null, steps: [], frames: [], heldOut: new Set(header.held_out), largest: 0 };
 }
 
-// Append the frames that `header` describes and `bytes` hold: modadd._frames.
+// Append the frames that `header` describes and `bytes` hold: modadd.widgets._frames.
 function addFrames(track, header, bytes) {
   const count = header.steps.length, arrays = {};
   if (bytes.byteOffset % 4) bytes = bytes.slice();
