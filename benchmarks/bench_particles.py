@@ -113,7 +113,7 @@ def main() -> None:
                 lambda k, batch=batch: field_torch(batch, k),
             ),
             "field, moving features": (
-                lambda k, E=E: particles.field(E, steps=k, moving_features=True, **QUIET),
+                lambda k, E=E: particles.field(E, steps=k, features="moving", **QUIET),
                 None,
             ),
         }

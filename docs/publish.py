@@ -195,7 +195,8 @@ def take_figures(notebook, stem: str, into: Path) -> list[tuple[int, Figure]]:
             if PNG in data:
                 page = output.get("metadata", {}).get("page", f"{stem}_{len(figures) + 1}.html")
                 caption = data.get("text/plain", "")
-                figure = read_figure(output, caption, page.removesuffix(".html"), into)
+                shown = re.sub(r"\s*Until the cell is run.*", "", caption)  # here it is alive
+                figure = read_figure(output, shown, page.removesuffix(".html"), into)
                 figures.append((number, figure))
                 text = template.render(figure=figure)
                 output = nbformat.v4.new_output("display_data", {"text/html": text})
@@ -213,7 +214,7 @@ def read_notebook(path: Path, into: Path) -> Notebook:
     figures = take_figures(notebook, path.stem, into)
     invitations = {
         figure.anchor: next(
-            markdown(cell.source, path)
+            markdown("## " + cell.source.rpartition("## ")[2], path)
             for cell in reversed(notebook.cells[:number])
             if cell.cell_type == "markdown"
         )

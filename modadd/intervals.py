@@ -150,12 +150,14 @@ def rank_correlation(
 
     Args:
         circles: (..., S) bools: which seeds became circles in each cell; the same seeds in all.
-        predictor: (...) one number a cell.
+        predictor: (...) one number a cell, or (..., S) one a seed, of which each cell takes the
+            mean over those that are not NaN; it is then resampled along with the circles.
         draws: resamples of the seeds behind the 95 % interval.
         seed: integer in [0, 2**63), of the resampling.
 
     Returns:
-        Correlation, −1 to 1; 0 where either is the same in all cells.
+        Correlation, −1 to 1, over the cells that have a predictor; 0 where fewer than two have one,
+        or either is the same in all of them.
 
     Raises:
         ValueError: naming the argument that does not fit.
@@ -167,16 +169,30 @@ def rank_correlation(
     circles = _checks.bools("circles", circles, "S", some=False)
     if circles.ndim < 2 or not circles.size:
         raise ValueError(f"circles must have shape (..., S), got {circles.shape}")
-    predictor = _checks.array("predictor", predictor, circles.shape[:-1])
+    predictor = _checks.array("predictor", predictor, finite=False)
+    if predictor.shape == circles.shape[:-1]:
+        predictor = np.broadcast_to(predictor[..., None], circles.shape)
+    predictor = _checks.array("predictor", predictor, circles.shape, finite=False)
     draws = _checks.integer("draws", draws, 1, 10**6)
     seed = _checks.integer("seed", seed, 0, _checks.SEED)
-    circles = circles.reshape(-1, circles.shape[-1]).astype(float)
-    x = rankdata(np.ravel(predictor))
-    chosen = np.random.default_rng(seed).integers(circles.shape[1], size=(draws, circles.shape[1]))
-    shares = np.concatenate([circles.mean(-1)[None], circles[:, chosen].mean(-1).T])
-    y = rankdata(shares, axis=-1)
-    x, y = x - x.mean(), y - y.mean(-1, keepdims=True)
-    size = np.sqrt((x**2).sum() * (y**2).sum(-1))
-    rho = np.divide(y @ x, size, out=np.zeros(len(y)), where=size > 0)
+    count = circles.shape[-1]
+    circles, predictor = circles.reshape(-1, count), predictor.reshape(-1, count)
+    known = np.isfinite(predictor)
+    predictor = np.where(known, predictor, 0.0)
+    chosen = np.random.default_rng(seed).integers(count, size=(draws, count))
+    rho = np.array([_spearman(circles, predictor, known, c) for c in [np.arange(count), *chosen]])
     low, high = np.quantile(rho[1:], [0.025, 0.975])
     return Correlation(float(rho[0]), float(low), float(high), rho[1:])
+
+
+def _spearman(circles, predictor, known, chosen) -> float:
+    """Rank correlation over cells, of the chosen seeds alone."""
+    counted = known[:, chosen].sum(-1)
+    there = counted > 0
+    if there.sum() < 2:
+        return 0.0
+    x = rankdata(predictor[:, chosen].sum(-1)[there] / counted[there])
+    y = rankdata(circles[:, chosen].mean(-1)[there])
+    x, y = x - x.mean(), y - y.mean()
+    size = np.sqrt((x**2).sum() * (y**2).sum())
+    return float((x * y).sum() / size) if size > 0 else 0.0

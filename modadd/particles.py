@@ -10,7 +10,8 @@ Positions are rescaled to unit rms, and the particles descend the potential (der
 
 over ordered pairs p, q with pair sums x and labels y; 1/N² makes forces comparable at all N. These
 are the bounded counterparts of the exact law's two faces: like labels attract within the reach s
-instead of repelling farther out, and the torque forgets the lengths of the sums that it turns.
+instead of repelling farther out, and alignment, a torque and a pull along the sums, does not grow
+with sums longer than s.
 
 `field` has no free parameter: it is the network's own law once its hidden layer is replaced by the
 kernel of infinitely many units (derived here). A logit field Z over the plane receives from every
@@ -48,7 +49,9 @@ from modadd.training import record, snapshot_steps
 DEGREE = 10
 """Highest multipole of the kernel in `field`, unless another is asked for."""
 NODES = 256
-"""Features of the wide limit in `field(moving_features=True)`."""
+"""Features in `field(features="fixed")` and `field(features="moving")`."""
+FEATURES = ("ideal", "fixed", "moving")
+"""What the field's kernel is made of, see `field`."""
 
 
 def two_force(
@@ -137,7 +140,7 @@ def field(
     bias_scale: float = 1.0,
     degree: int = DEGREE,
     label_charges: bool = False,
-    moving_features: bool = False,
+    features: str = "ideal",
     train_share: float = 1.0,
     seeds: int | Iterable[int] | None = None,
     snapshots: int | Iterable[int] = 60,
@@ -165,9 +168,10 @@ def field(
             force at first. The default errs by less than 1 % in the force down to embeddings of
             rms β / 3 (degree 8: down to β).
         label_charges: put [y_p = m] − 1/N, the residuals at the start, for the residuals always.
-        moving_features: let the kernel learn too, as the first layer does in its wide limit:
-            NODES features, spread evenly over the cube ±1/√2 of a network's initial weights, each
-            stand for H / NODES hidden units and move. `degree` and `label_charges` do not apply.
+        features: "ideal", infinitely many Gaussian ones, whose kernel `degree` cuts; "fixed", the
+            wide limit of the network's own: NODES of them, spread evenly over the cube ±1/√2 of its
+            initial weights, each standing for H / NODES hidden units; or "moving", where these
+            learn as the network's first layer does. `degree` and `label_charges` are for "ideal".
         train_share: share of the pairs in ]0, 1] that leave residuals and are moved; which of
             them, the seed decides as in `training.train`.
         seeds: (S,) distinct names of the starts; None: 0 to S − 1.
@@ -200,12 +204,12 @@ def field(
         "bias_scale": _checks.real("bias_scale", bias_scale, 0.0, largest),
         "degree": _checks.integer("degree", degree, 1, 16),
         "label_charges": _checks.flag("label_charges", label_charges),
-        "moving_features": _checks.flag("moving_features", moving_features),
+        "features": _checks.choice("features", features, FEATURES),
         "train_share": _checks.real("train_share", train_share, 0.0, 1.0, open_low=True),
     }
-    if moving_features and (label_charges or degree != DEGREE):
+    if features != "ideal" and (label_charges or degree != DEGREE):
         raise ValueError(
-            "moving_features must be False with label_charges or another degree, got True"
+            f"features must be 'ideal' with label_charges or another degree, got {features!r}"
         )
     task = ModularAddition(E0.shape[-2])
 
@@ -232,11 +236,11 @@ def field(
         )
         return _recorded("field", settings, seed, steps, positions, scalars, count, bad)
 
-    def learn(E: np.ndarray, stop: np.ndarray, seed: int) -> Run:
+    def descend(E: np.ndarray, stop: np.ndarray, seed: int) -> Run:
         theta, recipe = _wide_limit(E, settings)
         return record("field", settings, seed, theta, recipe, pairs(seed), steps, False, stop)
 
-    work = learn if moving_features else move
+    work = move if features == "ideal" else descend
     return _run("field", settings, E0, seeds, steps, work, threads, cache, progress)
 
 
@@ -303,7 +307,7 @@ def _wide_limit(E: np.ndarray, settings: dict) -> tuple[np.ndarray, _engine.Reci
     A feature that stands for r = H / NODES units has √r times their weights and readouts: ReLU is
     homogeneous, so it acts as r of them and learns at their rates and decays (derived here).
     """
-    n, share = len(E), settings["hidden"] / NODES
+    n, share, moving = len(E), settings["hidden"] / NODES, settings["features"] == "moving"
     nodes = math.sqrt(share) * _even_cube(NODES)
     theta = _engine.pack(E, nodes[:, :2].T, nodes[:, 2], np.zeros((NODES, n)), np.zeros(n))
     recipe = _engine.Recipe(
@@ -313,7 +317,7 @@ def _wide_limit(E: np.ndarray, settings: dict) -> tuple[np.ndarray, _engine.Reci
         label_smoothing=0.0,
         optimiser=_engine.GRADIENT_DESCENT,
         momentum=settings["momentum"],
-        rates=np.full(4, settings["learning_rate"], np.float32),
+        rates=np.float32(settings["learning_rate"]) * np.array([1, moving, 1, 1], np.float32),
         decays=np.array([settings["embedding_decay"], *[settings["weight_decay"]] * 3], np.float32),
         decay_from=0,
         decay_until=_engine.NEVER,

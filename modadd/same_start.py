@@ -72,26 +72,31 @@ def compare(role: str, pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Comparis
     return Comparison(role, r2, share.mean, (share.low, share.high))
 
 
-def same_frequency(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[int, int]:
-    """In how many comparisons are both circles of one frequency, and in how many both circles.
+def same_frequency(
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """In how many comparisons of each start both are circles of one frequency, or both circles.
 
     Args:
         pairs: of embeddings (S, N, 2) and others of the same starts.
+
+    Returns:
+        two (S,) counts, the second at least the first.
 
     Raises:
         ValueError: naming the argument that does not fit.
 
     >>> A = np.stack([np.cos(np.arange(7) * 4 * np.pi / 7), np.sin(np.arange(7) * 4 * np.pi / 7)])
-    >>> same_frequency([([A.T], [2 * A.T])])
-    (1, 1)
+    >>> equal, both = same_frequency([([A.T], [2 * A.T])])
+    >>> equal.tolist(), both.tolist()
+    ([1], [1])
     """
-    pairs = _pairs(pairs)
-    equal = both = 0
-    for A, B in pairs:
+    equal, both = [], []
+    for A, B in _pairs(pairs):
         rings = (structure.classify(A) == "circle") & (structure.classify(B) == "circle")
-        alike = structure.circle(A).frequency == structure.circle(B).frequency
-        equal, both = equal + int((rings & alike).sum()), both + int(rings.sum())
-    return equal, both
+        both.append(rings)
+        equal.append(rings & (structure.circle(A).frequency == structure.circle(B).frequency))
+    return np.sum(equal, axis=0), np.sum(both, axis=0)
 
 
 def _pairs(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[tuple[np.ndarray, np.ndarray]]:

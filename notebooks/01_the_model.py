@@ -6,7 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -17,8 +17,10 @@
 # **Claim.** A network that gives each token just two numbers learns $a + b \bmod 17$, and while it
 # learns, its embeddings leave their random places and arrange themselves.
 #
-# Everything below is computed while this notebook runs. Change a number in the next cell, run the
-# notebook again, and the figures follow. A [glossary](../docs/glossary.md) explains the words.
+# Everything below is computed while this notebook runs. Change a number in the next cell, choose
+# *Run → Run All Cells*, and the figures follow. Widgets, such as the one further down, come to life
+# when their cell is run; before that, a picture stands in their place. A
+# [glossary](../docs/glossary.md) explains the words.
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" trains 500 networks for the check at the end, "quick" 100
@@ -55,15 +57,16 @@ run = train(config, SEED, snapshots=120, keep_parameters=True)
 #
 # The *bias scale* $\beta$ is 1 in the standard network; later notebooks vary it. The loss is the
 # cross-entropy of $p$ against the label, averaged over all $N^2$ ordered pairs, and training is
-# plain full-batch gradient descent with momentum 0.9, learning rate 0.3 and weight decay 0.003.
+# plain full-batch gradient descent with momentum 0.9, learning rate 0.3 and weight decay 0.003. The
+# *readout* $W_2, b_2$ starts at zero, so that at first every label is equally likely.
 #
 # The picture shows the trained network at work on one pair, with its actual activations.
 
 # %%
-last = run.parameters.map(lambda array: array[-1, 0])
+last, pair = run.parameters.map(lambda array: array[-1, 0]), (3 % MODULUS, 9 % MODULUS)
 show(
-    plots.network_diagram(last, pair=(3, 9)),
-    caption="The trained network reads the pair (3, 9): two points of the plane, their sum, "
+    plots.network_diagram(last, pair),
+    caption=f"The trained network reads the pair {pair}: two points of the plane, their sum, "
     "the 64 hidden units (larger: more active) and the probability of each label.",
 )
 
@@ -81,12 +84,13 @@ show(
 
 # %%
 moments = [0, 60, 120, 300, config.steps]
+lattice = "a lattice (right), on which pair sums with the same label fall on top of each other"
+ends = {"grid": lattice, "stripe": lattice, "circle": "a circle (right)", "other": "place (right)"}
 show(
     plots.training_story(run, SEED, moments),
     name="01_the_model",
     caption=f"Figure 1. Seed {SEED} learns addition modulo {MODULUS}. From a random start "
-    "(left) the embeddings settle into a lattice (right), on which pair sums with the same label "
-    "fall on top of each other.",
+    f"(left) the embeddings settle into {ends[structure.classify(run.final)[0]]}.",
 )
 
 # %% [markdown]
@@ -104,15 +108,15 @@ several = train(config, sorted({SEED, 20, 22, 25}), snapshots=120, keep_paramete
 show(
     widgets.scrub(several, SEED),
     name="01_scrub",
-    caption="The same run, step by step: early steps are close together, late ones far apart. The "
-    "picture that stands for the widget shows the first, middle and last snapshot.",
+    caption="The same run, step by step: early steps are close together, late ones far apart. Until "
+    "the cell is run, a picture stands here: first, middle and last snapshot.",
 )
 
 # %% [markdown]
 # ## Check
 #
-# The numbers behind the claim, on networks with other seeds. Before training the zero readout makes
-# every label equally likely, so the loss must start at exactly $\ln N$.
+# The numbers behind the claim, on networks with other seeds. Because the readout starts at zero, the
+# loss must start at exactly $\ln N$.
 
 # %%
 others = train(config, range(5000, 5100 if PROFILE == "quick" else 5500), snapshots=20)

@@ -6,7 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -15,7 +15,7 @@
 # # 2 · Grids and circles
 #
 # **Claim.** Trained embeddings are not just any arrangement that works: nearly all of them are
-# either *grids* or *circles*.
+# either *grids*, some of them so long and narrow that we call them *stripes*, or *circles*.
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" trains 2000 networks, "quick" 200
@@ -87,16 +87,18 @@ show(
 # %% [markdown]
 # ## Play with them
 #
-# Build either by hand. Raise the noise and watch whose pair sums lose the neighbours of their own
-# label first; change the steps for other lattices; set $N = 12$ and try the circle of frequency 2,
-# which cannot work.
+# Build grids and circles by hand. *Nearest alike* is the share of ordered pairs whose nearest other
+# pair sum has their own label: high on a lattice, whose labels own places, and low on a circle, whose
+# labels own lines, so that a readout must cut wedges. Raise the noise and watch the lattice lose
+# first what lies at its border; change the steps for other lattices; set $N = 12$ and try the circle
+# of frequency 2, which cannot work, because tokens 0 and 6 fall on one point.
 
 # %%
 show(
     widgets.playground(),
     name="02_playground",
-    caption="A structure, and its pair sums; the ground has the label of the nearest pair sum. The picture that "
-    "stands for the widget shows a circle, a lattice, and the lattice with noise.",
+    caption="A structure, and its pair sums; the ground has the label of the nearest pair sum. Until "
+    "the cell is run, a picture stands here: a circle, a lattice, and the lattice with noise.",
 )
 
 # %% [markdown]

@@ -6,7 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -48,11 +48,12 @@ def two_force(a, seeds=tuning, modulus=17):
 # other with the charges of notebook 4, $c_{pq} = [y_p = y_q] - 1/N$, and the particles descend
 #
 # $$V = -\frac{1}{2N^2} \sum_{p,q} c_{pq} \Big[ (1 - a)\, e^{-|x_p - x_q|^2 / 2s^2}
-#   + a\, \cos^2\theta_{pq} \Big].$$
+#   + a\, \frac{(x_p \cdot x_q)^2}{(|x_p|^2 + s^2)(|x_q|^2 + s^2)} \Big].$$
 #
 # The first term is **clustering**: sums with one label attract within the reach $s$. The second is
-# **alignment**: sums with one label turn onto a common axis, whatever its sign. The *alignment force*
-# $a$ goes from 0, clustering alone, to 1, alignment alone. Positions are scaled back to unit rms after
+# **alignment**: far from the origin it is $\cos^2$ of the angle between two sums, so that those with
+# one label turn onto a common axis, whatever its sign; $s$ keeps it smooth near the origin. The
+# *alignment force* $a$ goes from 0, clustering alone, to 1, alignment alone. Positions are scaled back to unit rms after
 # each step, so only their shape evolves.
 #
 # ## The knob
@@ -80,7 +81,7 @@ show(
     plots.kinds_over_force(forces, swept[:, example], censuses, network, best),
     name="05_particle_simulation",
     caption="Figure 5. Top: what one start becomes, the clearest of those that pass through all three "
-    f"kinds. Bottom: kinds of {count} starts over the alignment force, with 95 % Wilson bands, and of "
+    f"kinds. Bottom: kinds of {len(tuning)} starts over the alignment force, with 95 % Wilson bands, and of "
     "networks from the same starts.",
 )
 
@@ -118,17 +119,23 @@ show(
 # %% [markdown]
 # ## Turn the knob yourself
 #
-# The same start, live. Press play, let it settle, and drag a particle away: it finds its place again,
-# or the others make it another. Then move the alignment force while the particles run: near 1 a grid
-# becomes a circle, and the circle mostly stays when the force goes back to a half.
+# One of the starts, live: that of the figures above is seed 0 of the widget, its other seeds are random.
+# Press play, let the particles settle, and drag one away: it finds its place again, or the others make it another. Then
+# move the alignment force while they run: near 1 a grid becomes a circle. Does the circle stay when the
+# force goes back to a half? The cell below counts.
 
 # %%
 show(
     widgets.particles(start([seed])[0], alignment_force=best),
     name="05_particles",
-    caption="Particles under both forces, from the start above. The picture that stands for the widget "
-    "shows them after 0, 100 and 800 steps.",
+    caption="Particles under both forces, from the start above. Until the cell is run, a picture "
+    "stands here: after 0, 100 and 800 steps.",
 )
+
+# %%
+rings = swept[-1][kinds[-1] == "circle"]  # grown at a = 1
+back = structure.classify(particles.two_force(rings, 0.5, snapshots=2, progress=False).final)
+print(f"of {len(rings)} circles grown at a = 1, {(back == 'circle').sum()} stay circles at a = 0.5")
 
 # %% [markdown]
 # ## What grows
@@ -174,23 +181,25 @@ show(
 )
 
 # %% [markdown]
-# It carries over to **unseen starts**, roughly: circles, grids and stripes keep their proportions
-# within what such samples can tell, at a distance larger than on the starts of the fit. *Other* is too
-# frequent in the simulation. About half of these are tokens collapsed onto one line, which networks
-# do not do: on a line the alignment term is flat, and nothing in the two forces punishes it, while a
-# network on a line cannot lower its loss.
+# To **unseen starts** it carries over in part. All three structures grow, lattices more often than
+# circles, as among the networks. But the two censuses lie farther apart than on the starts of the fit,
+# and several times farther than two batches of networks (the next cell gives the distances): there are
+# fewer circles, and too many *others*. On the starts of the fit about half of these others are tokens
+# collapsed onto one line, and none of the networks' others is. Neither force punishes that: on a line
+# the alignment term is flat.
 #
 # It does **not** carry over to $N = 12$, where networks build far fewer circles than the simulation.
 # Nor can it carry over to every **bias scale**: by notebook 4, $\beta$ is the length that decides
-# between the two faces of the law, so each $\beta$ must have its own $a$. The nearest force does move
-# as the law says. No bias asks for more alignment, and the fitted force is far off; a large bias asks
-# for a little less, and the fitted force does about as well there as at $\beta = 1$.
+# between the two faces of the law, so each $\beta$ must have its own $a$. Without bias the nearest force
+# is larger, as the law says, and the fitted one is far off. With a large bias the nearest force is a
+# little smaller, by a step that samples of this size cannot resolve, and the fitted one does about as
+# well as at $\beta = 1$.
 
 # %%
-for name, (_, found) in pairs.items():
-    if name != "N = 12":
-        near = forces[int(np.argmin([census.mismatch(found) for census in censuses]))]
-        print(f"{name:18} nearest force {near:g}")
+for name, (simulated, found) in pairs.items():
+    far = f"{name:18} {simulated.mismatch(found):.0%} apart"
+    near = forces[int(np.argmin([census.mismatch(found) for census in censuses]))]
+    print(far if name == "N = 12" else f"{far}; nearest force {near:g}")
 print(
     f"on the starts of the fit the censuses are {min(c.mismatch(network) for c in censuses):.0%} apart"
 )
@@ -205,7 +214,7 @@ print(
 # |---|---|---|
 # | charges | residuals, which shrink as pairs are fitted | constant, $[y_p = y_q] - 1/N$ |
 # | clustering | like labels attract when near and *repel* when far, without bound | like labels attract within a reach, nothing beyond |
-# | alignment | torque grows with the length of the sums, and stretches them | torque on directions alone |
+# | alignment | torque and stretch grow with the length of the sums | both level off for sums longer than $s$ |
 # | balance of the two | set by $\lvert x\rvert$ against $\beta$, different for each pair and moment | one number $a$ |
 # | memory | the field remembers where pairs have been | none |
 # | size | grows until decay balances it | fixed |
@@ -224,15 +233,14 @@ print("alignment alone: over 80 % circles:", alignment.interval("circle")[0] > 0
 circles = [census.share("circle") for census in censuses]
 print("circles never get fewer as a grows, by more than 5 %:", np.diff(circles).min() > -0.05)
 print("fitted force:", best)
-ours, theirs = pairs["unseen starts"]
-print("unseen starts, circles and lattices within 20 % of the runs:", end=" ")
-gaps = [ours.share(*k) - theirs.share(*k) for k in (("circle",), ("grid", "stripe"))]
-print(max(map(abs, gaps)) < 0.2)
-print("but more others than networks:", ours.interval("other")[0] > theirs.interval("other")[1])
-ours, theirs = pairs["N = 12"]
-print("N = 12: circles agree:", ours.interval("circle")[0] < theirs.interval("circle")[1])
 off = {name: one.mismatch(other) for name, (one, other) in pairs.items()}
-print("β = 0 is over 30 % off:", off["no bias, β = 0"] > 0.3)
+ours, theirs = pairs["unseen starts"]
+batches = network.mismatch(theirs)
+print("unseen starts: farther off than networks among themselves:", off["unseen starts"] > batches)
+print("... with more others:", ours.interval("other")[0] > theirs.interval("other")[1])
+print("... nearer than with no bias:", off["unseen starts"] < off["no bias, β = 0"])
+ours, theirs = pairs["N = 12"]
+print("N = 12: too many circles:", ours.interval("circle")[0] > theirs.interval("circle")[1])
 
 # %% [markdown]
 # The numbers themselves:
@@ -268,7 +276,7 @@ print(f"others among networks: {others.sum()}, on a line {thin(grown[others]).su
 # ## Limits
 #
 # * One number was fitted, on a grid of nine values, and the reach $s = 0.6$ is a second choice.
-# * "Two forces suffice" holds for the kinds that appear. The proportions fit one recipe.
+# * "Two forces suffice" holds for the kinds that appear. The proportions fit one recipe, in part.
 # * Collapsed lines are an artefact of the bounded forces.
 #
 # **Next:** [6 · Same start, same structure](06_same_start_same_structure.ipynb)

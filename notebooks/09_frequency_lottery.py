@@ -6,7 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -14,8 +14,9 @@
 # %% [markdown]
 # # 9 · The frequency lottery
 #
-# **Claim.** A circle has one frequency, and it is decided before training starts: the frequency
-# that happens to be strongest in the random initial embeddings wins.
+# **Claim.** A circle has one frequency, and mostly it is decided before training starts: the frequency
+# that happens to be strongest in the random initial embeddings wins, unless another starts nearly as
+# strong.
 #
 # On a circle of frequency $k$ the tokens sit at the angles $2 \pi k a / N$. Any $k$ from 1 to
 # $(N - 1) / 2$ serves addition equally well; they differ only in the names of the tokens. So which
@@ -122,6 +123,9 @@ for name, found in races.items():
     low, high = intervals.wilson(wins, total)
     print(f"{name:20} {wins:4} of {total:4} circles: {wins / total:.0%} ({low:.0%} to {high:.0%})")
 for name, found in by_lead.items():
+    far = found.lead > np.median(found.lead)
+    print(f"{name:6} a lead above the median: {found.circle[far].mean():.0%} circles", end="; ")
+    print(f"below: {found.circle[~far].mean():.0%}")
     rates = [f"{wins / n:4.0%} of {n}" for _, wins, n in lottery.hit_rates(found)]
     print(f"{name:6} by lead {lottery.LEADS[:-1]}: {', '.join(rates)}")
 
@@ -162,7 +166,7 @@ print(f"a lead under 1.15 wins less often:                       {high[1] < low[
 #
 # The toy law is not the network's: it has the competition and nothing else, so it cannot say how
 # close a race must be to be open, nor why the strongest wins less often without bias. Circles are a
-# selected lot: a start with a clear lead becomes a circle more often. The hollow marks are free of
+# selected lot: a start with a clear lead becomes a circle more often (see the numbers). The hollow marks are free of
 # that choice, but in a grid *the strongest frequency* means little.
 #
 # **Next:** [10 · Larger moduli](10_larger_moduli.ipynb)

@@ -6,7 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -142,7 +142,7 @@ show(
 #   remembered, but by a rule that bends the path it is read differently.
 # * **Madam** builds next to nothing and fits about half of the table. A factor cannot change a sign:
 #   each embedding stays in its quadrant and each weight on its side. In a network this narrow that is
-#   too little freedom. Other learning rates, from 0.01 to 0.1, gave the same on other seeds.
+#   too little freedom. In trials on other seeds, learning rates from 0.01 to 0.1 gave the same.
 
 # %% [markdown]
 # ## Check

@@ -230,12 +230,12 @@ def test_playground_tells_structures_apart(page):
     assert reading(root, "grid") == "1.00"
     root.get_by_label("structure").select_option("circle")
     assert reading(root, "reads as") == "circle"
-    separable = reading(root, "separable")
+    alike = reading(root, "nearest alike")
     before = pixels(root.locator("canvas").first)
     slide(root.locator("input[type=range]"), 0.6)
     settled(page)
     assert pixels(root.locator("canvas").first) != before
-    assert reading(root, "separable") != separable
+    assert reading(root, "nearest alike") != alike
     root.get_by_label("structure").select_option("lattice")
     for name, value in [("tokens N", 12), ("step u", 2), ("step v", 4)]:
         root.get_by_label(name).fill(str(value))

@@ -88,7 +88,7 @@ CALLS = {
     particles.field: LONG
     | DESCENT
     | {"hidden": 4, "weight_decay": 0.1, "learning_rate": 0.1, "embedding_decay": None}
-    | {"bias_scale": 1.0, "degree": 4, "label_charges": False, "moving_features": False}
+    | {"bias_scale": 1.0, "degree": 4, "label_charges": False, "features": "ideal"}
     | {"train_share": 1.0},
     structure.circle: EMBEDDINGS,
     structure.grid: EMBEDDINGS,
@@ -205,6 +205,7 @@ OUTSIDE = {
     "amount": [-1.0, 1.0, None, True],
     "optimiser": ["sgd", "", None, 0],
     "readout_init": ["", None, 0],
+    "features": ["", None, 0],
     "engine": ["jax", None, 0],
     "device": ["cuda", "", None, 0],
     "rule": ["adam", None, 0],
@@ -236,7 +237,7 @@ OUTSIDE = {
     "ring": [None, E, (1, 2)],
     "opacity": [-0.1, 1.1, None],
 }
-FLAGS = ("keep_parameters", "cache", "progress", "label_charges", "moving_features")
+FLAGS = ("keep_parameters", "cache", "progress", "label_charges")
 OUTSIDE |= {flag: [None, 0, 1, "yes", [True]] for flag in (*FLAGS, "freeze_first_layer")}
 """What lies outside the documented range of the arguments of these names."""
 

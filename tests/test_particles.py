@@ -221,12 +221,14 @@ def test_field_is_the_limit_of_wide_networks_with_a_frozen_first_layer():
     assert relative(run.final[0] - E, network - E) < 0.03
 
 
-def test_moving_features_are_the_reference_network_on_even_nodes():
+@pytest.mark.parametrize("features", ["fixed", "moving"])
+def test_features_are_the_reference_network_on_even_nodes(features):
     E, task = starts(1)[0], ModularAddition(7)
     nodes = particles._even_cube(particles.NODES)
     # Not much longer: where a unit stands on its kink, rounding decides, and grows from there.
-    network = descend(wide_network(E, nodes, 64), task, 40, 0.3, 0.9, 3e-3, frozen=False)
-    run = particles.field(E, 40, moving_features=True, **QUIET)
+    recipe = (task, 40, 0.3, 0.9, 3e-3)
+    network = descend(wide_network(E, nodes, 64), *recipe, frozen=features == "fixed")
+    run = particles.field(E, 40, features=features, **QUIET)
     assert relative(network, E) > 0.5
     assert relative(run.final[0] - E, network - E) < 1e-5
 
@@ -278,7 +280,7 @@ def test_the_field_ends_in_the_structure_of_the_network():
     seeds = range(3000, 3012)
     E0 = network_starts(seeds)
     network = train(TrainingConfig(), seeds, snapshots=2, **QUIET).final
-    moving = particles.field(E0, moving_features=True, snapshots=2, **QUIET).final
+    moving = particles.field(E0, features="moving", snapshots=2, **QUIET).final
     agreement = structure.procrustes_r2(moving, network)
     assert agreement.mean() > 0.7
     assert agreement.mean() > structure.procrustes_r2(E0, network).mean() + 0.2
@@ -297,10 +299,10 @@ def test_on_part_of_the_pairs_only_those_exert_and_feel_forces():
     assert (whole * moved).sum() / np.linalg.norm(whole) / np.linalg.norm(moved) < 0.99
 
 
-@pytest.mark.parametrize("moving_features", [False, True])
-def test_accuracies_count_the_pairs_of_the_networks_split(moving_features):
+@pytest.mark.parametrize("features", ["ideal", "moving"])
+def test_accuracies_count_the_pairs_of_the_networks_split(features):
     """Shares of ordered pairs: multiples of one over their number."""
-    task, some = ModularAddition(17), {"seeds": [4], "moving_features": moving_features}
+    task, some = ModularAddition(17), {"seeds": [4], "features": features}
     run = particles.field(starts(1, 17), 60, train_share=0.7, **some, **QUIET)
     ordered = task.multiplicity[task.training_pairs(0.7, 4)].sum()
     for values, count in ((run.accuracy, ordered), (run.validation_accuracy, 17**2 - ordered)):
@@ -331,7 +333,7 @@ def test_rotations_and_reflections_commute_with_time(simulate, reflect):
 @pytest.mark.parametrize("simulate", SIMULATIONS)
 @pytest.mark.parametrize("moving", [False, True])
 def test_relabelling_commutes_with_time(simulate, moving):
-    options = {"moving_features": True} if moving and simulate is particles.field else {}
+    options = {"features": "moving"} if moving and simulate is particles.field else {}
     E = starts(2, 9)
     order = (2 * np.arange(9) + 4) % 9  # token a becomes 2 a + 4; 2 is a unit modulo 9
     moved = np.empty_like(E)
@@ -343,7 +345,7 @@ def test_relabelling_commutes_with_time(simulate, moving):
 @pytest.mark.parametrize("simulate", SIMULATIONS)
 @pytest.mark.parametrize("moving", [False, True])
 def test_bits_do_not_depend_on_company_or_threads(simulate, moving):
-    options = {"moving_features": True} if moving and simulate is particles.field else {}
+    options = {"features": "moving"} if moving and simulate is particles.field else {}
     E = starts(3)
     all_three = few_steps(simulate, E, threads=2, seeds=[5, 6, 7], **options)
     swapped = few_steps(simulate, E[::-1], threads=1, seeds=[7, 6, 5], **options)
@@ -400,7 +402,7 @@ def test_bad_arguments_are_named(simulate, wrong):
         (particles.field, {"bias_scale": -1.0}),
         (particles.field, {"degree": 17}),
         (particles.field, {"label_charges": 1}),
-        (particles.field, {"moving_features": "yes"}),
+        (particles.field, {"features": "free"}),
     ],
 )
 def test_bad_settings_are_named(simulate, wrong):
@@ -408,15 +410,19 @@ def test_bad_settings_are_named(simulate, wrong):
         simulate(starts(1), steps=10, **wrong, **QUIET)
 
 
-def test_moving_features_take_no_multipoles():
-    with pytest.raises(ValueError, match="moving_features"):
-        particles.field(starts(1), 10, degree=4, moving_features=True, **QUIET)
+def test_features_of_their_own_take_no_multipoles():
+    with pytest.raises(ValueError, match="features must be 'ideal'"):
+        particles.field(starts(1), 10, degree=4, features="moving", **QUIET)
 
 
 @pytest.mark.parametrize("moving", [False, True])
 def test_divergence_names_step_and_seed(moving):
     with pytest.raises(DivergenceError, match=r"step \d+ of seed 8"):
-        options = {"momentum": 0.999, "learning_rate": 1e3, "moving_features": moving}
+        options = {
+            "momentum": 0.999,
+            "learning_rate": 1e3,
+            "features": "moving" if moving else "ideal",
+        }
         particles.field(starts(1), 3000, seeds=8, **options, **QUIET)
 
 

@@ -44,6 +44,20 @@ def test_rank_correlation_is_spearmans():
     assert intervals.rank_correlation(circles, -predictor).value == pytest.approx(-expected)
 
 
+def test_a_predictor_of_each_seed_is_resampled_with_it():
+    rng = np.random.default_rng(4)
+    circles = rng.random((12, 40)) < 0.5
+    noisy = circles + 0.1 * rng.standard_normal(circles.shape)
+    found = intervals.rank_correlation(circles, noisy)
+    fixed = intervals.rank_correlation(circles, noisy.mean(-1))
+    assert found.value == fixed.value
+    # What the seeds share by chance moves both sides together, not one against the other.
+    assert found.low > fixed.low + 0.1
+    noisy[:, 1:] = np.nan  # one seed is left to speak for each cell
+    only = intervals.rank_correlation(circles, noisy)
+    assert only.value == intervals.rank_correlation(circles, noisy[:, 0]).value
+
+
 def test_no_circle_anywhere_correlates_with_nothing():
     found = intervals.rank_correlation(np.zeros((4, 3), bool), [1, 2, 3, 4])
     assert (found.value, found.low, found.high) == (0, 0, 0)

@@ -159,7 +159,7 @@ def test_any_two_forces_move_or_diverge_by_name(
     ),
     law=st.one_of(
         st.fixed_dictionaries({"degree": st.integers(1, 16), "label_charges": st.booleans()}),
-        st.just({"moving_features": True}),
+        st.sampled_from([{"features": "fixed"}, {"features": "moving"}]),
     ),
     scale=rates,
 )

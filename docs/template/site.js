@@ -24,9 +24,26 @@ async function enliven(data) {
   place.hidden = false;
   await Plotly.newPlot(place, traces, layout, config);
   if (frames) await Plotly.addFrames(place, frames);
+  if (frames && layout.sliders) place.after(frameSlider(place, layout.sliders[0]));
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", picture.alt);
   picture.remove();
+}
+
+// Plotly's own slider takes a mouse; this one also takes the arrow keys.
+function frameSlider(place, { steps, active = 0, currentvalue }) {
+  const label = document.createElement("label"), input = document.createElement("input");
+  const say = (i) => input.setAttribute("aria-valuetext", `${currentvalue?.prefix ?? ""}${steps[i].label}`);
+  Object.assign(input, { type: "range", min: 0, max: steps.length - 1, step: 1, value: active });
+  input.addEventListener("input", () => {
+    say(input.value);
+    window.Plotly.animate(place, ...steps[input.value].args);
+    window.Plotly.relayout(place, { "sliders[0].active": Number(input.value) });
+  });
+  say(active);
+  label.className = "frames";
+  label.append("Frames ", input);
+  return label;
 }
 
 const near = new IntersectionObserver((entries) => {

@@ -227,30 +227,37 @@ def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
 def predictors(
     kinds: np.ndarray, scales: Sequence[float], values: dict[str, tuple[str, np.ndarray]]
 ) -> go.Figure:
-    """Share of circles in each cell over up to three quantities that might predict it.
+    """Share of circles in each cell over up to four quantities that might predict it.
 
     Args:
         kinds: (R, C, S).
         scales: (R,) initial scales, told apart by colour.
-        values: title=(name of the axis, (R, C)) of each panel.
+        values: title=(name of the axis, numbers from 0 to 1) of each panel; (R, C) or (R, C, S)
+            numbers, as `intervals.rank_correlation` takes them.
 
     Raises:
         ValueError: naming the argument that does not fit.
     """
     scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
     kinds = _checks.words("kinds", kinds, (len(scales), "C", "S"), structure.KINDS)
-    for pair in _checks.mapping("values", values, 1, 3).values():
+    known = {}
+    for title, pair in _checks.mapping("values", values, 1, 4).items():
         name, x = _checks.sequence("values", pair, 2, 2)
-        _checks.instance("values", name, str)
-        _checks.array("values", x, kinds.shape[:2])
+        x = _checks.array("values", x, finite=False)
+        known[title] = _checks.instance("values", name, str), x
+        if x.shape not in (kinds.shape, kinds.shape[:2]):
+            raise ValueError(f"values must be of shape {kinds.shape} or {kinds.shape[:2]}: {title}")
     circles = np.asarray(kinds) == "circle"
-    each = (WIDTH - 50) / len(values)
-    boxes = [(50 + i * each, 84, each - 34, 196) for i in range(len(values))]
-    figure, panels = sheet(338, boxes)
+    columns = 2 if len(values) == 4 else len(values)
+    each, tall = (WIDTH - 50) / columns, 290
+    places = [divmod(i, columns) for i in range(len(values))]
+    boxes = [(50 + c * each, 84 + r * tall, each - 40, 180) for r, c in places]
+    figure, panels = sheet(36 + tall * (places[-1][0] + 1), boxes)
     shades = [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(scales))]
     words = [f'<span style="color:{c}">●</span> {scale:g}' for c, scale in zip(shades, scales)]
     panels[0].note("scale of initial embeddings   " + "   ".join(words), yshift=52)
-    for panel, (title, (axis, x)) in zip(panels, values.items(), strict=True):
+    left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
+    for panel, (_, column), (title, (axis, x)) in zip(panels, places, known.items(), strict=True):
         found = rank_correlation(circles, x)
         panel.note(f"<b>{title}</b>", yshift=24)
         words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
@@ -259,10 +266,11 @@ def predictors(
             {"range": [-0.04, 1.06], "tickvals": [0, 0.5, 1], "title": {"text": axis}},
             {"range": [-0.04, 1.02], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
         )
+        if column == 0:
+            panel.note("circles", 0, 0.5, font=font(12, theme().muted), **left)
+        middle = x if x.ndim == 2 else np.nanmean(x, axis=-1)
         for row, scale in enumerate(scales):
-            _shares_over(panel, x[row], circles[row], shades[row], f"scale {scale:g}")
-    left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
-    panels[0].note("circles", 0, 0.5, font=font(12, theme().muted), **left)
+            _shares_over(panel, middle[row], circles[row], shades[row], f"scale {scale:g}")
     return figure
 
 

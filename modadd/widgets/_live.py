@@ -136,10 +136,11 @@ class _Live(View):
         try:
             while go.is_set():
                 start = time.perf_counter()
-                # Dense at first, when most happens; then as fast as was asked for.
+                # Dense at first and after each change, when most happens; then as was asked for.
                 with self._lock:
                     most = max(1, round(self._speed / FRAMES_A_SECOND))
-                    self._advance(min(most, 1 + self.session.step // 8))
+                    since = self.session.step - self.session.decays[-1][0]
+                    self._advance(min(most, 1 + since // 8))
                 now = time.perf_counter()
                 if now - told > 0.5:
                     self._rate = (self.session.step - first) / max(now - began, 1e-9)

@@ -37,19 +37,21 @@ function field(label, { value, options, min, max, step, type = "number", show },
     input = h("select", {}, ...options.map(([v, name]) => h("option", { value: v }, name)));
     input.value = value;
   } else {
-    input = h("input", { type, min, max, step });
+    // Fractions are text: whether a field for numbers takes 0.003, 0,003 or both is up to the browser.
+    const fraction = step === "any" && { type: "text", inputMode: "decimal" };
+    input = h("input", { type, min, max, step, ...fraction });
     input.value = value;
     if (type === "range") text = h("b", {}, ` ${(show ?? String)(value)}`);
   }
   const read = () => {
     if (options) return Number.isNaN(Number(input.value)) ? input.value : Number(input.value);
-    const number = Number(input.value);
+    const number = Number(input.value.replace(",", "."));
     return Number.isFinite(number) && input.value !== "" ? clamp(number, min, max) : value;
   };
   const commit = () => {
     const before = value;
     value = read();
-    if (type === "number" && !options) input.value = value;
+    if (type === "number" && !options) input.value = value; // as it was understood
     if (text) text.textContent = ` ${(show ?? String)(value)}`;
     if (value !== before) onchange?.(value);
   };
@@ -153,7 +155,7 @@ function ticker(tick, onchange) {
 function playOnSpace(root, toggle) {
   root.addEventListener("keydown", (event) => {
     if (event.key !== " " || /^(BUTTON|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-    if (event.target.type === "checkbox" || event.target.type === "number") return;
+    if (/^(checkbox|number|text)$/.test(event.target.type)) return;
     event.preventDefault();
     toggle();
   });

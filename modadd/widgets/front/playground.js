@@ -7,7 +7,7 @@ function playground({ model, el }) {
   const place = stage(el, "playground", draw);
   const tokens = makeCanvas("Embeddings", place.schedule);
   const sums = makeCanvas("Pair sums over the label of the nearest pair sum", place.schedule);
-  const found = readings(["separable", "closure", "circle", "grid", "reads as"]);
+  const found = readings(["nearest alike", "closure", "circle", "grid", "reads as"]);
   const note = h("p", { className: "note", role: "status" }), paint = regionPainter();
   let noiseSeed = 1, state = null;
   const shape = field("structure", { value: initial.shape, options: [["circle", "circle"], ["lattice", "lattice"], ["noise", "noise only"]] }, update);
@@ -44,7 +44,7 @@ function playground({ model, el }) {
     state.regions = nearestLabels(pairSums(E), table.label, 2 * state.reach, FINE);
     const ring = circle(E), grid = gridScore(E);
     found.set([share(state.share), score(closure(E)), score(ring.score, ` (k = ${ring.frequency})`), score(grid), [readsAs(ring, grid)]]);
-    note.textContent = "Separable: ordered pairs whose nearest other pair sum has the same label; the others wear a rim.";
+    note.textContent = "Nearest alike: ordered pairs whose nearest other pair sum has the same label; the others wear a rim.";
     place.schedule();
   }
 

@@ -110,7 +110,8 @@ function trackView(track, stage, shown, onStep) {
     found.show(frame);
     note.textContent = forceNote(frame, shown);
   }
-  ground.append(track.frames[0]?.regions || track.live ? " over decision regions" : "");
+  ground.append(track.frames[0]?.regions || track.live ? " over decision regions" : "",
+    track.heldOut.size ? ", hollow: held out" : "");
   return { root, draw };
 }
 
@@ -134,6 +135,7 @@ function makePlayer(frames, label, onIndex) {
   const set = (i) => {
     index = clamp(i, 0, frames() - 1);
     slider.max = frames() - 1;
+    play.disabled = frames() < 2;
     slider.value = index;
     words.textContent = label(index);
     slider.setAttribute("aria-valuetext", label(index));
