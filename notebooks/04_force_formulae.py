@@ -44,6 +44,7 @@ from modadd import (
 )
 from modadd.plots import show
 
+# %%
 task = ModularAddition(MODULUS)
 E = np.random.default_rng(FIRST_SEED).standard_normal((32, MODULUS, 2))  # 32 random embeddings
 
@@ -353,22 +354,23 @@ label, field, own, actual = (found[law] for law in laws)
 r2 = predictions.pooled_r2(measured[0], predicted["label charges"][0])
 late = steps.index(50)
 sizes = [np.median(a.coefficient[late]) for a in (label, field)]
-lasting = [np.median(a.cosine[late]) > 0.7 for a in (label, field)]
 print(f"two terms: R² at least {fits[0].r2:.3f} for |x| / β from 0.1 to 20")
 print(f"label charges after one step: R² between 0.8 and 0.95: {0.8 < r2 < 0.95}")
 print(f"coefficient at a small learning rate within 0.1 of 1: {abs(gentle_size - 1) < 0.1}")
 print(f"wide layer, still not Gaussian: R² between 0.9 and 0.99: {0.9 < wide_r2 < 0.99}")
 print(f"size at step 50: charges below 0.3, field above 0.6: {sizes[0] < 0.3 and sizes[1] > 0.6}")
+
+# %%
+# NBVAL_CHECK_OUTPUT
+better = np.median(own.cosine - field.cosine, 1)[late]
+lasting = [np.median(a.cosine[late]) > 0.7 for a in (label, field)]
 print(f"directions at step 50 above 0.7, for charges and for the field: {all(lasting)}")
-print(
-    f"initial features beat ideal ones at step 50: {np.median(own.cosine - field.cosine, 1)[late] > 0}"
-)
+print(f"initial features beat ideal ones at step 50: {better > 0}")
 print(f"actual features exact: {np.abs(actual.r2 - 1).max() < 1e-3}")
 F, law = measured[0], predicted["label charges"][0]
 cosine = (F * law).sum(-1) / np.linalg.norm(F, axis=-1) / np.linalg.norm(law, axis=-1)
-print(
-    f"after one step, forces predicted within 60°: {100 * (cosine > 0.5).mean() // 10 * 10:.0f} % or more"
-)
+within = 100 * (cosine > 0.5).mean() // 10 * 10
+print(f"after one step, forces predicted within 60°: {within:.0f} % or more")
 
 # %%
 accuracy = run.accuracy[[run.nearest(step) for step in steps]].mean(1)

@@ -243,7 +243,13 @@ ours, theirs = pairs["N = 12"]
 print("N = 12: too many circles:", ours.interval("circle")[0] > theirs.interval("circle")[1])
 
 # %% [markdown]
-# The numbers themselves:
+# The numbers themselves, and how many of those that are of no kind have collapsed onto a line:
+
+# %%
+rows = {f"a = {a:g}": census for a, census in zip(forces, censuses, strict=True)}
+for name, census in (rows | {"network": network}).items():
+    shares = "".join(f"{kind:>9} {census.share(kind):4.0%}" for kind in structure.KINDS)
+    print(f"{name:7}{shares}")
 
 
 # %%
@@ -253,17 +259,9 @@ def thin(E):
     return wide < 0.3 * long
 
 
-for a, census in zip(forces, censuses, strict=True):
-    print(
-        f"a = {a:<4g}" + "".join(f"{kind:>9} {census.share(kind):4.0%}" for kind in structure.KINDS)
-    )
-print("network " + "".join(f"{kind:>9} {network.share(kind):4.0%}" for kind in structure.KINDS)[2:])
-others = kinds[forces.index(best)] == "other"
-print(
-    f"others at a = {best:g}: {others.sum()}, on a line {thin(swept[forces.index(best)][others]).sum()}"
-)
-others = structure.classify(grown) == "other"
-print(f"others among networks: {others.sum()}, on a line {thin(grown[others]).sum()}")
+for name, E in ((f"at a = {best:g}", swept[forces.index(best)]), ("among networks", grown)):
+    others = E[structure.classify(E) == "other"]
+    print(f"others {name}: {len(others)}, on a line {thin(others).sum()}")
 
 # %% [markdown]
 # ## What is the paper's, what is ours

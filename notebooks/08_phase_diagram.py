@@ -208,8 +208,8 @@ print(f"where more is kept of the start, fewer circles: {memory.high < 0}")
 #
 # ## Limits
 #
-# *When half learnt* uses the run itself, so the solid line is no forecast from the recipe. All cells share learning rate, weight decay and
-# 2000 steps, and in the corners that does not always suffice: many of the *other* there are
-# unfinished: arcs, broken rings, fragments of a lattice.
+# *When half learnt* uses the run itself, so the solid line is no forecast from the recipe. All cells
+# share learning rate, weight decay and 2000 steps, and in the corners that does not always suffice:
+# many of the *other* there are unfinished: arcs, broken rings, fragments of a lattice.
 #
 # **Next:** [9 · The frequency lottery](09_frequency_lottery.ipynb)

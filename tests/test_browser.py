@@ -418,7 +418,7 @@ def check_live_training(page):
     decay.fill("0")
     decay.press("Enter")
     page.wait_for_timeout(300)
-    decay.fill("0.01")
+    decay.fill("0,01")  # as much of the world writes it
     decay.press("Enter")
     page.wait_for_timeout(300)
     root.get_by_role("button", name="pause").click()
