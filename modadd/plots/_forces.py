@@ -290,7 +290,7 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
     laws = [_checks.choice("laws", law, predictions.LAWS) for law in _checks.sequence("laws", laws)]
     side, one = 252, run.select(seed)
     figure, panels = sheet(
-        442, [(8 + i * (side + 14), 66, side, side) for i in range(1 + len(laws))]
+        424, [(8 + i * (side + 14), 48, side, side) for i in range(1 + len(laws))]
     )
     steps = list(steps)
     found_at = {"Measured": predictions.measured(one, steps)}
@@ -299,7 +299,7 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
     for panel, name in zip(panels, found_at, strict=True):
         color = STYLES["measured"].color if name == "Measured" else LAW_STYLES[name].color
         panel.plane(reach)
-        panel.note(f"<b>{name[0].upper() + name[1:]}</b>", 0.5, yshift=26, xanchor="center")
+        panel.note(f"<b>{name[0].upper() + name[1:]}</b>", 0.5, yshift=8, xanchor="center")
         panel.figure.layout.annotations[-1].font.color = color
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:

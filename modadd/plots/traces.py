@@ -29,22 +29,21 @@ def embeddings(E: np.ndarray, size: float = 15, opacity: float = 1.0) -> list[go
     Args:
         E: (N, 2), of the token a at a.
         size: px.
-        opacity: 0 to 1.
+        opacity: 0 to 1, of the discs on the paper; their numbers stay legible.
 
     Raises:
         ValueError: naming the argument that does not fit.
     """
     E = _checks.tokens("E", E)
     _checks.real("size", size, 0, 1000, open_low=True)
-    _checks.real("opacity", opacity, 0, 1)
-    colors = token_colors(len(E))
+    opacity = _checks.real("opacity", opacity, 0, 1)
+    colors = [blend(color, theme().paper, 1 - opacity) for color in token_colors(len(E))]
     rims = [blend(color, theme().ink, 0.3) for color in colors]  # 3 : 1 against the paper
     return [
         go.Scatter(
             x=E[:, 0],
             y=E[:, 1],
             mode="markers+text" if size >= 11 else "markers",
-            opacity=opacity,
             cliponaxis=False,
             marker={"size": size, "color": colors, "line": {"width": 0.8, "color": rims}},
             text=[str(a) for a in range(len(E))],
