@@ -119,10 +119,10 @@ show(
 # %% [markdown]
 # ## Turn the knob yourself
 #
-# One of the starts, live: that of the figures above is seed 0 of the widget, its other seeds are random.
-# Press play, let the particles settle, and drag one away: it finds its place again, or the others make it another. Then
-# move the alignment force while they run: near 1 a grid becomes a circle. Does the circle stay when the
-# force goes back to a half? The cell below counts.
+# Particles, live: seed 0 of the widget is the start of the figures here, its other seeds are random.
+# Press play, let the particles settle, and drag one away: it finds its place again, or the others make
+# it another. Then move the alignment force while they run: near 1 a grid becomes a circle. Does the
+# circle stay when the force goes back to a half?
 
 # %%
 show(
@@ -131,6 +131,9 @@ show(
     caption="Particles under both forces, from the start above. Until the cell is run, a picture "
     "stands here: after 0, 100 and 800 steps.",
 )
+
+# %% [markdown]
+# That can be counted, over all starts that made a circle under alignment alone:
 
 # %%
 rings = swept[-1][kinds[-1] == "circle"]  # grown at a = 1
