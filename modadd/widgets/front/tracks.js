@@ -110,8 +110,8 @@ function trackView(track, stage, shown, onStep) {
     found.show(frame);
     note.textContent = forceNote(frame, shown);
   }
-  ground.append(track.frames[0]?.regions || track.live ? " over decision regions" : "",
-    track.heldOut.size ? ", hollow: held out" : "");
+  const regions = track.frames[0]?.regions || track.live;
+  ground.append(track.heldOut.size ? ", hollow if held out" : regions ? " over decision regions" : "");
   return { root, draw };
 }
 
