@@ -96,10 +96,10 @@ show(
 # %% [markdown]
 # ## Scrub through it
 #
-# Drag the slider, or press play. Choose another seed: 20 becomes a circle, 22 a stripe, and 25 neither.
-# Switch on *measured* to see how hard each embedding is pulled. In seed 19 the pull is strongest while
-# the loss falls; others keep jolting afterwards. What the other switches and readings mean, notebooks
-# 2 to 4 explain.
+# Drag the slider, or press play. Choose another seed: from another start another structure grows. Switch
+# on *measured* to see how hard each embedding is pulled. In the first seed the pull is strongest while the
+# loss falls; others keep jolting afterwards. What the other switches and readings mean, notebooks 2 to 4
+# explain.
 
 # %%
 several = train(config, sorted({SEED, 20, 22, 25}), snapshots=120, keep_parameters=True)

@@ -47,7 +47,7 @@ circle_seed = run.seeds[np.where(kinds == "circle", ring.score * ring.roundness,
 # Drag the slider. On the left are all pair sums of a network that ends as a grid (top) and of one
 # that ends as a circle (bottom); those with label 0 are ringed. Beside them are the distributions of
 # all distances and of all angles within labels, and dotted the same for all pair sums, whatever their
-# label. At the start the two coincide: labels mean nothing yet.
+# label. At the start the two all but coincide: labels mean nothing yet.
 
 # %%
 show(
@@ -65,7 +65,7 @@ show(
 # and between them a gap opens. The sums with one label gather in a few clumps, far from each other.
 #
 # Why do they not all come together? They cannot, by an identity. Let $\langle\cdot\rangle$ be a
-# mean over couples of ordered pairs. For *any* embeddings,
+# mean over couples $(p, q)$ of ordered pairs. For *any* embeddings,
 #
 # $$\big\langle |x_p - x_q|^2 \big\rangle_{\text{same label}} =
 #   \big\langle |x_p - x_q|^2 \big\rangle_{\text{all}} .$$
@@ -99,9 +99,11 @@ print(
 #
 # $$S = \frac{\sum |x_p|^2 |x_q|^2 \cos 2\Delta\varphi_{pq}}{\sum |x_p|^2 |x_q|^2},$$
 #
-# over couples of distinct pairs; 1 if all lie on one axis, 0 if the axes are independent. The weights
-# keep sums near the origin, whose angle means little, from counting. A long thin embedding raises $S$
-# for couples of *any* label, so we take the difference between $S$ within labels and $S$ over all.
+# over couples of distinct pairs; 1 if all lie on one axis, 0 on the average if the axes are independent. The
+# weights keep sums near the origin, whose angle means little, from counting. A long thin embedding raises
+# $S$ for couples of *any* label, so we take the difference between $S$ within labels and $S$ over all. It can
+# pass 1 a little, as all couples together may be *less* aligned than chance, and start a little below 0, as
+# pairs with one label have no token in common.
 #
 # ## The population
 #

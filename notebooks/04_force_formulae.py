@@ -106,7 +106,8 @@ print("field of deposits against network, relative error", error(unrolled, measu
 # For many features with Gaussian weights of variance $\sigma^2$ the overlap tends to
 # $H\sigma^2 k(x, x')$ with the arc-cosine kernel of order 1 (Cho & Saul 2009), taken on the *lifted*
 # points $\tilde x = (x, \beta)$ of length $\tilde n$, with $\theta$ the angle between them. The network's
-# own weights are drawn from a box; how much that matters is measured below.
+# own weights are drawn from a *box*: each evenly between two bounds. How much that matters is measured
+# below.
 #
 # $$k(x, x') = \frac{\tilde n \tilde n'}{2\pi} \big(\sin\theta + (\pi - \theta)\cos\theta\big), \qquad
 #   \nabla_{\!x} k = \frac{1}{2\pi} \Big[ \frac{\tilde n'}{\tilde n} \sin\theta\; x
@@ -176,14 +177,15 @@ print(f"all pairs: linear force at most {np.abs(forces.linear(E)).max():.0e}")
 # ## 6 · Two faces of one law
 #
 # **Near.** Where pair sums are small against the bias, $|x| \ll \beta$, lifted points are nearly
-# parallel, $\theta \approx r/\beta$ with $r = |x_q - x_p|$, and what the rules leave of $k$ is
-# $r^3 / 6\pi\beta$:
+# parallel, $\theta \approx r/\beta$ with $r = |x_q - x_p|$. As $\sin\theta + (\pi - \theta)\cos\theta \approx
+# \pi\cos\theta + \theta^3/3$, the kernel is there $\tfrac12\, \tilde x_p \cdot \tilde x_q$, which the sum rules
+# cancel, and $\tilde n_p \tilde n_q\, \theta^3 / 6\pi \approx r^3 / 6\pi\beta$:
 #
 # $$\textbf{clustering}\qquad f_{pq} \propto \frac{c_{pq}}{2\pi}
 #   \Big(\theta_0 - \frac{r}{\beta}\Big)(x_q - x_p) .$$
 #
 # In a gauge with $\theta_0 > 0$, like sums nearer than $\theta_0\beta$ attract and farther ones repel.
-# A single force is a matter of the gauge, though; what is not is the sum of all. It goes downhill on
+# The force of a single pair depends on the gauge, though; the sum over all pairs does not. It goes downhill on
 # $-\tfrac12 \sum c_{pq}\, r^3 / 6\pi\beta$, which rewards large $r^3$ within labels, while by the identity
 # of notebook 3 the mean of $r^2$ within labels cannot change. Both together leave one way: some
 # distances must shrink to nothing so that others can grow. Hence clumps that keep apart.
@@ -202,7 +204,7 @@ show(
     plots.two_faces(),
     name="04_two_faces",
     caption="Force on one pair sum x from a like one x′ (times 2π). Left: both at the same distance "
-    "from the origin, on opposite sides; β = 1, gauge as in the text with θ₀ = 1. Right: |x| = |x′|, "
+    "from the origin, on opposite sides; β = 1, in the gauge θ₀ = 1. Right: |x| = |x′|, "
     "in units of |x|, gauge π/2; alignment is the limit of small β.",
 )
 for scale in (0.01, 0.1, 10, 100):
@@ -232,9 +234,9 @@ show(
 # ## 8 · Against real networks
 #
 # Now the law must predict $-\partial L/\partial E$ of networks that train: width 64, plain gradient
-# descent with learning rate 1 and weight decay 0.003. No number is fitted: with $M = N^2$ pairs, the absolute factor is
-# $H\sigma^2 M^{-2} \sum_s w_s$, where $\sigma^2 = 1/6$ and $w_s$ are the weights of section 2. Four
-# predictions, each with one idealisation less than the one before it:
+# descent with learning rate 1 and weight decay 0.003. No number is fitted: with $M = N^2$ pairs, the
+# absolute factor is $H\sigma^2 M^{-2} \sum_s w_s$, where $\sigma^2 = 1/6$ and $w_s$ are the weights of
+# section 2. Four predictions, each with one idealisation less than the one before it:
 #
 # | prediction | residuals | features |
 # |---|---|---|
@@ -291,11 +293,11 @@ show(
 )
 
 # %% [markdown]
-# **What holds.** After one step the positions alone tell direction and, roughly, size of the force on
-# most embeddings (the Check counts them). In the median the size is a little low, because a step of
-# learning rate 1 is not small: the residuals have already moved. With a hundredth of it the coefficient
-# comes close to 1 (below). Pair sums are here two to three times as long as $\beta$, where alignment alone has
-# most of the direction, as the words above the panels say: clustering corrects it.
+# **What holds.** After one step the positions alone tell the direction of the force on most embeddings
+# (the Check counts those within 60°) and, roughly, its size (the middle panel). In the median the size is
+# a little low, because a step of learning rate 1 is not small: the residuals have already moved. With a
+# hundredth of it the coefficient comes close to 1 (below). Most pair sums are here longer than $\beta$, where
+# alignment alone has most of the direction, as the words above the panels say: clustering corrects it.
 #
 # **What fades first** is the size of the label-charge law. It supposes that residuals stay as they
 # were, all alike, while in truth each deposit answers the ones before: the field saturates, and soon
@@ -303,10 +305,10 @@ show(
 # near what is measured: here **the field law takes over**.
 #
 # **What fades next** is the direction. There the field law is better than the charges by little at
-# first, and from step 50 on it is worse. The other two curves say why; it is not for want of the right
-# residuals. With the network's own 64 initial features the prediction is all but perfect for tens of steps: until then, all that the
-# ideal kernel misses is that 64 features drawn from a box are not infinitely many Gaussian ones.
-# Later the initial features fail too, because the first layer learns.
+# first, and in the end it is worse. The other two curves say why; it is not for want of the right
+# residuals. With the network's own 64 initial features the prediction is all but perfect for tens of
+# steps: until then, all that the ideal kernel misses is that 64 features drawn from a box are not
+# infinitely many Gaussian ones. Later the initial features fail too, because the first layer learns.
 #
 # **With a standard start** the random initial readout exerts a force of its own that no law of pairs
 # can know. It dominates the first steps and is then outgrown; the field law, which leaves it out,
@@ -390,9 +392,8 @@ print("accuracy", ", ".join(f"{a:.0%} at step {step}" for a, step in zip(accurac
 # The law of label charges is one of the beginning. By step 100 it has lost the size of the force and
 # begins to lose the direction, and the field law keeps only the size; the networks are then still far
 # from having learnt (the cell above says how far). How much of the final structure is decided by then
-# is the question of notebook 6. The field here is fed with
-# the residuals of the *network*, so that errors of the kernel pile up; a simulation that computes its
-# own residuals can correct itself. The two terms are shown to suffice on random embeddings, not on a
-# finished grid.
+# is the question of notebook 6. The field here is fed with the residuals of the *network*, so that
+# errors of the kernel pile up; a simulation that computes its own residuals can correct itself. The two
+# terms are shown to suffice on random embeddings, not on a finished grid.
 #
 # **Next:** [5 · Two forces suffice](05_particle_simulation.ipynb): drop the network, keep the forces.

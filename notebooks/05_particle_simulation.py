@@ -87,8 +87,8 @@ show(
 
 # %% [markdown]
 # Clustering alone builds lattices and never a circle. Alignment alone builds circles nearly always.
-# In between lattices first stretch into stripes, and then, within a narrow range of $a$, circles take
-# over. So a network that builds both kinds is one in which both forces count.
+# In between lattices first stretch into stripes, and then circles take over. So a network that builds
+# both kinds is one in which both forces count.
 #
 # ## One start, four settings
 #
@@ -186,16 +186,15 @@ show(
 # %% [markdown]
 # To **unseen starts** it carries over in part. All three structures grow, lattices more often than
 # circles, as among the networks. But the two censuses lie farther apart than on the starts of the fit,
-# and several times farther than two batches of networks (the next cell gives the distances): there are
-# fewer circles, and too many *others*. On the starts of the fit about half of these others are tokens
-# collapsed onto one line, and none of the networks' others is. Neither force punishes that: on a line
-# the alignment term is flat.
+# and farther than two batches of networks (the next cell gives the distances): there are too many
+# *others*. Many of these are tokens collapsed onto one line, which the last numbers of this notebook count,
+# for simulations and networks. Neither force punishes that: on a line the alignment term is flat.
 #
 # It does **not** carry over to $N = 12$, where networks build far fewer circles than the simulation.
 # Nor can it carry over to every **bias scale**: by notebook 4, $\beta$ is the length that decides
-# between the two faces of the law, so each $\beta$ must have its own $a$. Without bias the nearest force
-# is larger, as the law says, and the fitted one is far off. With a large bias the nearest force is a
-# little smaller, by a step that samples of this size cannot resolve, and the fitted one does about as
+# between the two faces of the law, so each $\beta$ must have its own $a$. The *nearest force* of a census
+# of networks is the one whose simulations, on the starts of the fit, come closest to it. Without bias it
+# is larger, as the law says, and the fitted one is far off. With a large bias it is a little smaller, by a step that samples of this size cannot resolve, and the fitted one does about as
 # well as at $\beta = 1$.
 
 # %%
@@ -269,8 +268,8 @@ for name, E in ((f"at a = {best:g}", swept[forces.index(best)]), ("among network
 # %% [markdown]
 # ## What is the paper's, what is ours
 #
-# That an equivalent particle simulation, with a knob for the alignment force, grows identical
-# structures is the paper's claim, and its authors' demonstration has such a knob. The two potentials
+# That an equivalent particle simulation grows the same structures, by which we understand the same
+# kinds, is the paper's claim, and its authors' demonstration has a knob for the alignment force. The two potentials
 # above are ours, as bounded counterparts of the law derived in notebook 4; they are not quoted from
 # the paper. The fit and the tests of it are ours.
 #
@@ -278,6 +277,6 @@ for name, E in ((f"at a = {best:g}", swept[forces.index(best)]), ("among network
 #
 # * One number was fitted, on a grid of nine values, and the reach $s = 0.6$ is a second choice.
 # * "Two forces suffice" holds for the kinds that appear. The proportions fit one recipe, in part.
-# * Collapsed lines are an artefact of the bounded forces.
+# * Collapsed lines are presumably an artefact of the bounded forces; an unbounded version was not tried.
 #
 # **Next:** [6 · Same start, same structure](06_same_start_same_structure.ipynb)

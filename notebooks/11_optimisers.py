@@ -48,7 +48,7 @@ def recipe(**changes):
 # |---|---|---|
 # | momentum | the default recipe of this paper | $\eta = 0.3$, $\mu = 0.9$, decay 0.003 |
 # | plain descent | no memory | $\eta = 0.5$, decay 0.003 |
-# | Adam, AdamW | divides $g$ by its running size | $\eta = 0.01$; decay 0.003, and 1 decoupled |
+# | Adam, AdamW | divides $g$ by its running size | $\eta = 0.01$; decay 0.003, and 1 decoupled: taken from the parameters, not added to $g$ |
 # | sign descent | moves each parameter by $\pm\eta$ | $\eta$ from 0.01 to 0, decay 1 decoupled |
 # | Madam | changes each parameter by a *factor* (Bernstein et al. 2020) | $\eta$ from 0.01 to 0, at most 3 times the initial rms |
 # | mini-batches | momentum; a third of the pairs at each step | $\eta = 0.1$ |
@@ -135,12 +135,14 @@ show(
 #   descent). A circle is carried by *one* Fourier mode that outgrows the others in proportion to its
 #   own strength (notebook 9). Rules that give small gradients the pace of large ones blunt this
 #   competition. That is a reading, not a test.
-# * **The same start leads to the same structure** within the family of gradient descent: plain
-#   descent, dropout and the wiring cost agree with momentum better than two networks do that share
-#   recipe and embeddings but not layers. Adam, AdamW and sign descent agree with it about as well as
-#   those two networks, and better than the initial embeddings do by themselves. So the start is
-#   remembered, but by a rule that bends the path it is read differently.
-# * **Madam** builds next to nothing and fits about half of the table. A factor cannot change a sign:
+# * **The same start leads to the same structure** within the family of gradient descent. Start means
+#   here all parameters, embeddings and layers, which all recipes share. Plain descent, dropout and the
+#   wiring cost agree with momentum better than two networks do that share recipe and embeddings but not
+#   layers. Adam, AdamW and sign descent agree with it about as well as those two networks, and better
+#   than the initial embeddings do by themselves. So the start is remembered, but by a rule that bends the
+#   path it is read differently.
+# * **Madam** finishes next to nothing and fits about half of the table; on the way its embeddings come
+#   nearer to the default recipe's than the start is, so they set out in the same direction. A factor cannot change a sign:
 #   each embedding stays in its quadrant and each weight on its side. In a network this narrow that is
 #   too little freedom. In trials on other seeds, learning rates from 0.01 to 0.1 gave the same.
 
@@ -176,8 +178,8 @@ lattice = census["Madam"].interval("grid", "stripe", "circle")[1]
 print(f"Madam: structure in less than a quarter of its runs: {lattice < 0.25}")
 
 # %% [markdown]
-# All numbers, which shift a little between machines. Accuracy is at the last step; with large steps it
-# jumps about by several per cent while the embeddings hardly move.
+# All numbers, which shift a little between machines. Accuracy is at the last step; where steps stay large
+# it jumps about by several per cent while the embeddings hardly move.
 
 # %%
 for name, run in runs.items():
@@ -203,8 +205,8 @@ for name, values in levels.items():
 #
 # ## Limits
 #
-# One set of numbers for each recipe, chosen so that training ends calmly: another learning rate or
-# decay shifts the shares. The rates are not matched, so a recipe's share of circles may be that of
+# One set of numbers for each recipe, chosen so that structures have come to rest at the end: another
+# learning rate or decay shifts the shares. The rates are not matched, so a recipe's share of circles may be that of
 # its decay. Mini-batches and dropout have a noise of their own, which lowers their agreement with any
 # other run. The wiring cost is our own simple form, without the swaps that give the original its
 # modules. And $N = 17$ with all pairs.
