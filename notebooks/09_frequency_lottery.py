@@ -145,9 +145,9 @@ def interval(found, chosen):
 least = min(interval(found, found.circle)[0] for found in races.values())
 clear = interval(with_bias, with_bias.circle & (with_bias.lead > 1.4))
 close = interval(with_bias, with_bias.circle & (with_bias.lead < 1.15))
-print(f"strongest wins over half of the circles in every ensemble:      {least > 0.5}")
-print(f"a lead over 1.4 wins more than 80 % of circles, β = 1:    {clear[0] > 0.8}")
-print(f"a lead under 1.15 wins less often:                        {close[1] < clear[0]}")
+print(f"strongest wins over half of the circles in every ensemble: {least > 0.5}")
+print(f"a lead over 1.4 wins more than 80 % of circles, β = 1:              {clear[0] > 0.8}")
+print(f"a lead under 1.15 wins less often:                                  {close[1] < clear[0]}")
 
 # %% [markdown]
 # ## What is the paper's, what is ours
