@@ -65,7 +65,9 @@ def measure(case: dict) -> dict:
 def main() -> None:
     """Measure each case in its own process and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, help="steps of the first case, 2500 unless told; the second in proportion")
+    parser.add_argument(
+        "--steps", type=int, help="steps of the first case (2500); the second in proportion"
+    )
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
