@@ -2,29 +2,9 @@
 
 import numpy as np
 import pytest
+from samples import a_run, noise, ring
 
 from modadd import TrainingConfig, lottery, plots, structure, train
-from modadd.run import Run
-
-
-def ring(N: int, k: int) -> np.ndarray:
-    angle = 2 * np.pi * k * np.arange(N) / N
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((*shape, 2))
-
-
-def a_run(embeddings: np.ndarray, accuracy: np.ndarray | None = None) -> Run:
-    T, S, N, _ = embeddings.shape
-    nothing = np.full((T, S), np.nan, np.float32)
-    scalars = dict.fromkeys(
-        ("loss", "accuracy", "validation_accuracy", "force_rms", "residual_rms"), nothing
-    )
-    if accuracy is not None:
-        scalars["accuracy"] = accuracy
-    return Run("network", {}, np.arange(S), 10 * np.arange(T), embeddings, **scalars)
 
 
 def test_fourier_power_finds_the_frequency_and_adds_up():

@@ -2,18 +2,10 @@
 
 import numpy as np
 import pytest
+from samples import noise, ring
 
 from modadd import TrainingConfig, cost, plots, structure
 from modadd.plots import _moduli
-
-
-def ring(N: int, k: int) -> np.ndarray:
-    angle = 2 * np.pi * k * np.arange(N) / N
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((*shape, 2))
 
 
 def patch(g1, g2, count: int = 5) -> np.ndarray:

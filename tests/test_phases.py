@@ -2,27 +2,12 @@
 
 import numpy as np
 import pytest
+from samples import a_run, noise
 
 from modadd import interactions, intervals, plots, predictions, structure
 from modadd.plots.panels import WIDTH
-from modadd.run import Run
 
 SIZES = [0.5, 1.0, 2.0]
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((*shape, 2))
-
-
-def a_run(embeddings: np.ndarray, accuracy: np.ndarray | None = None) -> Run:
-    T, S, N, _ = embeddings.shape
-    nothing = np.full((T, S), np.nan, np.float32)
-    scalars = dict.fromkeys(
-        ("loss", "accuracy", "validation_accuracy", "force_rms", "residual_rms"), nothing
-    )
-    if accuracy is not None:
-        scalars["accuracy"] = accuracy
-    return Run("network", {}, np.arange(S), 10 * np.arange(T), embeddings, **scalars)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from samples import ring
 
 from modadd import ModularAddition, TrainingConfig, intervals, model, plots, structure
 from modadd.plots import export, palette, panels, traces
@@ -223,14 +224,9 @@ def lattice() -> np.ndarray:
     return np.stack([i + 0.2 * j, 1.1 * j], -1)
 
 
-def ring(k: int, modulus: int = N) -> np.ndarray:
-    angle = 2 * np.pi * k * np.arange(modulus) / modulus
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
-
-
 @pytest.mark.parametrize(("k", "modulus"), [(1, 17), (5, 17), (4, 12), (3, 12)])
 def test_bonds_of_a_circle_join_neighbours(k, modulus):
-    E = ring(k, modulus)
+    E = ring(modulus, k)
     joined = traces.bonds(E)
     side = 2 * np.sin(np.pi * np.gcd(k, modulus) / modulus)
     np.testing.assert_allclose(np.linalg.norm(E[joined[:, 0]] - E[joined[:, 1]], axis=-1), side)
@@ -264,7 +260,7 @@ def test_clumps_of_a_grid_carry_one_label_each():
 
 
 def test_lines_of_a_circle_pass_through_their_labels_pair_sums():
-    E = ring(3)
+    E = ring(N, 3)
     for y, line in zip((2, 7), traces.axes_of_labels(E, lines=(2, 7)), strict=False):
         start, end = xy(line)[:2]
         normal = np.array([[0, 1], [-1, 0]]) @ (end - start)
@@ -276,7 +272,7 @@ def test_lines_of_a_circle_pass_through_their_labels_pair_sums():
 
 def test_gallery_is_sorted_by_kind_and_keeps_shapes():
     noise = np.random.default_rng(1).normal(size=(N, 2))
-    given = np.stack([noise, 3 * lattice() + 5, ring(4)])
+    given = np.stack([noise, 3 * lattice() + 5, ring(N, 4)])
     figure = plots.gallery(given)
     titles = [note.text for note in figure.layout.annotations]
     assert ["circle" in titles[0], "grid" in titles[1], "other" in titles[2]] == [True] * 3
@@ -337,7 +333,7 @@ def test_network_diagram_shows_what_the_network_computes(run):
 def figure():
     figure, (panel,) = panels.sheet(200, [(20, 20, 160, 160)])
     panel.plane(1.3)
-    panel.add(*traces.embeddings(ring(3)))
+    panel.add(*traces.embeddings(ring(N, 3)))
     return figure
 
 

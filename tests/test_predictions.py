@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from samples import noise
 
 from modadd import TrainingConfig, interactions, plots, predictions, train
 from modadd.plots import _forces
@@ -16,12 +17,8 @@ def run():
     return train(config, range(3), snapshots=range(9), keep_parameters=True, progress=False)
 
 
-def noise(modulus: int = 11, batch: tuple = ()) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((*batch, modulus, 2))
-
-
 def test_agreement_knows_direction_size_and_what_is_unexplained():
-    F = noise(5, (4,))
+    F = noise(4, 5)
     same = predictions.agreement(F, 2 * F)
     assert np.allclose(same, np.array([1, 0.5, 0])[:, None])
     assert np.allclose(predictions.agreement(F, F).r2, 1)
@@ -113,7 +110,7 @@ def test_scrubbing_frames_carry_what_changes_and_no_more(run):
 
 def test_two_faces_and_two_terms():
     assert "Alignment" in words(plots.two_faces())
-    E, ratios = noise(5, (2,)), np.array([0.2, 1.0, 5.0])
+    E, ratios = noise(2, 5), np.array([0.2, 1.0, 5.0])
     fits = [interactions.two_term_fit(ratio * E) for ratio in ratios]
     worst = min(fit.r2 for fit in fits)
     assert f"{worst:.3f}" in words(plots.two_terms(ratios, fits))

@@ -2,24 +2,16 @@
 
 import numpy as np
 import pytest
+from samples import noise, ring
 
 from modadd import intervals, particles, plots, same_start, structure
 from modadd.plots import Course, palette
 from modadd.same_start import compare
 
 
-def noise(seed: int = 0, batch: tuple = (), modulus: int = 7) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((*batch, modulus, 2))
-
-
-def ring(modulus: int = 7, frequency: int = 2) -> np.ndarray:
-    angle = 2 * np.pi * frequency * np.arange(modulus) / modulus
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
-
-
 @pytest.fixture(scope="module")
 def runs():
-    E0 = noise(batch=(1,))
+    E0 = noise(1, 7)
     return {
         a: particles.two_force(E0, a, steps=9, snapshots=[0, 3, 9], progress=False)
         for a in (0.0, 1.0)
@@ -58,16 +50,16 @@ def test_race_draws_only_the_values_that_are_there(runs):
 
 
 def test_race_refuses_runs_that_do_not_fit(runs):
-    other = particles.two_force(noise(batch=(1,)), 0.5, steps=9, snapshots=[0, 9], progress=False)
+    other = particles.two_force(noise(1, 7), 0.5, steps=9, snapshots=[0, 9], progress=False)
     with pytest.raises(ValueError, match="same steps"):
         plots.side_by_side(courses({**runs, 0.5: other}), "V")
-    two = particles.two_force(noise(batch=(2,)), steps=2, progress=False)
+    two = particles.two_force(noise(2, 7), steps=2, progress=False)
     with pytest.raises(ValueError, match="one seed"):
         plots.side_by_side({"two": Course(two, None, "#000000")}, "V")
 
 
 def test_starts_writes_agreement_with_the_first_row():
-    A, B = noise(1, (2,), 11), noise(2, (2,), 11)
+    A, B = noise(2, 11, seed=1), noise(2, 11, seed=2)
     figure = plots.starts({"one": A, "two": B, "three": A}, ["#000000"] * 3, ["two"])
     written = [a.text for a in figure.layout.annotations if not a.text.startswith("<b>")]
     expected = [f"{r2:.2f}" for r2 in structure.procrustes_r2(A, B)]
@@ -78,11 +70,11 @@ def test_coarse_kinds_count_stripes_as_grids():
     i, j = np.divmod(np.arange(16), 8)
     stripe = np.stack([i, 3.0 * j], -1).astype(float)
     assert structure.classify(stripe) == "stripe"
-    assert list(same_start.coarse_kinds([stripe, ring(16)])) == ["grid", "circle"]
+    assert list(same_start.coarse_kinds([stripe, ring(16, 2)])) == ["grid", "circle"]
 
 
 def test_bootstrap_interval_has_the_width_of_the_standard_error():
-    values = noise(3, modulus=200)[:, 0]
+    values = noise(200, seed=3)[:, 0]
     found = intervals.bootstrap_mean(values)
     error = values.std() / np.sqrt(len(values))
     assert found.mean == pytest.approx(values.mean())
@@ -97,7 +89,7 @@ def test_bootstrap_refuses_what_has_no_interval(values):
 
 
 def test_compare_counts_a_start_once():
-    A, B = noise(4, (4,)), noise(5, (4,))
+    A, B = noise(4, 7, seed=4), noise(4, 7, seed=5)
     found = compare("floor", [(A, B), (A, A)])
     assert np.allclose(found.r2, (structure.procrustes_r2(A, B) + 1) / 2)
     same = same_start.coarse_kinds(A) == same_start.coarse_kinds(B)
@@ -107,8 +99,8 @@ def test_compare_counts_a_start_once():
 
 
 def test_same_frequency_counts_circles_only():
-    A = np.stack([ring(11), ring(11), noise(modulus=11)])
-    B = np.stack([3 * ring(11), ring(11, 3), noise(modulus=11)])
+    A = np.stack([ring(11, 2), ring(11, 2), noise(11)])
+    B = np.stack([3 * ring(11, 2), ring(11, 3), noise(11)])
     equal, both = same_start.same_frequency([(A, B)])
     assert (equal.tolist(), both.tolist()) == ([1, 0, 0], [1, 1, 0])
     equal, both = same_start.same_frequency([(A, A), (A, B)])
@@ -117,8 +109,8 @@ def test_same_frequency_counts_circles_only():
 
 def test_agreement_rows_shows_every_start_and_mean():
     rows = {
-        "floor": compare("floor", [(noise(6, (5,)), noise(7, (5,)))]),
-        "equal": compare("network", [(noise(6, (5,)), 2 * noise(6, (5,)))]),
+        "floor": compare("floor", [(noise(5, 7, seed=6), noise(5, 7, seed=7))]),
+        "equal": compare("network", [(noise(5, 7, seed=6), 2 * noise(5, 7, seed=6))]),
     }
     figure = plots.comparison_rows(rows)
     clouds = [trace for trace in figure.data if trace.error_x.array is None]
@@ -142,7 +134,7 @@ def test_knob_shows_shares_bands_and_the_network():
     network = structure.census(["stripe", "other"])
     forces = [0.0, 0.5, 1.0]
     figure = plots.kinds_over_force(
-        forces, [noise(8), ring(), ring()], [*censuses, censuses[1]], network, 0.5
+        forces, [noise(7, seed=8), ring(7, 2), ring(7, 2)], [*censuses, censuses[1]], network, 0.5
     )
     lines = {t.name: t for t in figure.data if t.name in structure.KINDS and t.line.width}
     assert np.allclose(lines["circle"].y, [1 / 3, 1, 1]) and list(lines["circle"].x) == forces

@@ -2,18 +2,10 @@
 
 import numpy as np
 import pytest
+from samples import noise, ring
 
 from modadd import ModularAddition, TrainingConfig, plots, structure, tendencies, train
 from modadd.plots import _tendencies
-
-
-def noise(modulus: int = 11, batch: tuple = ()) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((*batch, modulus, 2))
-
-
-def ring(modulus: int = 11, frequency: int = 3) -> np.ndarray:
-    angle = 2 * np.pi * frequency * np.arange(modulus) / modulus
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
 def brute_force_couples(E):
@@ -29,7 +21,7 @@ def brute_force_couples(E):
 
 
 def test_distances_and_angles_are_those_of_every_couple():
-    E = noise()
+    E = noise(11)
     same, distance, angle, weight = (np.array(v) for v in zip(*brute_force_couples(E)))
     unit = np.sqrt(tendencies.mean_squared_distances(E).all_pairs)
     near = tendencies.distances(E)
@@ -40,7 +32,7 @@ def test_distances_and_angles_are_those_of_every_couple():
 
 
 def test_nematic_order_is_the_weighted_mean_of_the_double_angle():
-    E = noise()
+    E = noise(11)
     same, _, angle, weight = (np.array(v) for v in zip(*brute_force_couples(E)))
     order = tendencies.nematic_order(E)
     expected = np.average(np.cos(2 * angle), weights=weight)
@@ -50,13 +42,13 @@ def test_nematic_order_is_the_weighted_mean_of_the_double_angle():
 
 
 def test_a_circle_shares_axes_within_labels_only():
-    order = tendencies.nematic_order(ring())
+    order = tendencies.nematic_order(ring(11, 3))
     assert order.same_label == pytest.approx(1)
     assert abs(order.everything) < 0.1
 
 
 def test_measures_take_batches_and_ignore_rotation_and_scale():
-    E = noise(batch=(2, 3))
+    E = noise(2, 3, 11)
     turned = 3 * E @ np.array([[0.6, 0.8], [-0.8, 0.6]])
     for measure in (tendencies.distances, tendencies.nematic_order):
         for found, expected in zip(measure(turned), measure(E)):
@@ -94,7 +86,7 @@ def two_kinds():
     """An ensemble of two seeds: noise that turns into a ring, and noise that stays."""
     config = TrainingConfig(modulus=11, hidden=4, steps=20)
     run = train(config, [0, 1], snapshots=[0, 10, 20], progress=False)
-    run.embeddings[1:, 0] = ring()
+    run.embeddings[1:, 0] = ring(11, 3)
     return run
 
 

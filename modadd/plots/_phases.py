@@ -31,11 +31,7 @@ def phase_diagram(
     Raises:
         ValueError: naming the argument that does not fit.
     """
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    bias_scales = [
-        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
-    ]
-    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    kinds, scales, bias_scales = _checked(kinds, scales, bias_scales)
     for weight in _checks.mapping("predictions", predictions, 0, 2).values():
         _checks.array("predictions", weight, kinds.shape[:2])
     R, C, S = kinds.shape
@@ -51,6 +47,16 @@ def phase_diagram(
     _cell_hover(panel, kinds, scales, bias_scales)
     _keys(panel, list(predictions))
     return figure
+
+
+def _checked(kinds, scales, bias_scales) -> tuple[np.ndarray, list[float], list[float]]:
+    """Kinds (R, C, S) with the scales (R,) of their rows and (C,) of their columns, all valid."""
+    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
+    bias_scales = [
+        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
+    ]
+    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    return kinds, scales, bias_scales
 
 
 def _cell_axes(panel: Panel, scales: Sequence[float], bias_scales: Sequence[float]) -> None:
@@ -172,11 +178,7 @@ def phase_examples(
     Raises:
         ValueError: naming the argument that does not fit.
     """
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    bias_scales = [
-        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
-    ]
-    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
+    kinds, scales, bias_scales = _checked(kinds, scales, bias_scales)
     E = _checks.embeddings("E", E)
     if E.shape[:-2] != kinds.shape[:2]:
         raise ValueError(f"E must have shape {kinds.shape[:2]} and (N, 2), got {E.shape}")
