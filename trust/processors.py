@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modadd import Run, TrainingConfig, structure, train
+from modadd import Run, TrainingConfig, _engine, structure, train
 
 OTHERS = ("haswell", "generic")  # fused and 256 bits wide; neither
 STEPS = (1, 10, 100, 300, 1000, 2500)
@@ -24,12 +24,24 @@ def trained(seeds: int) -> Run:
     return train(TrainingConfig(), range(seeds), snapshots=STEPS, cache=False, progress=False)
 
 
+def compiled_code() -> str:
+    """What the training loop that this process has compiled is made of."""
+    code = "".join(_engine.trace.inspect_asm().values())
+    bits = next(b for b, name in ((512, "zmm"), (256, "ymm"), (128, "xmm")) if f"%{name}" in code)
+    return f"vectors of {bits} bits, {'' if 'vfmadd' in code else 'no '}fused multiply-add"
+
+
 def compiled_for(cpu: str, seeds: int, folder: Path) -> Run:
     """The same in a process that compiles everything for that processor."""
     file = folder / f"{cpu}.npz"
     subprocess.run(
         [sys.executable, Path(__file__), "--seeds", str(seeds), "--into", str(file)],
-        env=os.environ | {"NUMBA_CPU_NAME": cpu, "NUMBA_CACHE_DIR": str(folder / cpu)},
+        env=os.environ
+        | {
+            "NUMBA_CPU_NAME": cpu,
+            "NUMBA_CPU_FEATURES": "",  # else numba adds those of the processor at hand
+            "NUMBA_CACHE_DIR": str(folder / cpu),
+        },
         check=True,
     )
     return Run.load(file)
@@ -58,10 +70,11 @@ def main() -> int:
     here = trained(options.seeds)
     if options.into:
         here.save(options.into)
+        print(f"  its code: {compiled_code()}", flush=True)
         return 0
     with tempfile.TemporaryDirectory(prefix="modadd-processors-") as folder:
         for cpu in OTHERS:
-            print(f"{options.seeds} networks, processor at hand and {cpu}:")
+            print(f"{options.seeds} networks, processor at hand and {cpu}:", flush=True)
             compare(here, compiled_for(cpu, options.seeds, Path(folder)))
     return 0
 
