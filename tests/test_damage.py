@@ -207,7 +207,7 @@ def test_nothing_is_executed(path, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.npy", "/tmp/evil.npy", "a/loss.npy", "C:\\evil.npy", "loss.npy/", "a\0b.npy"]
+    "name", ["../evil.npy", "/evil.npy", "a/loss.npy", "C:\\evil.npy", "loss.npy/", "a\0b.npy"]
 )
 def test_paths_in_names_lead_nowhere(path, name):
     before = sorted(path.parent.rglob("*"))

@@ -41,7 +41,7 @@ def test_runs_are_those_of_train(jobs, small_jobs):
     options = {"snapshots": 5, "keep_parameters": True, "cache": False, "progress": False}
     runs = sweep(CONFIGS, seeds, jobs=jobs, **options)
     assert len(runs) == len(CONFIGS)
-    for run, config in zip(runs, CONFIGS):
+    for run, config in zip(runs, CONFIGS, strict=True):
         alone = train(config, seeds, **options)
         same(run, alone)
         np.testing.assert_array_equal(run.parameters.w1, alone.parameters.w1)
@@ -89,14 +89,14 @@ def test_it_continues_after_an_interruption(cache, monkeypatch, small_jobs):
     monkeypatch.setattr(module, "train", train)
     runs = sweep(CONFIGS, range(6), jobs=1, progress=False)
     assert all(path.stat().st_mtime_ns == when for path, when in files.items())
-    for run, config in zip(runs, CONFIGS):
+    for run, config in zip(runs, CONFIGS, strict=True):
         same(run, train(config, range(6), cache=False, progress=False))
 
 
 def test_processes_give_the_same_runs(small_jobs):
     with joblib.parallel_config("loky", n_jobs=2):
         runs = sweep(CONFIGS, range(4), cache=False, progress=False)
-    for run, config in zip(runs, CONFIGS):
+    for run, config in zip(runs, CONFIGS, strict=True):
         same(run, train(config, range(4), cache=False, progress=False))
     joblib.externals.loky.get_reusable_executor().shutdown()
 
@@ -115,7 +115,7 @@ def test_a_dask_cluster_gives_the_same_runs(small_jobs):
         done = client.run(lambda dask_worker: len(dask_worker.state.story("memory")))
         assert len(done) == 2
         assert all(done.values()), "a worker had nothing to do"
-    for run, config in zip(runs, CONFIGS):
+    for run, config in zip(runs, CONFIGS, strict=True):
         same(run, train(config, range(6), cache=False, progress=False))
 
 

@@ -76,7 +76,9 @@ def main() -> int:
                 check=True,
             )
         found = json.loads(done.stdout)
-        differing += sum(a != b for name in expected for a, b in zip(expected[name], found[name]))
+        differing += sum(
+            a != b for name in expected for a, b in zip(expected[name], found[name], strict=True)
+        )
         print(f"{repeat + 1}/{options.repeats}: {differing} differ", file=sys.stderr)
     compared = options.repeats * len(expected) * len(SEEDS)
     print(f"{compared} runs in {options.repeats} processes: {differing} differ")
