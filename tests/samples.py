@@ -1,4 +1,6 @@
-"""Embeddings with known structure, or none, and a Run of given ones: what many tests measure on."""
+"""What several tests share: embeddings with known structure or none, a Run of given ones, and what
+every scrubbing figure must fulfil.
+"""
 
 import numpy as np
 
@@ -23,3 +25,13 @@ def a_run(embeddings: np.ndarray, accuracy: np.ndarray | None = None) -> Run:
     if accuracy is not None:
         scalars["accuracy"] = accuracy
     return Run("network", {}, np.arange(S), 10 * np.arange(T), embeddings, **scalars)
+
+
+def check_frames(figure, names: list[str]) -> None:
+    """Assert that frames of those names move traces of the figure, and repeat no style."""
+    assert [frame.name for frame in figure.frames] == names
+    for frame in figure.frames:
+        assert frame.data
+        for index, moved in zip(frame.traces, frame.data, strict=True):
+            assert moved.line.color is None
+            assert len(moved.x) == len(figure.data[index].x)

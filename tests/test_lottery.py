@@ -58,5 +58,5 @@ def test_power_movie_moves():
     figure = plots.power_movie(run, 4)
     assert [frame.name for frame in figure.frames] == ["0", "20", "60"]
     share = lottery.fourier_power(run.embeddings[:, 1])
-    for frame, power in zip(figure.frames, share):
+    for frame, power in zip(figure.frames, share, strict=True):
         np.testing.assert_allclose(frame.data[0].y, power / power.sum(), rtol=1e-5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import noise
+from samples import check_frames, noise
 
 from modadd import TrainingConfig, interactions, plots, predictions, train
 from modadd.plots import _forces
@@ -100,12 +100,7 @@ def words(figure) -> str:
 
 def test_scrubbing_frames_carry_what_changes_and_no_more(run):
     figure = plots.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
-    assert [frame.name for frame in figure.frames] == ["1", "3", "8"]
-    for frame in figure.frames:
-        assert len(frame.traces) == len(frame.data)
-        assert all(trace.line.color is None for trace in frame.data)
-    for drawn, trace in zip(figure.data[figure.frames[0].traces[0] :], figure.frames[0].data):
-        assert len(drawn.x) == len(trace.x)
+    check_frames(figure, ["1", "3", "8"])
 
 
 def test_two_faces_and_two_terms():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import noise, ring
+from samples import check_frames, noise, ring
 
 from modadd import ModularAddition, TrainingConfig, plots, structure, tendencies, train
 from modadd.plots import _tendencies
@@ -51,7 +51,7 @@ def test_measures_take_batches_and_ignore_rotation_and_scale():
     E = noise(2, 3, 11)
     turned = 3 * E @ np.array([[0.6, 0.8], [-0.8, 0.6]])
     for measure in (tendencies.distances, tendencies.nematic_order):
-        for found, expected in zip(measure(turned), measure(E)):
+        for found, expected in zip(measure(turned), measure(E), strict=True):
             assert np.allclose(found, expected)
             assert found.shape[:2] == (2, 3)
     assert np.allclose(tendencies.nematic_order(E).same_label[1, 2],
@@ -101,9 +101,4 @@ def test_tendencies_name_kinds_and_steps(two_kinds):
 
 def test_scrubbing_frames_carry_what_changes_and_no_more(two_kinds):
     figure = plots.tendencies_scrub(two_kinds, (0, 1))
-    assert [frame.name for frame in figure.frames] == ["0", "10", "20"]
-    for frame in figure.frames:
-        assert len(frame.traces) == len(frame.data)
-        assert all(trace.line.color is None for trace in frame.data)
-    for drawn, trace in zip(figure.data[figure.frames[0].traces[0] :], figure.frames[0].data):
-        assert len(drawn.x) == len(trace.x)
+    check_frames(figure, ["0", "10", "20"])
