@@ -10,11 +10,8 @@ from hostile import NEVER, check, defined_in, names
 
 from modadd import (
     TrainingConfig,
-    cost,
-    experiment,
     interactions,
     intervals,
-    lottery,
     plots,
     predictions,
     same_start,
@@ -30,15 +27,9 @@ from modadd.chapters import (
     n04_force_formulae,
     n05_particle_simulation,
     n06_same_start_same_structure,
-    n07_weight_decay,
-    n08_phase_diagram,
-    n09_frequency_lottery,
-    n10_larger_moduli,
-    n11_optimisers,
 )
 from modadd.chapters import n03_clustering_and_alignment as _tendencies
 from modadd.chapters import n04_force_formulae as _forces
-from modadd.chapters import n10_larger_moduli as _moduli
 from modadd.plots import export, panels, sliders, traces
 
 CONFIG = TrainingConfig(modulus=5, hidden=8, steps=4, train_share=1.0)
@@ -52,10 +43,8 @@ KINDS = ["grid", "circle"]
 TABLE = np.full((2, 1, 3), "grid")
 CELLS = {"scales": [1.0, 2.0], "bias_scales": [1.0], "kinds": TABLE}
 FIGURE, (PANEL,) = panels.sheet(100, [(0, 0, 100, 100)])
-COLUMNS = {"decay": [experiment.Condition(role, role, RUN) for role in ("without", "with")]}
 EFFECT = intervals.Effect(0.1, 0.0, 0.2)
 FORCE = {"measured": E, "predicted": E}
-RACE = lottery.race(RUN)._replace(circle=np.ones(2, bool))
 AGREEMENT = same_start.Comparison("floor", np.array([0.1, 0.2]), 0.5, (0.4, 0.6))
 LINE = {"x": [0, 1], "style": "training", "name": ""}
 SEED, STEPS = {"run": RUN, "seed": 0}, {"run": RUN, "steps": [1, 4]}
@@ -102,11 +91,6 @@ CALLS = {
     traces.clumps: {"E": E[0]},
     traces.axes_of_labels: {"E": E[0], "lines": (0, 3)},
     traces.strip: {"values": [0.1, 0.2], "y": 0.0, "kind": "grid"},
-    n07_weight_decay.time_courses: {"columns": COLUMNS, "switch": 2},
-    n07_weight_decay.effect_rows: {"found": {"a": ("with", [EFFECT] * 3)}},
-    n07_weight_decay.dose_curve: {"runs": {0.0: SPLIT, 1e-3: SPLIT, 1e-2: SPLIT}},
-    n11_optimisers.recipes: {"finals": {"a": E}, "default": E, "levels": {"b": [0.1, 0.2]}},
-    n11_optimisers.one_start: {"ends": {"a": E[0]}, "default": "a", "columns": 5},
     tendencies.distances: {"E": E},
     tendencies.angles: {"E": E},
     tendencies.nematic_order: {"E": E},
@@ -136,19 +120,6 @@ CALLS = {
         "steps": [1, 4],
     },
     n04_force_formulae.forces_scrub: SEED | {"steps": [1, 4], "laws": ["label charges"]},
-    lottery.fourier_power: {"E": E},
-    lottery.race: {"run": RUN},
-    lottery.hit_rates: {"found": RACE},
-    n09_frequency_lottery.lottery: {"races": {"a": RACE}, "by_lead": {"a": RACE}, "modulus": 5},
-    n09_frequency_lottery.power_movie: SEED,
-    n10_larger_moduli.moduli_gallery: {"runs": {5: E}},
-    _moduli.third_bonds: {"E": E[0], "patch": structure.grid(E[0])},
-    n10_larger_moduli.lattices: {"found": {5: E}},
-    n10_larger_moduli.cost_over_moduli: {
-        "moduli": [5, 7],
-        "costs": [cost.Cost(1.0, 1.0)] * 2,
-        "hidden": 8,
-    },
     n05_particle_simulation.force_color: {"alignment_force": 0.5},
     n06_same_start_same_structure.starts: {"rows": {"a": E}, "colors": ["#000000"], "loose": ["a"]},
     same_start.coarse_kinds: {"E": E},
@@ -166,8 +137,6 @@ CALLS = {
     predictions.half_learnt: {"run": RUN},
     plots.phase_diagram: CELLS | {"predictions": {"a": [[0.1], [0.9]]}},
     plots.phase_examples: CELLS | {"E": np.stack([E[:1], E[1:2]])},
-    n08_phase_diagram.predictors: {k: CELLS[k] for k in ("kinds", "scales")}
-    | {"values": {"a": ("x", [[0.1], [0.9]])}},
     widgets.scrub: SEED | {"beside": None, "caption": None},
     widgets.playground: {
         "shape": "circle",
@@ -202,10 +171,6 @@ ELSEWHERE = {
     plots.side_by_side,
     plots.save,
     plots.show,
-    experiment.checked,
-    experiment.check_held_out,
-    experiment.gains,
-    cost.training_cost,
     tendencies.mean_squared_distances,
     widgets.front_end,
     widgets.replay,
@@ -217,7 +182,7 @@ OUTSIDE = {
     "steps": [[-1], ["a"], [None], None],
     "recorded": [0, 2.5, True, None],
     "frames": [1, 2.5, True, None],
-    "columns": [0, 1.5, True, None, {}, {"a": []}, {"a": [None]}, {1: []}],
+    "columns": [0, 1.5, True, None],
     "E": [None, E[0, :2], E[..., :1], E[0].T, [[[]]], E[0].astype(str)],
     "run": [None, CONFIG, "run"],
     "config": [CONFIG.modulus, "config", TrainingConfig],
@@ -252,7 +217,7 @@ def no_pictures(monkeypatch):
 
 
 def test_every_public_function_is_in_the_table():
-    public = defined_in(cost, experiment, lottery, predictions, same_start, tendencies)
+    public = defined_in(predictions, same_start, tendencies)
     public |= defined_in(panels, traces, sliders)
     for package in (plots, widgets):
         offered = (getattr(package, name) for name in package.__all__)
@@ -282,10 +247,6 @@ def test_what_does_not_fit_is_refused_by_name(function):
         lambda value: traces.segments(E[0], E[0], width=value),
         lambda value: plots.side_by_side(value, ""),
         lambda value: plots.side_by_side({"a": value}, ""),
-        lambda value: experiment.gains(value),
-        lambda value: experiment.gains({"a": [value]}),
-        lambda value: cost.training_cost(value),
-        lambda value: cost.training_cost([value]),
         lambda value: widgets.replay(value, 0, [(0, 0.1)]),
         lambda value: widgets.replay(CONFIG, value, [(0, 0.1)]),
         lambda value: widgets.replay(CONFIG, 0, value),
