@@ -12,7 +12,7 @@ from modadd import (
     TrainingConfig,
     cost,
     experiment,
-    interactions,
+    forces,
     intervals,
     lottery,
     plots,
@@ -121,7 +121,7 @@ CALLS = {
     n04_force_formulae.two_faces: {},
     n04_force_formulae.two_terms: {
         "ratios": [1.0],
-        "fits": [interactions.TwoTermFit(0.9, 0.1, 1.0, 0.9, 0.1)],
+        "fits": [forces.TwoTermFit(0.9, 0.1, 1.0, 0.9, 0.1)],
     },
     _forces.arrows: {"starts": E[0], "vectors": E[0], "color": "#000000", "width": 1.6},
     n04_force_formulae.force_balance: {
