@@ -196,3 +196,43 @@ def _spearman(circles, predictor, known, chosen) -> float:
     x, y = x - x.mean(), y - y.mean()
     size = np.sqrt((x**2).sum() * (y**2).sum())
     return float((x * y).sum() / size) if size > 0 else 0.0
+
+
+def resample(values: ArrayLike, draws: int = 1000) -> np.ndarray:
+    """Means over the seeds of values (..., S), then over `draws` resamples of them.
+
+    The same seeds are drawn for all arrays of as many seeds, so that what is made of two of them
+    can be compared draw by draw.
+
+    Returns:
+        (1 + draws, ...), first that of the seeds as they are.
+
+    >>> resample([[0.0, 1.0], [2.0, 2.0]])[0].tolist()
+    [0.5, 2.0]
+    """
+    values = np.asarray(values, np.float64)
+    count = values.shape[-1]
+    chosen = np.random.default_rng(0).integers(count, size=(draws, count))
+    times = np.stack([np.bincount(c, minlength=count) for c in [np.arange(count), *chosen]])
+    return np.moveaxis(values @ times.T / count, -1, 0)
+
+
+def of_draws(values: ArrayLike) -> Effect:
+    """What was found (the first of values), with the percentile interval of its draws (the rest).
+
+    >>> of_draws([0.5, 0.25, 0.75, 0.5])
+    Effect(mean=0.5, low=0.2625, high=0.7375)
+    """
+    low, high = np.quantile(values[1:], [0.025, 0.975])
+    return Effect(float(values[0]), float(low), float(high))
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson's correlation over the last axis of x and y (..., C), (...); 0 where one is constant.
+
+    >>> pearson(np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, 4.0, 6.0]])).tolist()
+    [1.0]
+    """
+    x, y = (v - v.mean(-1, keepdims=True) for v in (x, y))
+    size = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
+    return np.divide((x * y).sum(-1), size, out=np.zeros_like(size), where=size > 0)
