@@ -14,7 +14,7 @@ import { disc } from "./drawing.js";
  *   x: (step: number) => number, y: (value: number) => number }} Frame
  */
 
-const LEFT = 38;
+const AXIS = 38;
 
 /**
  * Draw plots below one another; returns the step at an abscissa, for dragging.
@@ -26,7 +26,7 @@ const LEFT = 38;
  * @param {Theme} theme
  */
 export function drawCurves(g, w, h, { steps, plots, cursor, marks = [] }, theme) {
-  const [left, right, each] = [LEFT, w - 10, (h - 18) / plots.length];
+  const [left, right, each] = [AXIS, w - 10, (h - 18) / plots.length];
   const last = Math.max(steps[steps.length - 1], 1);
   const x = (/** @type {number} */ step) => left + (right - left) * Math.sqrt(step / last);
   plots.forEach((plot, i) => {

@@ -48,7 +48,7 @@ export function newTrack(header) {
  * Append the frames that `header` describes and `bytes` hold.
  * @param {Track} track
  * @param {Header} header
- * @param {Uint8Array} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes
  */
 export function addFrames(track, header, bytes) {
   if (bytes.byteOffset % 4) bytes = bytes.slice();
