@@ -51,9 +51,7 @@ def test_types_and_style(node, check):
     tool = ROOT / "node_modules" / ".bin" / check[0]
     if not tool.exists():
         lacking(f"node_modules/ (`npm ci`) with {check[0]}")
-    done = subprocess.run(
-        [tool, *check[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([tool, *check[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -143,7 +141,9 @@ def described() -> tuple[list[dict], list[dict]]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in altered.items():
                 patch.setattr(structure if hasattr(structure, name) else _lattice, name, value)
-            thresholds.append(_view.SHARED["thresholds"] | {k.lower(): v for k, v in altered.items()})
+            thresholds.append(
+                _view.SHARED["thresholds"] | {k.lower(): v for k, v in altered.items()}
+            )
             for E in shapes():
                 ring, lattice = structure.circle(E), structure.grid(E)
                 expected = {

@@ -168,26 +168,10 @@ CALLS = {
     plots.phase_examples: CELLS | {"E": np.stack([E[:1], E[1:2]])},
     n08_phase_diagram.predictors: {k: CELLS[k] for k in ("kinds", "scales")}
     | {"values": {"a": ("x", [[0.1], [0.9]])}},
-    widgets.scrub: SEED | {"beside": None, "caption": None},
-    widgets.playground: {
-        "shape": "circle",
-        "modulus": 17,
-        "frequency": 3,
-        "steps": (1, 4),
-        "noise": 0.0,
-    },
-    widgets.particles: {
-        "start": None,
-        "modulus": 17,
-        "seed": 0,
-        "alignment_force": 0.5,
-        "step_size": 0.3,
-        "momentum": 0.9,
-        "reach": 0.6,
-    },
+    widgets.scrub: SEED | {"beside": None},
+    widgets.particles: {"start": None, "alignment_force": 0.5},
     widgets.phases: CELLS | {"E": np.stack([E[None], E[None]]), "seeds": [0, 1, 2]},
-    widgets.live_training: {"config": CONFIG, "seed": 0, "speed": 100},
-    widgets.to_html: {"widget": widgets.playground()},
+    widgets.live_training: {"config": CONFIG, "seed": 0},
 }
 """A valid call of every public function that draws, and of the measures that stand beside them."""
 
@@ -207,7 +191,7 @@ ELSEWHERE = {
     experiment.gains,
     cost.training_cost,
     tendencies.mean_squared_distances,
-    widgets.front_end,
+    widgets.playground,
     widgets.replay,
 }
 
@@ -234,14 +218,11 @@ OUTSIDE = {
     "pairs": [[], [(E,)], [(E, E[:2])], {"a": ()}, {"a": (CENSUS,)}, None],
     "rows": [{}, {"a": None}, {1: E}, None],
     "values": [None, 0.1, {}, {"a": [[0.1]]}],
-    "noise": [-0.1, 1.1, None],
-    "shape": ["square", None],
     "resolution": [1, 10**6, 2.5, None],
     "reach": [0.0, -1.0, None],
     "opacity": [-0.1, 1.1, None],
     "alignment_force": [-0.1, 1.1, None],
     "height": [0, 1e9, None],
-    "widget": [None, FIGURE],
 }
 """What does not fit the calls above, by the names of arguments."""
 

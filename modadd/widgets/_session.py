@@ -109,7 +109,7 @@ class Session:
         return earlier
 
     def code(self, step: int) -> str:
-        """Python code that ends in a Run whose last snapshot is the state at a step, bit for bit."""
+        """Python code that ends in a Run whose last snapshot is this state, bit for bit."""
         step = _checks.integer("step", step, 0, self.step)
         config = replace(self.config, steps=step)
         decays = [change for change in self.decays if change[0] < step] or self.decays[:1]

@@ -3,7 +3,6 @@
 import { blend, clamp, css, textOn, tokenColors } from "./colours.js";
 import { h, readings } from "./controls.js";
 import { disc, drawBonds, toPixels } from "./drawing.js";
-import { panels } from "./planes.js";
 import { Stage } from "./stage.js";
 
 /** @import { Pen } from "./drawing.js" */
@@ -57,7 +56,8 @@ class PhaseTable {
     const lead = h("figcaption", {}, h("b", {}, "Share of circles"), ": point at a cell");
     const left = h("figure", { className: "plane" }, lead, this.table.node);
     const right = h("figure", { className: "plane" }, this.title, this.runs.node);
-    this.stage.root.append(panels([left, right], ["Table", "Runs"]), this.found.root);
+    const panels = h("div", { className: "panels" }, left, right);
+    this.stage.root.append(panels, this.found.root);
     this.#listen();
     this.#choose(Math.floor(R / 2), Math.floor(C / 2));
   }
