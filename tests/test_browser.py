@@ -199,13 +199,17 @@ def test_a_thumb_scrolls_past_a_canvas_but_drags_a_particle(open_page, page_file
 
     def swipe(x, y):
         before = page.evaluate("scrollY")
-        gesture = {"x": x, "y": y, "yDistance": 120, "gestureSourceType": "touch", "speed": 400}
-        browser.send("Input.synthesizeScrollGesture", gesture)
+        for i in range(13):
+            points = [{"x": x, "y": y - 10 * i}]
+            touch = {"type": "touchMove" if i else "touchStart", "touchPoints": points}
+            browser.send("Input.dispatchTouchEvent", touch)
+            page.wait_for_timeout(16)
+        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         settled(page)
-        return abs(page.evaluate("scrollY") - before)
+        return page.evaluate("scrollY") - before
 
-    assert swipe(box["x"] + 4, box["y"] + 20) > 60
-    canvas.scroll_into_view_if_needed()
+    assert swipe(box["x"] + 4, box["y"] + box["height"] - 20) > 60
+    page.wait_for_timeout(1500)  # until it has come to rest
     box = canvas.bounding_box()
     reach, side = 2.6, box["width"]
     start = widgets.particles(START.copy()).initial["start"]

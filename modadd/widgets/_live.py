@@ -75,7 +75,8 @@ class _Live(View):
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._speed, self._reach, self._rate, self._cost = 4000.0, 0.0, 0.0, 0.0
+        self._speed, self._reach, self._rate = 4000.0, 0.0, 0.0
+        self._cost = 0.0  # seconds of a processor for a step
         self._door, self._lock = threading.Lock(), threading.RLock()
         self._drawn, self._ahead = threading.Condition(), 0  # frames that nobody has drawn yet
         self._go = threading.Event()  # set while training goes on; each start has its own
@@ -251,9 +252,9 @@ class _Live(View):
             return self._drawn.wait_for(lambda: self._ahead < 2 or not go.is_set(), PATIENCE)
 
     def _advance(self, steps: int) -> None:
-        start = time.perf_counter()
+        start = time.thread_time()
         self.session.advance(steps)
-        self._cost = (time.perf_counter() - start) / steps
+        self._cost = (time.thread_time() - start) / steps
         self._send_frames(-1)
 
     def _send_frames(self, first: int) -> None:
