@@ -63,9 +63,14 @@ def agreements(
             intervals.of_draws(best - pearson),
             float(np.sqrt(np.square(predicted - measured)[0].mean())),
             intervals.of_draws((predicted - measured).mean(1)),
-            intervals.of_draws(intervals.resample((kinds == networks).mean(0))),
+            same_kind(networks, kinds),
         )
     return found
+
+
+def same_kind(networks: np.ndarray, kinds: np.ndarray) -> Effect:
+    """Share of recipes in which a start ends as the same kind in both (C, S), over the starts."""
+    return intervals.of_draws(intervals.resample((kinds == networks).mean(0)))
 
 
 def fitted(networks: np.ndarray, knobs: ArrayLike, kind: str = "circle") -> Effect:

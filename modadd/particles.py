@@ -52,7 +52,7 @@ from modadd.training import OPTIMISERS, TrainingConfig, prepare, record, snapsho
 
 DEGREE = 10
 """Highest multipole of the kernel in `field`, unless another is asked for."""
-NODES = 256
+NODES = 128
 """Features in `field(features="fixed")` and `field(features="moving")`."""
 FEATURES = ("ideal", "fixed", "moving")
 """What the field's kernel is made of, see `field`."""
@@ -130,6 +130,7 @@ def field(
     config: TrainingConfig | None = None,
     *,
     features: str = "ideal",
+    pace: float = 1.0,
     degree: int = DEGREE,
     label_charges: bool = False,
     seeds: int | Iterable[int] | None = None,
@@ -154,6 +155,7 @@ def field(
             initial weights, each standing for H / NODES hidden units; or "moving", the *mean-field
             limit*, where these learn as the network's first layer does. A field by the kernel is
             one of gradient descent: with Adam or AdamW features are "fixed" or "moving".
+        pace: >= 0, how fast moving features learn, and forget, beside all else; 0 keeps them fixed.
         degree: highest multipole of the kernel of ideal features, 1 to 16; 1 leaves 3/16 ñ_x ñ_y,
             which pushes along the pair sums only, and a linear kernel, which by the sum rules
             exerts no force at first. The default errs by less than 1 % in the force down to
@@ -187,6 +189,7 @@ def field(
     _checks.options(threads, cache=cache, progress=progress)
     own = {
         "features": _checks.choice("features", features, FEATURES),
+        "pace": _checks.real("pace", pace, 0.0, _checks.LARGEST),
         "degree": _checks.integer("degree", degree, 1, 16),
         "label_charges": _checks.flag("label_charges", label_charges),
     }
@@ -194,6 +197,8 @@ def field(
         raise ValueError(
             f"features must be 'ideal' with label_charges or another degree, got {features!r}"
         )
+    if features != "moving" and pace != 1:
+        raise ValueError(f"features must be 'moving' with another pace, got {features!r}")
     if features == "ideal" and config.optimiser != "gradient_descent":
         raise ValueError(
             f"features must be 'fixed' or 'moving' with {config.optimiser}, got 'ideal': only by"
@@ -213,7 +218,7 @@ def field(
 
     def by_features(seed: int, stop: np.ndarray) -> Run:
         _, recipe, pairs = prepare(config, task, seed, None)
-        theta, recipe = _wide_limit(start[seed], recipe, features == "moving")
+        theta, recipe = _wide_limit(start[seed], recipe, pace if features == "moving" else 0.0)
         return record("field", settings, seed, theta, recipe, pairs, steps, False, stop)
 
     work = by_kernel if features == "ideal" else by_features
@@ -293,7 +298,7 @@ def _run(
 
 
 def _wide_limit(
-    E: np.ndarray, recipe: _engine.Recipe, moving: bool
+    E: np.ndarray, recipe: _engine.Recipe, pace: float
 ) -> tuple[np.ndarray, _engine.Recipe]:
     """Parameters and recipe of NODES evenly spread features that stand for `hidden` random ones.
 
@@ -310,7 +315,7 @@ def _wide_limit(
         rates[1:3] *= math.sqrt(mass)
     if OPTIMISERS[optimiser] == "adamw":
         decays[1:3] /= math.sqrt(mass)
-    rates[1] *= moving
+    rates[1] *= pace
     return theta, recipe._replace(hidden=NODES, rates=rates, decays=decays)
 
 

@@ -83,7 +83,7 @@ CALLS = {
     particles.two_force: LONG | DESCENT | {"alignment_force": 0.5, "step_size": 0.1, "reach": 0.6},
     particles.field: LONG
     | {"E0": E, "config": CONFIG, "seeds": None}
-    | {"degree": 4, "label_charges": False, "features": "ideal"},
+    | {"degree": 4, "label_charges": False, "features": "ideal", "pace": 1.0},
     structure.circle: EMBEDDINGS,
     structure.grid: EMBEDDINGS,
     structure.closure: EMBEDDINGS,

@@ -251,6 +251,20 @@ def test_features_are_the_reference_network_on_even_nodes(features, change):
     assert relative(run.final[0] - E, network - E) < 1e-5
 
 
+def test_pace_leads_from_fixed_features_to_moving_ones():
+    E, config = starts(1)[0], TrainingConfig(7, steps=40)
+    found = {
+        pace: particles.field(E, config, features="moving", pace=pace, **QUIET).final
+        for pace in (0.0, 0.25, 1.0)
+    }
+    np.testing.assert_array_equal(
+        found[0.0], particles.field(E, config, features="fixed", **QUIET).final
+    )
+    assert 0 < relative(found[0.25], found[0.0]) < relative(found[1.0], found[0.0])
+    with pytest.raises(ValueError, match="features must be 'moving' with another pace"):
+        particles.field(E, config, pace=0.5)
+
+
 def test_a_feature_of_mass_two_is_two_units():
     E, config = starts(1)[0], TrainingConfig(7, steps=60)
     nodes = np.random.default_rng(2).uniform(-(0.5**0.5), 0.5**0.5, (12, 3))

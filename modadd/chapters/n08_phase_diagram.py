@@ -61,7 +61,7 @@ def progress(run: Run) -> Progress:
     units = np.concatenate([w1, b1[..., None, :]], -2)
     start, now = units[0], units[first, seeds]
     length = np.linalg.norm(now, axis=-2)
-    weight = length * np.linalg.norm(w2[first, seeds], axis=-1)
+    weight = length * np.linalg.norm(w2[first, seeds], axis=-1) + 1e-12  # zero before any step
     weight /= weight.sum(-1, keepdims=True)
     cosine = (start * now).sum(-2) / (np.linalg.norm(start, axis=-2) * length)
     angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
