@@ -6,7 +6,9 @@ stripes count as grids: "circle", "grid" or "other".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -84,3 +86,19 @@ def fitted(networks: np.ndarray, knobs: ArrayLike, kind: str = "circle") -> Effe
     return intervals.of_draws(
         intervals.pearson(shares, shares @ np.linalg.pinv(design).T @ design.T)
     )
+
+
+@contextmanager
+def steep_fields() -> Iterator[None]:
+    """Pass over `particles.field`'s warning that a field is too steep for steps of this length.
+
+    Where a whole range of recipes is run, some are; they count like all others.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the loss of", RuntimeWarning)
+        yield
+
+
+def steep(runs: Sequence[Run]) -> int:
+    """In how many of the runs a loss ends far above that of a guess, ln N."""
+    return sum(bool((run.loss[-1] > 2 * np.log(run.modulus)).any()) for run in runs)

@@ -138,7 +138,7 @@ others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + count)
 kinds["other layers"] = forecasts.kinds_of(
     [train(c, others, initial_embeddings=E, snapshots=2) for E, c in zip(starts, configs)]
 )
-with chapter.quiet():
+with forecasts.steep_fields():
     fixed, ideal = forward("fixed"), forward("ideal")
 kinds |= {"law, ideal kernel": forecasts.kinds_of(ideal)}
 kinds |= {"law, fixed features": forecasts.kinds_of(fixed)}
@@ -233,7 +233,7 @@ print(f"{'networks':36}: circles {intervals.mean(circles)}")
 
 # %%
 left = [chapter.bias_left(run) for run in smallest]
-with chapter.quiet():
+with forecasts.steep_fields():
     shed = [
         particles.field(E, chapter.with_bias(c, ratio), features="fixed", seeds=seeds, snapshots=2)
         for E, c, ratio in zip(starts[first], configs[first], left)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -84,14 +82,6 @@ def bias_left(run: Run) -> float:
 def with_bias(config: TrainingConfig, ratio: float) -> TrainingConfig:
     """The recipe with its bias scale times a ratio."""
     return replace(config, bias_scale=config.bias_scale * ratio)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Let `particles.field` pass over what fixed features do where steps are too long for them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the loss of", RuntimeWarning)
-        yield
 
 
 # --- figures --------------------------------------------------------------------------------------
