@@ -82,10 +82,8 @@ CALLS = {
     optimisers.wire_lengths: {"tokens": 5, "hidden": 4},
     particles.two_force: LONG | DESCENT | {"alignment_force": 0.5, "step_size": 0.1, "reach": 0.6},
     particles.field: LONG
-    | DESCENT
-    | {"hidden": 4, "weight_decay": 0.1, "learning_rate": 0.1, "embedding_decay": None}
-    | {"bias_scale": 1.0, "degree": 4, "label_charges": False, "features": "ideal"}
-    | {"train_share": 1.0},
+    | {"E0": E, "config": CONFIG, "seeds": None}
+    | {"degree": 4, "label_charges": False, "features": "ideal"},
     structure.circle: EMBEDDINGS,
     structure.grid: EMBEDDINGS,
     structure.closure: EMBEDDINGS,
