@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from modadd import charges, forces, interactions, kernel, model, tendencies
+from modadd import charges, forces, interactions, kernel, model
 from modadd._compiled import force_sums as _force_sums
 from modadd.task import ModularAddition
 
@@ -264,27 +264,6 @@ def test_label_charges_are_residual_charges_of_a_uniform_softmax():
     close(residuals @ residuals.T, charges.label_charges(TASK))
     close(forces.exact(embeddings, residuals=residuals), forces.exact(embeddings))
     close(forces.quadratic(embeddings, residuals=residuals), forces.quadratic(embeddings))
-
-
-def test_mean_squared_distances_are_equal_over_all_pairs_only():
-    embeddings = draw(4, N, 2)
-    means = tendencies.mean_squared_distances(embeddings)
-    np.testing.assert_allclose(means.same_label, means.all_pairs, rtol=1e-13)
-    # By brute force, over ordered pairs.
-    first, second = np.divmod(np.arange(N * N), N)
-    x, label = embeddings[0][first] + embeddings[0][second], (first + second) % N
-    square = ((x[:, None] - x) ** 2).sum(-1)
-    assert means.all_pairs[0] == pytest.approx(square.mean())
-    assert means.same_label[0] == pytest.approx(square[label[:, None] == label].mean())
-    # Distinct unordered pairs with one label are farther apart, by about 1 + 2/N.
-    x, label = TASK.pair_sums(embeddings), TASK.labels
-    square = ((x[:, :, None] - x[:, None]) ** 2).sum(-1)
-    distinct = ~np.eye(len(label), dtype=bool)
-    same = distinct & (label[:, None] == label)
-    ratio = square[:, same].mean(-1) / square[:, distinct].mean(-1)
-    assert (ratio > 1).all() and ratio.mean() == pytest.approx(1 + 2 / N, abs=0.03)
-    partial = tendencies.mean_squared_distances(embeddings, TASK.training_pairs(0.8, 0))
-    assert (np.abs(partial.same_label / partial.all_pairs - 1) > 1e-3).all()
 
 
 # --- two faces of one law -------------------------------------------------------------------------

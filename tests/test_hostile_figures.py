@@ -19,7 +19,6 @@ from modadd import (
     predictions,
     same_start,
     structure,
-    tendencies,
     train,
     widgets,
 )
@@ -107,9 +106,6 @@ CALLS = {
     n07_weight_decay.dose_curve: {"runs": {0.0: SPLIT, 1e-3: SPLIT, 1e-2: SPLIT}},
     n11_optimisers.recipes: {"finals": {"a": E}, "default": E, "levels": {"b": [0.1, 0.2]}},
     n11_optimisers.one_start: {"ends": {"a": E[0]}, "default": "a", "columns": 5},
-    tendencies.distances: {"E": E},
-    tendencies.angles: {"E": E},
-    tendencies.nematic_order: {"E": E},
     _tendencies.density: {"values": [0.1], "top": 1.0, "width": 0.1, "weights": [1.0]},
     n03_clustering_and_alignment.tendencies: {
         "run": RUN,
@@ -206,7 +202,6 @@ ELSEWHERE = {
     experiment.check_held_out,
     experiment.gains,
     cost.training_cost,
-    tendencies.mean_squared_distances,
     widgets.front_end,
     widgets.replay,
 }
@@ -252,7 +247,7 @@ def no_pictures(monkeypatch):
 
 
 def test_every_public_function_is_in_the_table():
-    public = defined_in(cost, experiment, lottery, predictions, same_start, tendencies)
+    public = defined_in(cost, experiment, lottery, predictions, same_start)
     public |= defined_in(panels, traces, sliders)
     for package in (plots, widgets):
         offered = (getattr(package, name) for name in package.__all__)

@@ -25,7 +25,6 @@ from modadd import (
     optimisers,
     particles,
     structure,
-    tendencies,
     train,
     training,
 )
@@ -111,7 +110,6 @@ CALLS = {
     interactions.interactions: LAW | {"bias_scale": 1.0, "gauge": 0.0},
     interactions.two_term_fit: LAW | {"bias_scale": 1.0},
     charges.sum_rules: LAW,
-    tendencies.mean_squared_distances: {"embeddings": E, "training": ALL},
     forces.field_law: LAW
     | {"past_embeddings": E[None], "past_residuals": ALPHA[None]}
     | {"weights": [1.0], "bias_scale": 1.0},

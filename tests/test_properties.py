@@ -22,9 +22,9 @@ from modadd import (
     optimisers,
     particles,
     structure,
-    tendencies,
     train,
 )
+from modadd.chapters import n03_clustering_and_alignment
 from modadd.run import SCALARS, DivergenceError, Run
 from modadd.training import OPTIMISERS, snapshot_steps
 
@@ -400,9 +400,9 @@ def test_sum_rules_are_sums_over_the_table_of_charges(E, share, seed):
 
 @given(E=embeddings, angle=angles, mirrored=st.booleans(), shift=st.floats(-5, 5))
 def test_mean_squares_are_equal_and_see_shape_only(E, angle, mirrored, shift):
-    same, everything = tendencies.mean_squared_distances(E)
+    same, everything = n03_clustering_and_alignment.mean_squared_distances(E)
     assert same == pytest.approx(everything, rel=1e-9)
-    moved = tendencies.mean_squared_distances(E @ turned(angle, mirrored) + shift)
+    moved = n03_clustering_and_alignment.mean_squared_distances(E @ turned(angle, mirrored) + shift)
     np.testing.assert_allclose(moved, everything, rtol=1e-6)
 
 
