@@ -43,6 +43,10 @@ class Panel:
         domain = {"xref": f"{self.x} domain", "yref": f"{self.y} domain"}
         self.figure.add_annotation(text=text, x=x, y=y, **domain, **anchors)
 
+    def text(self, text: str, x: float, y: float, **properties) -> None:
+        """Write text at (x, y), in the coordinates of the data, with `properties` of plotly's."""
+        self.figure.add_annotation(text=text, x=x, y=y, xref=self.x, yref=self.y, **properties)
+
 
 def sheet(height: float, boxes: Iterable[Sequence[float]]) -> tuple[go.Figure, list[Panel]]:
     """An empty figure, WIDTH by height px, with one panel a box.
