@@ -17,7 +17,6 @@ from typing import Protocol
 
 import plotly.graph_objects as go
 
-from modadd import _checks
 from modadd.plots.palette import FONT, INK, PAPER
 from modadd.plots.png import squeeze
 
@@ -79,8 +78,8 @@ def browser() -> str | None:
     return str(path) if path and os.access(path, os.X_OK) else None
 
 
-def draw(figure: go.Figure) -> bytes | None:
-    """A figure as PNG of twice its size: about 3 s for the first of a process, then 0.3 s each.
+def draw(figure: dict) -> bytes | None:
+    """A figure's JSON as PNG of twice its size: 3 s for the first of a process, then 0.3 s each.
 
     None without a browser. One that does not start, or not answer within two minutes, is as good
     as none: a warning says so, once, and it is not asked again.
@@ -89,10 +88,11 @@ def draw(figure: go.Figure) -> bytes | None:
     drawer = path and _Browser.on(path)
     if drawer is None or drawer.failed:
         return None
-    size = {"width": figure.layout.width, "height": figure.layout.height}
-    options = {"format": "png", "scale": 2, **size}
+    size = {side: figure["layout"][side] for side in ("width", "height")}
     try:
-        return drawer.run(lambda kaleido: kaleido.calc_fig(figure.to_dict(), options))
+        return drawer.run(
+            lambda kaleido: kaleido.calc_fig(figure, {"format": "png", "scale": 2, **size})
+        )
     except Exception as error:  # whatever a foreign program can do wrong
         drawer.failed = True
         what = f"{type(error).__name__} {error}".strip()
@@ -185,12 +185,11 @@ def save(
     ValueError: name must be letters, digits, _ and -, got '../figure'
     """
     into = folder() if into is None else Path(into)
-    files = _save_page(shown, name, into, caption)
-    image = draw(_still(shown))
+    page, picture = _save_page(shown, name, into, caption), into / f"{name}.png"
+    image = draw(_still(shown).to_dict())
     if image is not None:
-        _write(into / f"{name}.png", squeeze(image))
-        files.append(into / f"{name}.png")
-    return files
+        write(picture, squeeze(image))
+    return [path for path, there in ((page, page), (picture, image)) if there]
 
 
 def show(shown: go.Figure | Widget, name: str | None = None, caption: str = "") -> None:
@@ -209,22 +208,24 @@ def show(shown: go.Figure | Widget, name: str | None = None, caption: str = "") 
         ValueError: if the name is not one of a file, or the caption no text.
     """
     if not _in_kernel():
-        files = save(shown, name, caption=caption) if name else []
-        print("\n".join([*([caption] if caption else []), *map(str, files)]))
+        for line in filter(None, [caption, *(save(shown, name, caption=caption) if name else [])]):
+            print(line)
         return
     from IPython.display import Markdown, display
 
     _check_words(name, caption)
     wanted = "MODADD_FIGURES" in os.environ
-    metadata = {}
+    page, metadata = None, {}
     if name is not None and (wanted or not _repository()):
-        metadata = {"page": file.name for file in _save_page(shown, name, folder(), caption)}
+        page = _save_page(shown, name, folder(), caption)
+    if page is not None:
+        metadata["page"] = page.name
     if isinstance(shown, go.Figure):
         bundle = {PLOTLY: json.loads(shown.to_json()) | {"config": CONFIG}}
     else:
         bundle, _ = shown._repr_mimebundle_()
     if wanted:  # what `make figures` draws
-        metadata |= {"picture": json.loads(_still(shown).to_json()), "name": name}
+        metadata["draw"] = {"figure": json.loads(_still(shown).to_json()), "name": name}
     words = caption or name or "figure"
     # What an export without pictures holds in the figure's place.
     bundle["text/html"] = (
@@ -243,16 +244,17 @@ def _in_kernel() -> bool:
 
 
 def _check_words(name: str | None, caption: str) -> None:
-    _checks.instance("caption", caption, str)
+    if not isinstance(caption, str):
+        raise ValueError(f"caption must be text, got {type(caption).__name__}")
     if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w-]+", name)):
-        raise _checks.refuse("name", "letters, digits, _ and -", name)
+        raise ValueError(f"name must be letters, digits, _ and -, got {name!r}")
 
 
 def _still(shown: go.Figure | Widget) -> go.Figure:
     return shown if isinstance(shown, go.Figure) else shown.picture()
 
 
-def _save_page(shown: go.Figure | Widget, name: str, into: Path, caption: str) -> list[Path]:
+def _save_page(shown: go.Figure | Widget, name: str, into: Path, caption: str) -> Path | None:
     """Write the page of a figure, or of a widget that has one."""
     _check_words(name, caption)
     into.mkdir(parents=True, exist_ok=True)
@@ -267,7 +269,7 @@ def _save_page(shown: go.Figure | Widget, name: str, into: Path, caption: str) -
     else:
         content = shown.fragment()
     if content is None:
-        return []
+        return None
     page = _PAGE.format(
         name=html.escape(name),
         paper=PAPER,
@@ -278,8 +280,8 @@ def _save_page(shown: go.Figure | Widget, name: str, into: Path, caption: str) -
         content=content,
         caption=f"<figcaption>{html.escape(caption)}</figcaption>" if caption else "",
     )
-    _write(into / f"{name}.html", page.encode())
-    return [into / f"{name}.html"]
+    write(into / f"{name}.html", page.encode())
+    return into / f"{name}.html"
 
 
 def _share_plotly(into: Path) -> None:
@@ -287,10 +289,11 @@ def _share_plotly(into: Path) -> None:
 
     script = get_plotlyjs().encode()
     if not (into / PLOTLY_JS).exists() or (into / PLOTLY_JS).stat().st_size != len(script):
-        _write(into / PLOTLY_JS, script)
+        write(into / PLOTLY_JS, script)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
     handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -204,7 +204,10 @@ def band(x: ArrayLike, ys: np.ndarray, style: str, name: str) -> list[go.Trace]:
         return [go.Scatter(x=[None], y=[None]), *curve([], [], style, name)]
     x, ys = np.asarray(x)[there], np.asarray(ys)[there]
     low, median, high = np.nanquantile(ys, [0.25, 0.5, 0.75], axis=1)
-    return [*area(square_root(x), low, high, STYLES[style].color, 0.18), *curve(x, median, style, name)]
+    return [
+        *area(square_root(x), low, high, STYLES[style].color, 0.18),
+        *curve(x, median, style, name),
+    ]
 
 
 def area(
