@@ -15,9 +15,10 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import jupytext
@@ -81,7 +82,7 @@ class Progress:
         print(f"{clear}{self.running.pop(label)}, {seconds:.0f} s", file=sys.stderr, flush=True)
 
 
-PROGRESS, CLIENTS = Progress(), []
+PROGRESS, CLIENTS, STOPPED = Progress(), [], threading.Event()
 
 
 def execute(source: Path, profile: str, label: str) -> Path:
@@ -180,9 +181,8 @@ def report(figures: list[dict], seconds: float) -> None:
         line = f"{f['figure']:{width}}  {f['file']:{width + 13}}  {f['bytes'] / 1e3:5.0f} kB"
         print(f"{line}  {f['seconds']:7.1f}  {f['sha256'][:12]}")
     print(f"{len(figures)} file(s) in {seconds:.0f} s; whole sha256 in build/figures.json")
-    files = {f["file"] for f in figures}
-    bare = [f["figure"] for f in figures if f["file"].removesuffix(".html") + ".png" not in files]
-    bare = [name for name in bare if f"figures/{name}.html" in files]
+    written = {(f["figure"], Path(f["file"]).suffix) for f in figures}
+    bare = [name for name, suffix in sorted(written) if (name, ".png") not in written]
     if bare:
         print(
             f"\nWithout a picture: {', '.join(bare)}. Their HTML is new, their PNG is as it was.\n"
@@ -273,12 +273,15 @@ def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
     labels = [f"[{i}/{len(sources)}] {source.stem}" for i, source in enumerate(sources, 1)]
     running = [pool.submit(make, *each, profile) for each in zip(sources, labels)]
     try:
-        figures = [figure for future in running for figure in future.result()]
-    except BaseException:
+        wait(running, return_when=FIRST_EXCEPTION)
+    finally:
+        STOPPED.set()  # after an interrupt or a failure others may be running
         pool.shutdown(wait=False, cancel_futures=True)
         for client in list(CLIENTS):
             os.kill(client.km.provisioner.pid, signal.SIGKILL)
-        raise
+    for failed in [f for f in running if f.done() and not f.cancelled() and f.exception()]:
+        raise failed.exception()
+    figures = [figure for future in running for figure in future.result()]
     if renew_committed:
         for source in sources:
             renew(source, BUILD / "notebooks" / f"{source.stem}.ipynb")
@@ -297,7 +300,8 @@ def make(source: Path, label: str, profile: str) -> list[dict]:
         report_failure(source)
         raise Failure from None
     except DeadKernelError:
-        print(f"\n{source.name}: its kernel died; was there memory enough?", file=sys.stderr)
+        if not STOPPED.is_set():
+            print(f"\n{source.name}: its kernel died; was there memory enough?", file=sys.stderr)
         raise Failure from None
     written = [f for f, when in times(source).items() if when != before.get(f)]
     if not written:

@@ -178,7 +178,7 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
         panel.note(f"step {one.steps[t]:,}", 0.5, yshift=18, xanchor="center", font=font(13))
         share = f"{one.accuracy[t, 0]:.0%} right"
         panel.note(share, 0.5, yshift=3, xanchor="center", font=font(11, MUTED))
-        _sums_over_regions(lower, one, t, 1.06 * 2 * largest)
+        _sums_over_regions(lower, one, t, float(1.06 * (2 * largest)))
     for panel, title in ((above[0], "Embeddings"), (below[0], "Pair sums, regions")):
         place = {"x": 0, "y": 0.5, "xshift": -9, "xanchor": "right", "yanchor": "middle"}
         panel.note(title, **place, textangle=-90)
