@@ -1,4 +1,4 @@
-"""The rules of the house, in one line each: who may import whom, and where arguments are checked."""
+"""The rules of the house, a line each: who may import whom, where arguments are checked."""
 
 import ast
 from pathlib import Path

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import interactions, kernel, predictions
+from modadd import forces, predictions
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.sliders import animate
@@ -45,7 +45,7 @@ def _clustering_face(panel: Panel) -> None:
     r = np.linspace(0, 1.75, 101)
     x = np.stack([-r / 2, np.zeros_like(r)], -1)
     # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
-    law = 2 * np.pi * kernel.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
+    law = 2 * np.pi * forces.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
     _zero(panel, r[-1])
     _law(panel, r, r * (1 - r), STYLES["clustering"])
     _law(panel, r, law[:, 0], EXACT)
@@ -69,7 +69,7 @@ def _alignment_face(panel: Panel) -> None:
         (3, "|x| = 3 β", 121, -0.24, "left", 0.6),
         (10, "|x| = 10 β", 108, -0.4, "right", 0.9),
     ):
-        across = 2 * np.pi * kernel.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
+        across = 2 * np.pi * forces.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
         _law(panel, np.degrees(phi), across[:, 1], EXACT, opacity)
         panel.text(words, x, y, xanchor=side, font=font(12))
     _law(panel, np.degrees(phi), (np.pi / 2 - phi) * np.sin(phi), STYLES["alignment"])
@@ -92,7 +92,7 @@ def _law(panel: Panel, x: np.ndarray, y: np.ndarray, style: Style, opacity: floa
     panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, hoverinfo="skip"))
 
 
-def two_terms(ratios: np.ndarray, fits: Sequence[interactions.TwoTermFit]) -> go.Figure:
+def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figure:
     """How well clustering plus alignment give the exact law, and with which weights.
 
     One fit for each of the ratios rms |x| / β, which increase.

@@ -12,7 +12,7 @@ from modadd import structure
 from modadd.plots.palette import MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import centred, embeddings, joined, segments
+from modadd.plots.traces import centred, embeddings, joined, listed, segments
 from modadd.run import Run
 
 COLUMNS = 6
@@ -22,7 +22,7 @@ def gallery(E: np.ndarray) -> go.Figure:
     """Embeddings (S, N, 2), sorted by kind and score, each scaled to fill its panel."""
     E = centred(E)
     E /= np.abs(E).max((-2, -1), keepdims=True)
-    kinds, ring, patch = structure.classify(E), structure.circle(E), structure.grid(E)
+    kinds, ring, patch, joins = structure.describe(E)
     score = np.where(kinds == "circle", ring.score, patch.score)
     order = np.lexsort([-score, [structure.KINDS.index(kind) for kind in kinds]])
     side, gap, rows = (WIDTH - 20) / COLUMNS, 40, -(-len(E) // COLUMNS)
@@ -33,7 +33,7 @@ def gallery(E: np.ndarray) -> go.Figure:
     figure, panels = sheet(rows * (side + gap), boxes)
     for panel, s in zip(panels, order, strict=True):
         panel.plane(1.3)
-        panel.add(*joined(E[s], 14))
+        panel.add(*joined(E[s], 14, listed(joins[s])))
         number = f"{score[s]:.2f}"
         if kinds[s] == "other":
             nearest, name = max((ring.score[s], "circle"), (patch.score[s], "grid"))
