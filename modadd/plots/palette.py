@@ -166,10 +166,3 @@ pio.templates["modadd"] = go.layout.Template(
         "hoverlabel": {"bgcolor": PAPER, "bordercolor": LINE, "font": {"family": FONT, **_TEXT}},
     }
 )
-
-
-def theme():  # until chapters 7 to 11 take the four names above
-    """The neutrals under their old names."""
-    from types import SimpleNamespace
-
-    return SimpleNamespace(paper=PAPER, ink=INK, muted=MUTED, line=LINE)
