@@ -192,7 +192,7 @@ OUTSIDE = {
     "color": ["red", "#fff", "#12345g", None],
     "other": ["red", "#fff", "#12345g\n", None],
     "task": [None, 5, ModularAddition],
-    "config": [None, 5, {}],
+    "config": [5, {}, "adam"],
     "parameters": [None, tuple(NETWORK), NETWORK._replace(w2=torch.zeros(3, 5))],
     "training": [~ALL, np.ones(15), np.ones(14, bool), 1],
     "residuals": [1.0, ALPHA[0], ALPHA[:, :4], [[]]],

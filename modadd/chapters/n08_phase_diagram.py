@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from modadd import intervals, structure
 from modadd.forecasts import Agreement
 from modadd.intervals import Effect, rank_correlation, wilson
-from modadd.plots.palette import STYLES, Style, blend, theme
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.shares import diagonal, upright
 from modadd.plots.traces import segments, whisker
@@ -109,7 +109,7 @@ def predictors(
         found = rank_correlation(circles, x)
         panel.note(f"<b>{title}</b>", yshift=24)
         words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
-        panel.note(words.replace("-", "−"), yshift=8, font=font(12, theme().muted))
+        panel.note(words.replace("-", "−"), yshift=8, font=font(12, MUTED))
         panel.axes(
             {"range": [-0.04, 1.06], "tickvals": [0, 0.5, 1], "title": {"text": axis}},
             {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
@@ -122,7 +122,7 @@ def predictors(
 
 def _shades(scales: Sequence[float]) -> list[str]:
     """A colour for each initial scale, the darker the larger."""
-    return [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(scales))]
+    return [blend(LINE, INK, t) for t in np.linspace(0, 1, len(scales))]
 
 
 def _legend(scales: Sequence[float]) -> str:
@@ -140,8 +140,8 @@ def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name
             x=x,
             y=share,
             mode="markers",
-            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": theme().paper}},
-            error_y=whisker(share, *ends.T, blend(color, theme().paper, 0.55), 1),
+            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}},
+            error_y=whisker(share, *ends.T, blend(color, PAPER, 0.55), 1),
             name=name,
             hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
         )
@@ -176,7 +176,7 @@ def on_the_diagonal(
         panel.note(f"<b>{title}</b>", yshift=24)
         r = found[title].pearson
         line = f"r = {r.mean:.2f} ({r.low:.2f} to {r.high:.2f})"
-        panel.note(line, yshift=8, font=font(11, theme().muted))
+        panel.note(line, yshift=8, font=font(11, MUTED))
         diagonal(panel, networks == "circle", kinds == "circle", styles, words)
         if i:
             panel.axes(None, {"ticktext": ["", "", ""]})
@@ -202,7 +202,7 @@ def effects(found: Mapping[str, Knobs], styles: Mapping[str, Style]) -> go.Figur
         share = {"range": reach, "tickformat": "+.0%", "nticks": 6}
         share["title"] = {"text": "change in the share of circles"}
         panel.axes(share, {"range": [len(found) - 0.5, -0.5], "visible": False})
-        for x, color in ((0, theme().muted), (target.mean, theme().line)):
+        for x, color in ((0, MUTED), (target.mean, LINE)):
             panel.add(*segments([[x, -0.5]], [[x, len(found) - 0.5]], color))
     for y, (name, pair) in enumerate(found.items()):
         style = styles[name]

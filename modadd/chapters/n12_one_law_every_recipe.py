@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from modadd import intervals, structure
 from modadd.forecasts import Agreement
 from modadd.intervals import Effect, wilson
-from modadd.plots.palette import STYLES, Style, theme
+from modadd.plots.palette import LINE, MUTED, STYLES, Style
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.shares import diagonal, upright
 from modadd.plots.traces import segments, whisker
@@ -254,7 +254,7 @@ def over_all(
         for i, (name, kinds) in enumerate(others.items()):
             panel, r = panels[j * len(others) + i], found[kind][name].pearson
             line = f"r = {r.mean:.3f} ({r.low:.2f} to {r.high:.2f})"
-            panel.note(line, yshift=4, font=font(11, theme().muted))
+            panel.note(line, yshift=4, font=font(11, MUTED))
             if j == 0:
                 panel.note(f"<b>{name}</b>", yshift=20)
             axis = "measured" if j else ""
@@ -358,7 +358,7 @@ def readings(found: Mapping[str, Reading], styles: Mapping[str, Style]) -> go.Fi
         panel.axes(share, {"range": [len(found) - 0.5, -0.5], "visible": False})
         for y, (name, reading) in enumerate(found.items()):
             effect, style = reading[i], styles[name]
-            panel.add(*segments([[0, y]], [[effect.low, y]], theme().line))
+            panel.add(*segments([[0, y]], [[effect.low, y]], LINE))
             panel.add(
                 go.Scatter(
                     x=[effect.mean],

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd.intervals import wilson
-from modadd.plots.palette import STYLES, Style, blend, text_on, theme
+from modadd.plots.palette import INK, MUTED, PAPER, STYLES, Style, blend, text_on
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import segments, whisker
 
@@ -42,10 +42,10 @@ def tables(
         panel.axes(columns, _ticks(words if i == 0 else [""] * len(scales)))
         grounds = {}
         for (row, column), share in np.ndenumerate(found):
-            grounds[row, column] = blend(theme().paper, color, 0.04 + 0.8 * float(share))
+            grounds[row, column] = blend(PAPER, color, 0.04 + 0.8 * float(share))
             _tile(panel, column, row, {"width": 0}, fillcolor=grounds[row, column], layer="below")
             if framed is not None and framed[row, column]:
-                _tile(panel, column, row, {"width": 2, "color": theme().ink})
+                _tile(panel, column, row, {"width": 2, "color": INK})
         y, x = np.divmod(np.arange(found.size), found.shape[1])
         panel.add(
             go.Scatter(
@@ -90,7 +90,7 @@ def diagonal(
         words: (C,) what it is, for the hover.
         axis: title of the horizontal axis.
     """
-    panel.add(*segments([[0, 0]], [[1, 1]], theme().muted))
+    panel.add(*segments([[0, 0]], [[1, 1]], MUTED))
     x, y = measured.mean(-1), predicted.mean(-1)
     across, along = (
         np.array([wilson(int(hit.sum()), hit.size) for hit in hits]).T
@@ -98,8 +98,8 @@ def diagonal(
     )
     for style in dict.fromkeys(styles):
         chosen = np.array([s == style for s in styles])
-        pale = blend(style.color, theme().paper, 0.65)
-        edge = {"width": 0.8, "color": theme().paper}
+        pale = blend(style.color, PAPER, 0.65)
+        edge = {"width": 0.8, "color": PAPER}
         panel.add(
             go.Scatter(
                 x=x[chosen],
@@ -119,4 +119,4 @@ def diagonal(
 def upright(panel: Panel, words: str, shift: float = -34) -> None:
     """Write words beside the vertical axis of a panel, `shift` px from it."""
     look = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": shift}
-    panel.note(words, 0, 0.5, font=font(12, theme().muted), **look)
+    panel.note(words, 0, 0.5, font=font(12, MUTED), **look)
