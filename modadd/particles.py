@@ -54,7 +54,7 @@ DEGREE = 10
 """Highest multipole of the kernel in `field`, unless another is asked for."""
 NODES = 128
 """Features in `field(features="fixed")` and `field(features="moving")`."""
-FEATURES = ("ideal", "fixed", "moving")
+FEATURES = ("ideal", "isotropic", "fixed", "moving")
 """What the field's kernel is made of, see `field`."""
 
 
@@ -150,12 +150,13 @@ def field(
     Args:
         E0: (S, N, 2) or (N, 2) initial positions.
         config: the recipe, of modulus N; None: the default one.
-        features: "ideal", infinitely many Gaussian ones, whose kernel `degree` cuts; "fixed", the
-            wide limit of the network's own: NODES of them, spread evenly over the cube ±1/√2 of its
-            initial weights, each standing for H / NODES hidden units; or "moving", the *mean-field
-            limit*, where these learn as the network's first layer does. A field by the kernel is
-            one of gradient descent: with Adam or AdamW features are "fixed" or "moving".
-        pace: >= 0, how fast moving features learn, and forget, beside all else; 0 keeps them fixed.
+        features: "ideal", infinitely many Gaussian ones, whose kernel `degree` cuts; "moving", the
+            *mean-field limit* of the network: NODES features, spread evenly over the cube ±1/√2 of
+            its initial weights, each standing for H / NODES hidden units, which learn as its first
+            layer does; "fixed", the same but frozen; or "isotropic", as "moving" but evenly over
+            all directions, so that at pace 0 it is the ideal kernel again. A field by the kernel is
+            one of gradient descent: with Adam or AdamW features are not "ideal".
+        pace: >= 0, how fast moving or isotropic features learn, and forget, beside all else.
         degree: highest multipole of the kernel of ideal features, 1 to 16; 1 leaves 3/16 ñ_x ñ_y,
             which pushes along the pair sums only, and a linear kernel, which by the sum rules
             exerts no force at first. The default errs by less than 1 % in the force down to
@@ -197,8 +198,10 @@ def field(
         raise ValueError(
             f"features must be 'ideal' with label_charges or another degree, got {features!r}"
         )
-    if features != "moving" and pace != 1:
-        raise ValueError(f"features must be 'moving' with another pace, got {features!r}")
+    if features in ("ideal", "fixed") and pace != 1:
+        raise ValueError(
+            f"features must be 'moving' or 'isotropic' with another pace, got {features!r}"
+        )
     if features == "ideal" and config.optimiser != "gradient_descent":
         raise ValueError(
             f"features must be 'fixed' or 'moving' with {config.optimiser}, got 'ideal': only by"
@@ -206,6 +209,9 @@ def field(
         )
     steps, settings = snapshot_steps(config.steps, snapshots), asdict(config) | own
     table, task = _particles.multipole_table(degree), config.task
+
+    nodes = _even_sphere(NODES) if features == "isotropic" else _even_cube(NODES)
+    learning = 0.0 if features == "fixed" else pace
 
     def by_kernel(seed: int, stop: np.ndarray) -> Run:
         _, recipe, pairs = prepare(config, task, seed, None)
@@ -218,7 +224,7 @@ def field(
 
     def by_features(seed: int, stop: np.ndarray) -> Run:
         _, recipe, pairs = prepare(config, task, seed, None)
-        theta, recipe = _wide_limit(start[seed], recipe, pace if features == "moving" else 0.0)
+        theta, recipe = _wide_limit(start[seed], recipe, nodes, learning)
         return record("field", settings, seed, theta, recipe, pairs, steps, False, stop)
 
     work = by_kernel if features == "ideal" else by_features
@@ -298,25 +304,25 @@ def _run(
 
 
 def _wide_limit(
-    E: np.ndarray, recipe: _engine.Recipe, pace: float
+    E: np.ndarray, recipe: _engine.Recipe, nodes: np.ndarray, pace: float
 ) -> tuple[np.ndarray, _engine.Recipe]:
-    """Parameters and recipe of NODES evenly spread features that stand for `hidden` random ones.
+    """Parameters and recipe of few even nodes (K, 3) that stand for `hidden` random features.
 
-    A feature that stands for r = H / NODES units has √r times their weights and readouts: ReLU is
+    A feature that stands for r = H / K units has √r times their weights and readouts: ReLU is
     homogeneous, so it acts as r of them, with √r times their gradients. By gradient descent it then
     moves √r times as far, as it must. Adam's steps do not grow with the gradient, so that its rate
     is √r times theirs; a decay apart from the gradient must then be less by √r (derived here).
     """
-    n, mass = len(E), recipe.hidden / NODES
-    nodes = math.sqrt(mass) * _even_cube(NODES)
-    theta = _engine.pack(E, nodes[:, :2].T, nodes[:, 2], np.zeros((NODES, n)), np.zeros(n))
+    n, mass = len(E), recipe.hidden / len(nodes)
+    nodes = math.sqrt(mass) * nodes
+    theta = _engine.pack(E, nodes[:, :2].T, nodes[:, 2], np.zeros((len(nodes), n)), np.zeros(n))
     rates, decays, optimiser = recipe.rates.copy(), recipe.decays.copy(), recipe.optimiser
     if OPTIMISERS[optimiser] != "gradient_descent":
         rates[1:3] *= math.sqrt(mass)
     if OPTIMISERS[optimiser] == "adamw":
         decays[1:3] /= math.sqrt(mass)
     rates[1] *= pace
-    return theta, recipe._replace(hidden=NODES, rates=rates, decays=decays)
+    return theta, recipe._replace(hidden=len(nodes), rates=rates, decays=decays)
 
 
 def _even_cube(count: int) -> np.ndarray:
@@ -327,4 +333,17 @@ def _even_cube(count: int) -> np.ndarray:
     g = 1.2207440846057596
     offsets = np.arange(1, count // 2 + 1)[:, None] / g ** np.arange(1, 4)
     half = (2 * ((0.5 + offsets) % 1) - 1) / math.sqrt(2)
+    return np.concatenate([half, -half])
+
+
+def _even_sphere(count: int) -> np.ndarray:
+    """Evenly spread points of the sphere of radius 1/√2, each with its opposite, (count, 3).
+
+    Their squared length is that of the weights of the network, in the mean: 3/6. A spiral by the
+    golden angle covers half of the sphere (Vogel 1979).
+    """
+    k = np.arange(count // 2) + 0.5
+    z, angle = 1 - k / (count // 2), math.pi * (1 + math.sqrt(5)) * k
+    ring = np.sqrt(1 - z**2)
+    half = np.stack([ring * np.cos(angle), ring * np.sin(angle), z], -1) / math.sqrt(2)
     return np.concatenate([half, -half])

@@ -261,8 +261,23 @@ def test_pace_leads_from_fixed_features_to_moving_ones():
         found[0.0], particles.field(E, config, features="fixed", **QUIET).final
     )
     assert 0 < relative(found[0.25], found[0.0]) < relative(found[1.0], found[0.0])
-    with pytest.raises(ValueError, match="features must be 'moving' with another pace"):
+    with pytest.raises(ValueError, match="features must be 'moving' or 'isotropic' with"):
         particles.field(E, config, pace=0.5)
+
+
+def test_isotropic_features_that_do_not_learn_are_the_ideal_kernel():
+    E, config = starts(1)[0], TrainingConfig(7, steps=60)
+    ideal, still, learning = (
+        particles.field(E, config, **options, **QUIET).final[0] - E
+        for options in (
+            {"degree": 16},
+            {"features": "isotropic", "pace": 0.0},
+            {"features": "isotropic"},
+        )
+    )
+    assert relative(still, ideal) < 0.1 < 0.2 < relative(learning, ideal)
+    nodes = particles._even_sphere(particles.NODES)
+    np.testing.assert_allclose(nodes.T @ nodes / len(nodes), np.eye(3) / 6, atol=2e-3)
 
 
 def test_a_feature_of_mass_two_is_two_units():

@@ -32,8 +32,7 @@ def comparisons(runs):
     bare = Condition("no decay", "without", runs[0.0])
     field = field_simulation(
         runs[0.0].embeddings[0],
-        160,
-        train_share=0.8,
+        TrainingConfig(steps=160, train_share=0.8),
         snapshots=MOMENTS,
         cache=False,
         progress=False,

@@ -233,9 +233,9 @@ def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progre
         rows: name of a start to the progress of its runs, (C,).
     """
     titles = {
-        "Start kept, R²": {"range": [0, 1.04]},
+        "Start kept, R²": {"rangemode": "tozero"},
         "Units turned, degrees": {"rangemode": "tozero"},
-        "Share of the bias in a unit": {"range": [0, 0.72]},
+        "Share of the bias in a unit": {"rangemode": "tozero"},
     }
     figure, panels = sheet(286, [(56 + 254 * i, 60, 206, 168) for i in range(3)])
     looks = (STYLES["alignment"], STYLES["clustering"], STYLES["other"])

@@ -62,8 +62,8 @@ def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: Ar
     spread = y + 0.5 * ((np.arange(len(r2)) * 0.618) % 1 - 0.5)
     marker = {"size": 4, "color": STYLES["training"].color, "opacity": 0.4}
     panels[4].add(_points(r2, spread, marker, f"{name}: %{{x:.2f}}<extra></extra>"))
-    mean = intervals.mean(r2)
-    if mean.high > mean.low:
+    mean = intervals.mean(r2) if len(r2) > 1 else None
+    if mean and mean.high > mean.low:
         panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], INK, 2))
         look = {"size": 9, "color": INK, "symbol": "line-ns-open", "line": {"width": 2}}
         panels[4].add(_points([mean.mean], [y], look, f"{name}, mean: {mean}<extra></extra>"))
