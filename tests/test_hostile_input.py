@@ -98,9 +98,7 @@ CALLS = {
     forces.clustering: LAW | {"bias_scale": 1.0},
     forces.alignment: LAW,
     forces.linear: LAW,
-    forces.quadratic: EMBEDDINGS,
     forces.two_term_fit: EMBEDDINGS | {"bias_scale": 1.0},
-    forces.alignment_weight: EMBEDDINGS | {"bias_scale": 1.0},
     forces.sum_rules: LAW,
     forces.field_law: EMBEDDINGS
     | {"residuals": ALPHA, "past_E": E[None], "past_residuals": ALPHA[None]}
@@ -121,7 +119,6 @@ CALLS = {
         "draws": 10,
         "seed": 0,
     },
-    structure.lattice_shape: {"patch": structure.grid(E)},
     intervals.mean: {"values": [1.0, 2.0], "confidence": 0.9},
     intervals.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
     palette.theme: {"name": "light"},
