@@ -26,6 +26,8 @@ PROFILE = "quick"  # "full" takes 500 starts, "quick" 64, and half of them for t
 FIRST_SEED = 6100  # starts that were used for nothing else
 
 # %%
+from dataclasses import replace
+
 import numpy as np
 
 from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
@@ -67,9 +69,9 @@ by_weights = [  # batch j, row i: weights of seed i, start of seed i - j
     train(config, seeds, snapshots=moments, initial_embeddings=np.roll(E0, j, 0)) for j in range(3)
 ]
 options = {"seeds": seeds, "snapshots": moments}
-ideal = particles.field(E0, **options)
-fixed = particles.field(E0, features="fixed", **options)
-moving = particles.field(E0, features="moving", **options)
+ideal = particles.field(E0, config, **options)
+fixed = particles.field(E0, config, features="fixed", **options)
+moving = particles.field(E0, config, features="moving", **options)
 two = particles.two_force(E0, 0.7, seeds=seeds, snapshots=2)  # the force fitted in notebook 5
 networks = [np.roll(run.final, -j, 0) for j, run in enumerate(by_weights)]  # row i: start i
 
@@ -254,18 +256,21 @@ print(f"expected of unrelated circles: {shares[0] @ shares[1]:.0%}")
 
 # %%
 half = count // 2
-changed = {
+recipes = {
     "no momentum": {"momentum": 0.0, "learning_rate": 1.0},
     "forgets nothing": {"weight_decay": 0.0, "embedding_decay": 0.003},
     "forgets 30 times faster": {"weight_decay": 0.1, "embedding_decay": 0.003},
+}
+changed = {name: {"config": replace(config, **change)} for name, change in recipes.items()} | {
     "kernel up to degree 2": {"degree": 2},
     "lengths only (degree 1)": {"degree": 1},
-    "constant charges, step 40": {"label_charges": True, "steps": 40},
+    "constant charges, step 40": {"label_charges": True, "config": replace(config, steps=40)},
 }
 variants = {"own features": fixed.final[:half], "own features, moving": moving.final[:half]}
 variants["the field"] = ideal.final[:half]
 for name, change in changed.items():
-    variants[name] = particles.field(E0[:half], seeds=seeds[:half], snapshots=2, **change).final
+    options = {"config": config, "seeds": seeds[:half], "snapshots": 2} | change
+    variants[name] = particles.field(E0[:half], **options).final
 
 # %%
 ablation = {
