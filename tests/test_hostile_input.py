@@ -26,7 +26,6 @@ from modadd import (
     training,
 )
 from modadd import sweep as sweeping
-from modadd.plots import palette
 
 TASK = ModularAddition(5)
 E = np.random.default_rng(0).standard_normal((5, 2))
@@ -121,14 +120,6 @@ CALLS = {
     },
     intervals.mean: {"values": [1.0, 2.0], "confidence": 0.9},
     intervals.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
-    palette.theme: {"name": "light"},
-    palette.token_colors: {"N": 5},
-    palette.blend: {"color": "#000000", "other": "#ffffff", "share": 0.5},
-    palette.faded: {"color": "#000000", "opacity": 0.5},
-    palette.luminance: {"color": "#000000"},
-    palette.contrast: {"color": "#000000", "other": "#ffffff"},
-    palette.text_on: {"color": "#ffffff"},
-    palette.register: {"theme": palette.THEMES["light"]},
 }
 """A valid call of every public function of the package's measures, laws and simulations."""
 MODULES = (
@@ -136,7 +127,6 @@ MODULES = (
     intervals,
     model,
     optimisers,
-    palette,
     particles,
     structure,
     sweeping,
