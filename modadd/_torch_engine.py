@@ -7,8 +7,9 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from modadd import _engine, model
-from modadd._engine import NEVER
+from modadd import model
+from modadd._compiled import engine as _engine
+from modadd._compiled.engine import NEVER
 from modadd._progress import progress_bar
 from modadd.model import Parameters
 from modadd.run import SCALARS, Interrupted, Run, check_finite

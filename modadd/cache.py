@@ -24,8 +24,8 @@ from modadd._progress import progress_bar
 from modadd._run_file import FORMAT, RunFileError
 from modadd.run import Ensemble, Interrupted, Run
 
-DECISIVE = ("task", "model", "run", "training", "particles")
-DECISIVE += ("_engine", "_particles", "_simd", "_torch_engine")
+DECISIVE = ("task", "model", "run", "training", "particles", "optimisers")
+DECISIVE += ("_compiled/engine", "_compiled/particles", "_compiled/simd", "_torch_engine")
 """Modules that decide a run's bits."""
 
 KEEP_DAMAGED = 10
@@ -55,7 +55,7 @@ def code_version() -> str:
     packages = ("numpy", "numba", "torch")
     digest = hashlib.sha256(" ".join(map(metadata.version, packages)).encode())
     for name in DECISIVE:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()
 
 

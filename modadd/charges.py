@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modadd import _checks
-from modadd._force_sums import Charges
+from modadd._compiled.force_sums import Charges
 from modadd.task import ModularAddition
 
 

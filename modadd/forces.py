@@ -44,7 +44,7 @@ import math
 import numpy as np
 
 from modadd import _checks
-from modadd._force_sums import (
+from modadd._compiled.force_sums import (
     CLUSTERING,
     EXACT,
     Charges,

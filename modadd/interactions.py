@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modadd import _checks
-from modadd._force_sums import (
+from modadd._compiled.force_sums import (
     Charges,
     charge_matrix,
     choose_gauge,

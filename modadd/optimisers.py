@@ -26,8 +26,9 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from modadd import _checks, _engine
-from modadd._engine import BETA2, EPSILON, _gradient, _measure, _workspace
+from modadd import _checks
+from modadd._compiled import engine as _engine
+from modadd._compiled.engine import BETA2, EPSILON, _gradient, _measure, _workspace
 from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.run import SCALARS, Run

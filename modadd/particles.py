@@ -38,7 +38,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from modadd import _checks, _engine, _particles
+from modadd import _checks
+from modadd._compiled import engine as _engine
+from modadd._compiled import particles as _particles
 from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.model import pair_weights

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modadd import _checks
-from modadd._force_sums import Charges, label_sums
+from modadd._compiled.force_sums import Charges, label_sums
 from modadd.task import ModularAddition
 
 

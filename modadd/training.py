@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from modadd import _checks, _engine, model
+from modadd import _checks, model
+from modadd._compiled import engine as _engine
 from modadd._threads import run_in_threads
 from modadd._torch_engine import train_in_batches
 from modadd.cache import cached

@@ -30,7 +30,8 @@ SEED = 19
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, intervals, plots, structure, train, widgets
+from modadd import TrainingConfig, intervals, structure, train, widgets
+from modadd.chapters import n01_the_model as chapter
 from modadd.plots import show
 
 config = TrainingConfig(modulus=MODULUS)
@@ -65,7 +66,7 @@ run = train(config, SEED, snapshots=120, keep_parameters=True)
 # %%
 last, pair = run.parameters.map(lambda array: array[-1, 0]), (3 % MODULUS, 9 % MODULUS)
 show(
-    plots.network_diagram(last, pair),
+    chapter.network_diagram(last, pair),
     caption=f"The trained network reads the pair {pair}: two points of the plane, their sum, "
     "the 64 hidden units (larger: more active) and the probability of each label.",
 )
@@ -87,7 +88,7 @@ moments = [0, 60, 120, 300, config.steps]
 lattice = "a lattice (right), on which pair sums with the same label fall on top of each other"
 ends = {"grid": lattice, "stripe": lattice, "circle": "a circle (right)", "other": "place (right)"}
 show(
-    plots.training_story(run, SEED, moments),
+    chapter.training_story(run, SEED, moments),
     name="01_the_model",
     caption=f"Figure 1. Seed {SEED} learns addition modulo {MODULUS}. From a random start "
     f"(left) the embeddings settle into {ends[structure.classify(run.final)[0]]}.",

@@ -26,6 +26,7 @@ FIRST_SEED = 1000  # seeds that were used for nothing else
 import numpy as np
 
 from modadd import TrainingConfig, plots, structure, train, widgets
+from modadd.chapters import n02_grids_and_circles as chapter
 from modadd.plots import show
 
 count = 200 if PROFILE == "quick" else 2000
@@ -77,7 +78,7 @@ ring = structure.circle(run.final)
 cleanest_grid = np.where(kinds == "grid", accuracy * patch.score, 0).argmax()
 cleanest_circle = np.where(kinds == "circle", ring.score * ring.roundness, 0).argmax()
 show(
-    plots.explained(run.final[cleanest_grid], run.final[cleanest_circle]),
+    chapter.explained(run.final[cleanest_grid], run.final[cleanest_circle]),
     name="02_explained",
     caption="A clean grid and a clean circle of the ensemble. Left: embeddings. Right: pair sums "
     "in the colour of their label. On the grid a point of the lattice carries one label, written "
@@ -117,7 +118,7 @@ show(
 census = structure.census(kinds)
 print(census)
 show(
-    plots.census_bars(kinds, accuracy=run.accuracy[-1], closure=structure.closure(run.final)),
+    chapter.census_bars(kinds, accuracy=run.accuracy[-1], closure=structure.closure(run.final)),
     name="02_grids_and_circles",
     caption=f"Figure 2. Census of {count} networks with 95 % Wilson intervals, and accuracy and "
     "closure of each network by kind. Closure is the share of pair sums with a common label that "

@@ -27,7 +27,8 @@ FIRST_SEED = 3000  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, plots, structure, tendencies, train
+from modadd import TrainingConfig, structure, tendencies, train
+from modadd.chapters import n03_clustering_and_alignment as chapter
 from modadd.plots import show
 
 count = 100 if PROFILE == "quick" else 1000
@@ -51,7 +52,7 @@ circle_seed = run.seeds[np.where(kinds == "circle", ring.score * ring.roundness,
 
 # %%
 show(
-    plots.tendencies_scrub(run, (grid_seed, circle_seed), frames=30),
+    chapter.tendencies_scrub(run, (grid_seed, circle_seed), frames=30),
     name="03_scrub",
     caption="Pair sums, and their distances and angles within labels, while two networks train. "
     "Heights are square roots of densities, so that peaks and plains fit into one picture. Angles "
@@ -113,7 +114,7 @@ print(
 
 # %%
 show(
-    plots.tendencies(run, (grid_seed, circle_seed), (0, 35, 60, 100, 2500), kinds),
+    chapter.tendencies(run, (grid_seed, circle_seed), (0, 35, 60, 100, 2500), kinds),
     name="03_clustering_and_alignment",
     caption=f"Figure 3. Top and middle: distances and angles between pair sums with one label "
     f"(filled) and between all pair sums (dotted), at five steps of seeds {grid_seed} and "

@@ -38,10 +38,10 @@ from modadd import (
     interactions,
     kernel,
     model,
-    plots,
     predictions,
     train,
 )
+from modadd.chapters import n04_force_formulae as chapter
 from modadd.plots import show
 
 # %%
@@ -201,7 +201,7 @@ print(f"all pairs: linear force at most {np.abs(forces.linear(E)).max():.0e}")
 
 # %%
 show(
-    plots.two_faces(),
+    chapter.two_faces(),
     name="04_two_faces",
     caption="Force on one pair sum x from a like one x′ (times 2π). Left: both at the same distance "
     "from the origin, on opposite sides; β = 1, in the gauge θ₀ = 1. Right: |x| = |x′|, "
@@ -224,7 +224,7 @@ rms = np.sqrt(np.square(task.pair_sums(E)).sum(-1).mean())
 ratios = np.geomspace(0.1, 20, 25)
 fits = [interactions.two_term_fit(E * ratio / rms) for ratio in ratios]
 show(
-    plots.two_terms(ratios, fits),
+    chapter.two_terms(ratios, fits),
     name="04_two_terms",
     caption="The exact law on random embeddings, fitted by clustering, by alignment, and by both, and "
     "the weights of the fit by both.",
@@ -284,7 +284,7 @@ courses = {
 
 # %%
 show(
-    plots.force_balance(first, measured[0, 0], parts, courses, steps),
+    chapter.force_balance(first, measured[0, 0], parts, courses, steps),
     name="04_force_formulae",
     caption=f"Figure 4. Top: the force on each embedding of seed {FIRST_SEED} after one step, measured, "
     "and predicted from the positions alone; all four on one scale, nothing fitted to the network. "
@@ -321,7 +321,7 @@ show(
 # %%
 frames = [1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 55, 75, 100]
 show(
-    plots.forces_scrub(run, FIRST_SEED, frames, laws[:2]),
+    chapter.forces_scrub(run, FIRST_SEED, frames, laws[:2]),
     name="04_scrub",
     caption=f"Force on the embeddings of seed {FIRST_SEED} over steps: measured, by label charges, and "
     "by the field of real residuals.",

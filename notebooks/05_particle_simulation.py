@@ -26,6 +26,7 @@ TEST_SEED = 5500  # ... and others on which it is tested
 import numpy as np
 
 from modadd import ModularAddition, TrainingConfig, particles, plots, structure, train, widgets
+from modadd.chapters import n05_particle_simulation as chapter
 from modadd.model import initialise
 from modadd.plots import show
 
@@ -78,7 +79,7 @@ passes = [(kinds == kind).any(0) for kind in structure.KINDS[:3]]
 clarity = np.maximum(structure.circle(swept).score, structure.grid(swept).score).min(0)
 example = int(np.where(np.all(passes, 0) & (kinds[0] == "grid"), clarity, 0).argmax())
 show(
-    plots.kinds_over_force(forces, swept[:, example], censuses, network, best),
+    chapter.kinds_over_force(forces, swept[:, example], censuses, network, best),
     name="05_particle_simulation",
     caption="Figure 5. Top: what one start becomes, the clearest of those that pass through all three "
     f"kinds. Bottom: kinds of {len(tuning)} starts over the alignment force, with 95 % Wilson bands, and of "
@@ -101,7 +102,7 @@ runs = {a: particles.two_force(start([seed]), a, **options) for a in (0.0, 0.5, 
 dashes = ["solid", "dash", "dot", "solid"]
 courses = {
     f"a = {a:g}": plots.Course(
-        run, structure.circle(run.embeddings[:, 0]).score, plots.force_color(a), dash
+        run, structure.circle(run.embeddings[:, 0]).score, chapter.force_color(a), dash
     )
     for (a, run), dash in zip(runs.items(), dashes, strict=True)
 }
@@ -177,7 +178,7 @@ pairs = {
 
 # %%
 show(
-    plots.carry_over(pairs),
+    chapter.carry_over(pairs),
     name="05_carry_over",
     caption=f"Two forces at a = {best:g} (open) beside networks (filled), {count} runs each, with "
     "95 % Wilson intervals. The distance of the two censuses stands above.",

@@ -29,6 +29,7 @@ FIRST_SEED = 6100  # starts that were used for nothing else
 import numpy as np
 
 from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
+from modadd.chapters import n06_same_start_same_structure as chapter
 from modadd.intervals import bootstrap_mean
 from modadd.plots import show
 from modadd.plots.palette import STYLES
@@ -130,7 +131,7 @@ rows = {"network": networks[0], "other network": networks[1], "field": ideal.fin
 rows |= {"moving features": moving.final, "start": E0}
 colors = [green, green, violet, violet, STYLES["floor"].color]
 show(
-    plots.starts({name: E[:8] for name, E in rows.items()}, colors, loose=["start"]),
+    chapter.starts({name: E[:8] for name, E in rows.items()}, colors, loose=["start"]),
     name="06_starts",
     caption="The first eight starts, one a column; below each picture its R² to the network in the "
     "top row. Lines join tokens that the structure makes neighbours.",
@@ -171,7 +172,7 @@ table |= {
 
 # %%
 show(
-    plots.comparison_rows(table),
+    chapter.comparison_rows(table),
     name="06_same_start_same_structure",
     caption=f"Figure 6. Agreement over {count} starts, one point a start, with the mean and its 95 % "
     "bootstrap interval. Right: share of comparisons with the same kind (circle, grid or stripe, "
@@ -273,7 +274,7 @@ ablation = {
 ablation["the start itself"] = compare("floor", [(E0[:half], network) for network in part])
 ablation["ceiling: two networks"] = compare("network", [(part[i], part[j]) for i, j in pairs])
 show(
-    plots.comparison_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
+    chapter.comparison_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
     name="06_ablation",
     caption=f"The field with one part changed at a time: agreement with the networks of {half} "
     "starts, sorted. Green: the ceiling on these starts. Grey: the start itself.",

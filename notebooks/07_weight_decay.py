@@ -28,7 +28,8 @@ FIRST_SEED, SECOND_SEED = 7000, 7500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
+from modadd import TrainingConfig, intervals, particles, structure, train, widgets
+from modadd.chapters import n07_weight_decay as chapter
 from modadd.experiment import Condition, gains
 from modadd.plots import show
 
@@ -105,7 +106,7 @@ columns["No weights"] = field
 
 # %%
 show(
-    plots.time_courses(columns, switch=half),
+    chapter.time_courses(columns, switch=half),
     name="07_weight_decay",
     caption=f"Figure 7. Median and middle half of {count} seeds, the same in all conditions of a column, "
     "and in all columns but that of the smaller steps. Grey: nothing keeps residuals alive. Green: "
@@ -150,7 +151,7 @@ show(
 # %%
 found = gains(columns)
 show(
-    plots.effect_rows(found),
+    chapter.effect_rows(found),
     name="07_effects",
     caption="Differences at the last step from the grey condition of the same column, with 95 % "
     "intervals: ratio of residuals (geometric mean), closure, validation accuracy.",
@@ -167,7 +168,7 @@ rates = [3e-4, 1e-3, 6e-3, 1e-2, 2e-2]
 doses = {rate: network(some, weight_decay=rate) for rate in rates}
 doses |= {0.0: none.select(some), DECAY: everything.select(some)}
 show(
-    plots.dose_curve(doses),
+    chapter.dose_curve(doses),
     name="07_dose",
     caption=f"End of training against the decay rate: means over {len(some)} seeds with 95 % "
     "intervals. At the right end the network gives every label the same probability.",

@@ -31,6 +31,7 @@ FIRST_SEED = 8500  # seeds that were used for nothing else
 import numpy as np
 
 from modadd import TrainingConfig, interactions, intervals, plots, predictions, structure, widgets
+from modadd.chapters import n08_phase_diagram as chapter
 from modadd.plots import show
 from modadd.sweep import sweep
 
@@ -122,7 +123,7 @@ predictors = {
     "What is kept of the start": ("R² of start and end", kept),
 }
 show(
-    plots.predictors(kinds, sizes, predictors),
+    chapter.predictors(kinds, sizes, predictors),
     name="08_predictors",
     caption="One point a cell, with 95 % Wilson intervals. Rank correlations over the cells, with 95 % "
     "intervals from resampling the seeds, which are the same in all cells.",

@@ -49,7 +49,8 @@ FIRST_SEED = 9000  # seeds that were used for nothing else
 # NBVAL_CHECK_OUTPUT
 import numpy as np
 
-from modadd import TrainingConfig, forces, intervals, lottery, particles, plots, train
+from modadd import TrainingConfig, forces, intervals, lottery, particles, train
+from modadd.chapters import n09_frequency_lottery as chapter
 from modadd.plots import show
 
 E = np.random.default_rng(0).standard_normal((MODULUS, 2))
@@ -87,7 +88,7 @@ biased = [races[name] for name in list(recipes)[:3]]
 with_bias = lottery.Race(*map(np.concatenate, zip(*biased)))
 by_lead = {"β = 1": with_bias, "β = 0": races["β = 0"], "field": races["field, start × 0.3"]}
 show(
-    plots.lottery(races, by_lead, MODULUS),
+    chapter.lottery(races, by_lead, MODULUS),
     name="09_frequency_lottery",
     caption="Figure 9. Left: how often the frequency that is strongest at the start is that of the "
     "final circle (filled), or the strongest at the end whatever the structure (hollow). Right: the "
@@ -108,7 +109,7 @@ show(
 chosen = runs["β = 1, start × 0.3"]
 seed = int(chosen.seeds[races["β = 1, start × 0.3"].circle.argmax()])
 show(
-    plots.power_movie(chosen, seed),
+    chapter.power_movie(chosen, seed),
     name="09_race",
     caption=f"The frequencies of seed {seed} over training. One of them takes all of the power while "
     "the tokens find their places on the circle. The slider needs no kernel.",

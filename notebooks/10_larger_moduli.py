@@ -37,7 +37,8 @@ FIRST_SEED = 10500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, cost, intervals, plots, structure, train
+from modadd import TrainingConfig, cost, intervals, structure, train
+from modadd.chapters import n10_larger_moduli as chapter
 from modadd.plots import show
 
 configs = {
@@ -65,7 +66,7 @@ for N, config in configs.items():
 
 # %%
 show(
-    plots.moduli_gallery({N: E for N, E in final.items() if N != 17}),
+    chapter.moduli_gallery({N: E for N, E in final.items() if N != 17}),
     name="10_larger_moduli",
     caption="Figure 10. Final embeddings of the first networks of four moduli. The number is the "
     "share of tokens on the lattice.",
@@ -81,7 +82,7 @@ show(
 
 # %%
 show(
-    plots.lattices(final),
+    chapter.lattices(final),
     name="10_lattices",
     caption="Left: one point for each lattice at its shape τ; every lattice has its place within "
     "the border. Height on a logarithmic axis. Right: kinds by modulus.",
@@ -116,7 +117,7 @@ for N, E in final.items():
 # %%
 costs = cost.training_cost([TrainingConfig(N, 128) for N in configs])
 show(
-    plots.cost_over_moduli(list(configs), costs, 128),
+    chapter.cost_over_moduli(list(configs), costs, 128),
     name="10_cost",
     caption="Time of one step on one core and memory of one seed with 60 recorded steps, measured "
     "while this notebook ran, at H = 128. Dotted: the expected powers, through the last point.",

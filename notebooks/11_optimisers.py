@@ -25,7 +25,8 @@ STEPS = 2500
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, intervals, plots, structure, train
+from modadd import TrainingConfig, intervals, structure, train
+from modadd.chapters import n11_optimisers as chapter
 from modadd.optimisers import train_with
 from modadd.plots import show
 
@@ -98,7 +99,7 @@ levels = {
 
 # %%
 show(
-    plots.recipes(finals, default.final, levels),
+    chapter.recipes(finals, default.final, levels),
     name="11_optimisers",
     caption=f"Figure 11. What {count} starts become under each recipe. Left: share of each kind with "
     "95 % Wilson intervals. Right: agreement with the default recipe, start by start; black: mean "
@@ -113,7 +114,7 @@ show(
 # %%
 chosen = int((structure.classify(default.final) == "grid").argmax())
 show(
-    plots.one_start(
+    chapter.one_start(
         {"start": start[chosen]} | {k: E[chosen] for k, E in finals.items()}, "momentum"
     ),
     name="11_one_start",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from modadd import TrainingConfig, structure, train
+from modadd.chapters.n07_weight_decay import dose_curve, effect_rows, time_courses
 from modadd.experiment import Condition, gains
 from modadd.particles import field as field_simulation
-from modadd.plots import dose_curve, effect_rows, time_courses
 
 MOMENTS = [0, 20, 80, 160]
 

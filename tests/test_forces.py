@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from modadd import _force_sums, charges, forces, interactions, kernel, model, tendencies
+from modadd import charges, forces, interactions, kernel, model, tendencies
+from modadd._compiled import force_sums as _force_sums
 from modadd.task import ModularAddition
 
 N = 17

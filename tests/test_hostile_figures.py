@@ -23,7 +23,23 @@ from modadd import (
     train,
     widgets,
 )
-from modadd.plots import _forces, _moduli, _tendencies, export, panels, sliders, traces
+from modadd.chapters import (
+    n01_the_model,
+    n02_grids_and_circles,
+    n03_clustering_and_alignment,
+    n04_force_formulae,
+    n05_particle_simulation,
+    n06_same_start_same_structure,
+    n07_weight_decay,
+    n08_phase_diagram,
+    n09_frequency_lottery,
+    n10_larger_moduli,
+    n11_optimisers,
+)
+from modadd.chapters import n03_clustering_and_alignment as _tendencies
+from modadd.chapters import n04_force_formulae as _forces
+from modadd.chapters import n10_larger_moduli as _moduli
+from modadd.plots import export, panels, sliders, traces
 
 CONFIG = TrainingConfig(modulus=5, hidden=8, steps=4, train_share=1.0)
 QUICK = {"engine": "torch", "cache": False, "progress": False}  # nothing to compile
@@ -45,10 +61,10 @@ LINE = {"x": [0, 1], "style": "training", "name": ""}
 SEED, STEPS = {"run": RUN, "seed": 0}, {"run": RUN, "steps": [1, 4]}
 
 CALLS = {
-    plots.training_story: SEED | {"steps": [0, 4]},
+    n01_the_model.training_story: SEED | {"steps": [0, 4]},
     plots.gallery: {"E": E, "columns": 6, "titles": None},
-    plots.explained: {"E_grid": E[0], "E_circle": E[1]},
-    plots.network_diagram: {"parameters": NETWORK, "pair": (0, 1), "bias_scale": 1.0},
+    n02_grids_and_circles.explained: {"E_grid": E[0], "E_circle": E[1]},
+    n01_the_model.network_diagram: {"parameters": NETWORK, "pair": (0, 1), "bias_scale": 1.0},
     sliders.animate: {
         "panels": [PANEL],
         "moving": lambda frame: [],
@@ -86,63 +102,71 @@ CALLS = {
     traces.clumps: {"E": E[0]},
     traces.axes_of_labels: {"E": E[0], "lines": (0, 3)},
     traces.strip: {"values": [0.1, 0.2], "y": 0.0, "kind": "grid"},
-    plots.time_courses: {"columns": COLUMNS, "switch": 2},
-    plots.effect_rows: {"found": {"a": ("with", [EFFECT] * 3)}},
-    plots.dose_curve: {"runs": {0.0: SPLIT, 1e-3: SPLIT, 1e-2: SPLIT}},
-    plots.recipes: {"finals": {"a": E}, "default": E, "levels": {"b": [0.1, 0.2]}},
-    plots.one_start: {"ends": {"a": E[0]}, "default": "a", "columns": 5},
+    n07_weight_decay.time_courses: {"columns": COLUMNS, "switch": 2},
+    n07_weight_decay.effect_rows: {"found": {"a": ("with", [EFFECT] * 3)}},
+    n07_weight_decay.dose_curve: {"runs": {0.0: SPLIT, 1e-3: SPLIT, 1e-2: SPLIT}},
+    n11_optimisers.recipes: {"finals": {"a": E}, "default": E, "levels": {"b": [0.1, 0.2]}},
+    n11_optimisers.one_start: {"ends": {"a": E[0]}, "default": "a", "columns": 5},
     tendencies.distances: {"E": E},
     tendencies.angles: {"E": E},
     tendencies.nematic_order: {"E": E},
     _tendencies.density: {"values": [0.1], "top": 1.0, "width": 0.1, "weights": [1.0]},
-    plots.tendencies: {"run": RUN, "seeds": [0, 1], "steps": [0, 4], "kinds": KINDS},
-    plots.tendencies_scrub: {"run": RUN, "seeds": [0, 1], "frames": 2},
+    n03_clustering_and_alignment.tendencies: {
+        "run": RUN,
+        "seeds": [0, 1],
+        "steps": [0, 4],
+        "kinds": KINDS,
+    },
+    n03_clustering_and_alignment.tendencies_scrub: {"run": RUN, "seeds": [0, 1], "frames": 2},
     predictions.agreement: FORCE,
     predictions.pooled_r2: FORCE,
     predictions.measured: STEPS,
     predictions.predicted: STEPS | {"law": "label charges"},
-    plots.two_faces: {},
-    plots.two_terms: {"ratios": [1.0], "fits": [interactions.TwoTermFit(0.9, 0.1, 1.0, 0.9, 0.1)]},
+    n04_force_formulae.two_faces: {},
+    n04_force_formulae.two_terms: {
+        "ratios": [1.0],
+        "fits": [interactions.TwoTermFit(0.9, 0.1, 1.0, 0.9, 0.1)],
+    },
     _forces.arrows: {"starts": E[0], "vectors": E[0], "color": "#000000", "width": 1.6},
-    plots.force_balance: {
+    n04_force_formulae.force_balance: {
         "E": E[0],
         "force": E[0],
         "parts": {"clustering": E[0], "alignment": E[0], "sum": E[0]},
         "courses": {"Direction": {"label charges": np.ones((2, 3))}},
         "steps": [1, 4],
     },
-    plots.forces_scrub: SEED | {"steps": [1, 4], "laws": ["label charges"]},
+    n04_force_formulae.forces_scrub: SEED | {"steps": [1, 4], "laws": ["label charges"]},
     lottery.fourier_power: {"E": E},
     lottery.race: {"run": RUN},
     lottery.hit_rates: {"found": RACE},
-    plots.lottery: {"races": {"a": RACE}, "by_lead": {"a": RACE}, "modulus": 5},
-    plots.power_movie: SEED,
-    plots.moduli_gallery: {"runs": {5: E}},
+    n09_frequency_lottery.lottery: {"races": {"a": RACE}, "by_lead": {"a": RACE}, "modulus": 5},
+    n09_frequency_lottery.power_movie: SEED,
+    n10_larger_moduli.moduli_gallery: {"runs": {5: E}},
     _moduli.third_bonds: {"E": E[0], "patch": structure.grid(E[0])},
-    plots.lattices: {"found": {5: E}},
-    plots.cost_over_moduli: {
+    n10_larger_moduli.lattices: {"found": {5: E}},
+    n10_larger_moduli.cost_over_moduli: {
         "moduli": [5, 7],
         "costs": [cost.Cost(1.0, 1.0)] * 2,
         "hidden": 8,
     },
-    plots.force_color: {"alignment_force": 0.5},
-    plots.starts: {"rows": {"a": E}, "colors": ["#000000"], "loose": ["a"]},
+    n05_particle_simulation.force_color: {"alignment_force": 0.5},
+    n06_same_start_same_structure.starts: {"rows": {"a": E}, "colors": ["#000000"], "loose": ["a"]},
     same_start.coarse_kinds: {"E": E},
     same_start.compare: {"role": "floor", "pairs": [(E, E)]},
     same_start.same_frequency: {"pairs": [(E, E)]},
-    plots.comparison_rows: {"rows": {"a": AGREEMENT}},
-    plots.kinds_over_force: {
+    n06_same_start_same_structure.comparison_rows: {"rows": {"a": AGREEMENT}},
+    n05_particle_simulation.kinds_over_force: {
         "forces": [0.0, 0.5, 1.0],
         "examples": E,
         "censuses": [CENSUS] * 3,
         "network": CENSUS,
         "chosen": 0.5,
     },
-    plots.carry_over: {"pairs": {"a": (CENSUS, CENSUS)}},
+    n05_particle_simulation.carry_over: {"pairs": {"a": (CENSUS, CENSUS)}},
     predictions.half_learnt: {"run": RUN},
     plots.phase_diagram: CELLS | {"predictions": {"a": [[0.1], [0.9]]}},
     plots.phase_examples: CELLS | {"E": np.stack([E[:1], E[1:2]])},
-    plots.predictors: {k: CELLS[k] for k in ("kinds", "scales")}
+    n08_phase_diagram.predictors: {k: CELLS[k] for k in ("kinds", "scales")}
     | {"values": {"a": ("x", [[0.1], [0.9]])}},
     widgets.scrub: SEED | {"beside": None, "caption": None},
     widgets.playground: {
@@ -172,7 +196,7 @@ SPARED = {"name", "title", "prefix", "color", "caption", "y", "moving"}
 
 ELSEWHERE = {
     # More names than a table can hold, files and processes: in tests of their own.
-    plots.census_bars,
+    n02_grids_and_circles.census_bars,
     panels.over_steps,
     traces.segments,
     plots.side_by_side,
@@ -251,8 +275,8 @@ def test_what_does_not_fit_is_refused_by_name(function):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda value: plots.census_bars(value),
-        lambda value: plots.census_bars(KINDS, accuracy=value),
+        lambda value: n02_grids_and_circles.census_bars(value),
+        lambda value: n02_grids_and_circles.census_bars(KINDS, accuracy=value),
         lambda value: panels.over_steps(value, 1, ""),
         lambda value: panels.over_steps(PANEL, value, ""),
         lambda value: traces.segments(E[0], E[0], width=value),

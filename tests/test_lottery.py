@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from samples import a_run, noise, ring
 
-from modadd import TrainingConfig, lottery, plots, structure, train
+from modadd import TrainingConfig, lottery, structure, train
+from modadd.chapters import n09_frequency_lottery
 
 
 def test_fourier_power_finds_the_frequency_and_adds_up():
@@ -43,19 +44,19 @@ def test_lottery_draws_circles_and_all_runs():
     rng = np.random.default_rng(3)
     found = lottery.Race(1 + rng.random(60), rng.random(60) < 0.8, rng.random(60) < 0.5)
     never = found._replace(circle=np.zeros(60, bool))
-    figure = plots.lottery({"a": found, "no circles": never}, {"a": found}, 17)
+    figure = n09_frequency_lottery.lottery({"a": found, "no circles": never}, {"a": found}, 17)
     values = [t.x[0] for t in figure.data if len(t.x) == 1]
     assert values[0] == pytest.approx(found.won[found.circle].mean())
     assert values[1] == values[2] == pytest.approx(found.won.mean())
     assert {shape.x0 for shape in figure.layout.shapes} == {0.125, 0}
     with pytest.raises(ValueError, match="by_lead must hold circles"):
-        plots.lottery({"a": found}, {"no circles": never}, 17)
+        n09_frequency_lottery.lottery({"a": found}, {"no circles": never}, 17)
 
 
 def test_power_movie_moves():
     config = TrainingConfig(7, 8, 60)
     run = train(config, [3, 4], snapshots=[0, 20, 60], progress=False)
-    figure = plots.power_movie(run, 4)
+    figure = n09_frequency_lottery.power_movie(run, 4)
     assert [frame.name for frame in figure.frames] == ["0", "20", "60"]
     share = lottery.fourier_power(run.embeddings[:, 1])
     for frame, power in zip(figure.frames, share, strict=True):

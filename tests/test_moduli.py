@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from samples import noise, ring
 
-from modadd import TrainingConfig, cost, plots, structure
-from modadd.plots import _moduli
+from modadd import TrainingConfig, cost, structure
+from modadd.chapters import n10_larger_moduli
+from modadd.chapters import n10_larger_moduli as _moduli
 
 
 def patch(g1, g2, count: int = 5) -> np.ndarray:
@@ -44,11 +45,13 @@ def test_third_bonds_make_triangles_of_a_hexagonal_lattice():
 
 def test_galleries_of_moduli():
     runs = {12: noise(5, 12), 113: noise(3, 113)}
-    figure = plots.moduli_gallery(runs)
+    figure = n10_larger_moduli.moduli_gallery(runs)
     titles = [note.text for note in figure.layout.annotations]
     assert len([t for t in titles if "other" in t]) == 4 + 2
     assert "<b>N = 113</b>" in titles
-    figure = plots.lattices({25: np.stack([patch((1, 0), (0, 1)), ring(25, 3)]), 12: noise(4, 12)})
+    figure = n10_larger_moduli.lattices(
+        {25: np.stack([patch((1, 0), (0, 1)), ring(25, 3)]), 12: noise(4, 12)}
+    )
     bars = [t for t in figure.data if t.type == "bar"]
     assert sorted(t.text for t in bars) == ["circle 1", "grid 1", "other 4"]
 
@@ -58,11 +61,14 @@ def test_cost_grows_with_the_modulus():
     assert 0 < costs[0].seconds < costs[1].seconds
     if np.isfinite(costs[0].bytes):
         assert costs[1].bytes > 60 * 4 * 64 * 41
-    figure = plots.cost_over_moduli([5, 41], costs, 64)
+    figure = n10_larger_moduli.cost_over_moduli([5, 41], costs, 64)
     assert len(figure.layout.annotations) >= 2
 
 
 def test_unknown_memory_is_said():
     costs = [cost.Cost(1e-4, float("nan")), cost.Cost(1e-3, float("nan"))]
-    words = [note.text for note in plots.cost_over_moduli([12, 59], costs, 64).layout.annotations]
+    words = [
+        note.text
+        for note in n10_larger_moduli.cost_over_moduli([12, 59], costs, 64).layout.annotations
+    ]
     assert "not known on this machine" in words

@@ -9,7 +9,6 @@ from scipy.stats import qmc
 
 from modadd import (
     TrainingConfig,
-    _particles,
     charges,
     forces,
     kernel,
@@ -18,7 +17,8 @@ from modadd import (
     structure,
     train,
 )
-from modadd._engine import padded_pairs
+from modadd._compiled import particles as _particles
+from modadd._compiled.engine import padded_pairs
 from modadd.model import Parameters
 from modadd.run import DivergenceError
 from modadd.task import ModularAddition

@@ -5,6 +5,7 @@ import pytest
 from samples import a_run, noise
 
 from modadd import interactions, intervals, plots, predictions, structure
+from modadd.chapters import n08_phase_diagram
 from modadd.plots.panels import WIDTH
 
 SIZES = [0.5, 1.0, 2.0]
@@ -89,7 +90,7 @@ def test_examples_stand_in_their_cells(kinds):
 
 def test_predictors_say_their_correlation(kinds):
     x, y = np.moveaxis(noise(3, 3), -1, 0)
-    figure = plots.predictors(kinds, SIZES, {"One": ("x", x), "Two": ("y", y)})
+    figure = n08_phase_diagram.predictors(kinds, SIZES, {"One": ("x", x), "Two": ("y", y)})
     words = [note.text for note in figure.layout.annotations]
     assert sum("rank correlation" in word for word in words) == 2
     assert len(figure.data) == 6

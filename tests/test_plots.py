@@ -15,6 +15,7 @@ import pytest
 from samples import ring
 
 from modadd import ModularAddition, TrainingConfig, intervals, model, plots, structure
+from modadd.chapters import n01_the_model, n02_grids_and_circles
 from modadd.plots import export, palette, panels, traces
 from modadd.training import train
 
@@ -154,7 +155,7 @@ def test_a_pair_sum_has_its_labels_colour_and_a_token_its_own():
 
 
 def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
-    figure = plots.training_story(run, 9, [0, 120, 300])
+    figure = n01_the_model.training_story(run, 9, [0, 120, 300])
     one, chosen = run.select(9), [run.nearest(step) for step in (0, 120, 300)]
     discs = list(figure.select_traces({"mode": "markers+text"}))
     for trace, t in zip(discs, chosen, strict=True):
@@ -182,9 +183,9 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
 def test_figures_over_regions_need_all_parameters(run):
     bare = replace(run, parameters=None)
     with pytest.raises(ValueError, match="keep_parameters=True"):
-        plots.training_story(bare, 9, [0])
+        n01_the_model.training_story(bare, 9, [0])
     with pytest.raises(ValueError, match="seeds must be among those of the run, got 4"):
-        plots.training_story(run, 4, [0])
+        n01_the_model.training_story(run, 4, [0])
 
 
 def decode(image: bytes) -> np.ndarray:
@@ -285,7 +286,7 @@ def test_gallery_is_sorted_by_kind_and_keeps_shapes():
 def test_census_bars_draw_the_wilson_intervals_of_their_data():
     kinds = np.array(["circle"] * 5 + ["grid"] * 12 + ["other"] * 3)
     values = np.linspace(0, 1, 20)
-    figure = plots.census_bars(kinds, accuracy=values)
+    figure = n02_grids_and_circles.census_bars(kinds, accuracy=values)
     for kind in structure.KINDS:
         mark = next(t for t in named(figure, kind) if t.error_x.array is not None)
         count = int((kinds == kind).sum())
@@ -312,7 +313,7 @@ def test_a_band_is_the_middle_half_around_the_median(run):
 
 def test_network_diagram_shows_what_the_network_computes(run):
     parameters = run.parameters.map(lambda array: array[-1, 1])
-    figure = plots.network_diagram(parameters, (5, 14))
+    figure = n01_the_model.network_diagram(parameters, (5, 14))
     E, w1, b1, w2, b2 = parameters
     h = np.maximum((E[5] + E[14]) @ w1 + b1, 0)
     z = h @ w2 + b2
@@ -321,9 +322,9 @@ def test_network_diagram_shows_what_the_network_computes(run):
     np.testing.assert_allclose(bars.customdata, np.exp(z) / np.exp(z).sum(), rtol=1e-4)
     assert any(note.text == "<b>5 + 14 ≡ 2 (mod 17)</b>" for note in figure.layout.annotations)
     before = run.parameters.map(lambda array: array[0, 1])
-    assert plots.network_diagram(before, (5, 14)).to_json() != figure.to_json()
+    assert n01_the_model.network_diagram(before, (5, 14)).to_json() != figure.to_json()
     with pytest.raises(ValueError, match=r"pair must be an integer in \[0, 16\], got 17"):
-        plots.network_diagram(parameters, (3, 17))
+        n01_the_model.network_diagram(parameters, (3, 17))
 
 
 # Files

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from samples import check_frames, noise
 
-from modadd import TrainingConfig, interactions, plots, predictions, train
-from modadd.plots import _forces
+from modadd import TrainingConfig, interactions, predictions, train
+from modadd.chapters import n04_force_formulae
+from modadd.chapters import n04_force_formulae as _forces
 from modadd.predictions import LAWS
 
 STEPS = [1, 3, 8]
@@ -99,16 +100,16 @@ def words(figure) -> str:
 
 
 def test_scrubbing_frames_carry_what_changes_and_no_more(run):
-    figure = plots.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
+    figure = n04_force_formulae.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
     check_frames(figure, ["1", "3", "8"])
 
 
 def test_two_faces_and_two_terms():
-    assert "Alignment" in words(plots.two_faces())
+    assert "Alignment" in words(n04_force_formulae.two_faces())
     E, ratios = noise(2, 5), np.array([0.2, 1.0, 5.0])
     fits = [interactions.two_term_fit(ratio * E) for ratio in ratios]
     worst = min(fit.r2 for fit in fits)
-    assert f"{worst:.3f}" in words(plots.two_terms(ratios, fits))
+    assert f"{worst:.3f}" in words(n04_force_formulae.two_terms(ratios, fits))
 
 
 def test_force_balance_scores_the_sum(run):
@@ -116,7 +117,7 @@ def test_force_balance_scores_the_sum(run):
     law = predictions.predicted(run, STEPS, "label charges")
     parts = {"clustering": law[0, 0], "alignment": law[0, 0], "sum": 2 * F[0, 0]}
     courses = {"Direction (cosine)": {"label charges": predictions.agreement(F, law).cosine}}
-    figure = plots.force_balance(E, F[0, 0], parts, courses, STEPS)
+    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, courses, STEPS)
     assert "direction 1.00, size 0.50" in words(figure)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modadd import structure
-from modadd.plots import one_start, recipes
+from modadd.chapters.n11_optimisers import one_start, recipes
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from samples import noise, ring
 
 from modadd import intervals, particles, plots, same_start, structure
+from modadd.chapters import n05_particle_simulation, n06_same_start_same_structure
 from modadd.plots import Course, palette
 from modadd.same_start import compare
 
@@ -20,17 +21,19 @@ def runs():
 
 def courses(runs):
     return {
-        f"a = {a:g}": Course(run, None if a else run.loss[:, 0], plots.force_color(a))
+        f"a = {a:g}": Course(
+            run, None if a else run.loss[:, 0], n05_particle_simulation.force_color(a)
+        )
         for a, run in runs.items()
     }
 
 
 def test_force_color_runs_from_clustering_to_alignment():
     styles = palette.STYLES
-    assert plots.force_color(0) == styles["clustering"].color
-    assert plots.force_color(1) == styles["alignment"].color
+    assert n05_particle_simulation.force_color(0) == styles["clustering"].color
+    assert n05_particle_simulation.force_color(1) == styles["alignment"].color
     with pytest.raises(ValueError, match="alignment_force must be"):
-        plots.force_color(1.5)
+        n05_particle_simulation.force_color(1.5)
 
 
 def test_race_moves_every_embedding_without_turning_it(runs):
@@ -60,7 +63,9 @@ def test_race_refuses_runs_that_do_not_fit(runs):
 
 def test_starts_writes_agreement_with_the_first_row():
     A, B = noise(2, 11, seed=1), noise(2, 11, seed=2)
-    figure = plots.starts({"one": A, "two": B, "three": A}, ["#000000"] * 3, ["two"])
+    figure = n06_same_start_same_structure.starts(
+        {"one": A, "two": B, "three": A}, ["#000000"] * 3, ["two"]
+    )
     written = [a.text for a in figure.layout.annotations if not a.text.startswith("<b>")]
     expected = [f"{r2:.2f}" for r2 in structure.procrustes_r2(A, B)]
     assert written == [*expected, "1.00", "1.00"]
@@ -112,7 +117,7 @@ def test_agreement_rows_shows_every_start_and_mean():
         "floor": compare("floor", [(noise(5, 7, seed=6), noise(5, 7, seed=7))]),
         "equal": compare("network", [(noise(5, 7, seed=6), 2 * noise(5, 7, seed=6))]),
     }
-    figure = plots.comparison_rows(rows)
+    figure = n06_same_start_same_structure.comparison_rows(rows)
     clouds = [trace for trace in figure.data if trace.error_x.array is None]
     assert [len(trace.x) for trace in clouds] == [5, 5]
     assert np.allclose(clouds[1].x, 1.0)
@@ -120,7 +125,7 @@ def test_agreement_rows_shows_every_start_and_mean():
     assert "<b>1.00</b>" in texts and "<b>100%</b>" in texts and "floor" in texts
     wrong = {"row": rows["floor"]._replace(role="ceiling")}
     with pytest.raises(ValueError, match="role must be"):
-        plots.comparison_rows(wrong)
+        n06_same_start_same_structure.comparison_rows(wrong)
 
 
 def test_mismatch_is_zero_for_equal_censuses_and_one_for_disjoint_ones():
@@ -133,7 +138,7 @@ def test_knob_shows_shares_bands_and_the_network():
     censuses = [structure.census(["grid", "grid", "circle"]), structure.census(["circle"] * 4)]
     network = structure.census(["stripe", "other"])
     forces = [0.0, 0.5, 1.0]
-    figure = plots.kinds_over_force(
+    figure = n05_particle_simulation.kinds_over_force(
         forces, [noise(7, seed=8), ring(7, 2), ring(7, 2)], [*censuses, censuses[1]], network, 0.5
     )
     lines = {t.name: t for t in figure.data if t.name in structure.KINDS and t.line.width}
@@ -146,7 +151,7 @@ def test_knob_shows_shares_bands_and_the_network():
 
 def test_carry_over_puts_both_censuses_in_each_panel():
     pair = structure.census(["grid", "circle"]), structure.census(["grid", "other"])
-    figure = plots.carry_over({"same": (pair[0], pair[0]), "other": pair})
+    figure = n05_particle_simulation.carry_over({"same": (pair[0], pair[0]), "other": pair})
     texts = [annotation.text for annotation in figure.layout.annotations]
     assert ["0% off" in texts[0], "50% off" in texts[1]] == [True, True]
     assert len(figure.data) == 2 * 2 * len(structure.KINDS)

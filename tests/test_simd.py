@@ -7,8 +7,11 @@ import pytest
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 
-from modadd import _engine, _particles, _simd, optimisers
-from modadd._simd import FLAGS, LANES, add_product, exp, forget_stale
+from modadd import optimisers
+from modadd._compiled import engine as _engine
+from modadd._compiled import particles as _particles
+from modadd._compiled import simd as _simd
+from modadd._compiled.simd import FLAGS, LANES, add_product, exp, forget_stale
 
 
 @njit(fastmath=FLAGS)
@@ -78,6 +81,6 @@ def test_what_numba_cached_is_forgotten_when_any_compiled_source_is_newer(tmp_pa
         os.utime(path, (1000, 1000))
     forget_stale(tmp_path)
     assert index.exists()
-    os.utime(tmp_path / "_engine.py", (2000, 2000))
+    os.utime(tmp_path / "engine.py", (2000, 2000))
     forget_stale(tmp_path)
     assert not index.exists() and other.exists()

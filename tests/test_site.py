@@ -106,7 +106,7 @@ def test_links_of_the_repository_become_links_of_the_site(tmp_path):
         "../notebooks/01_the_model.ipynb#check": "../notebooks/01_the_model.html#check",
         "../notebooks/01_the_model.py": "../notebooks/01_the_model.html",
         "../modadd/structure.py": "../api/modadd/structure.html",
-        "../modadd/_engine.py": None,
+        "../modadd/_compiled/engine.py": None,
         "../Makefile": None,
         "missing.md": None,
     }.items():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from samples import check_frames, noise, ring
 
-from modadd import ModularAddition, TrainingConfig, plots, structure, tendencies, train
-from modadd.plots import _tendencies
+from modadd import ModularAddition, TrainingConfig, structure, tendencies, train
+from modadd.chapters import n03_clustering_and_alignment
+from modadd.chapters import n03_clustering_and_alignment as _tendencies
 
 
 def brute_force_couples(E):
@@ -93,12 +94,12 @@ def two_kinds():
 def test_tendencies_name_kinds_and_steps(two_kinds):
     kinds = structure.classify(two_kinds.final)
     assert kinds[0] == "circle"
-    text = words(plots.tendencies(two_kinds, (0, 1), (0, 20), kinds))
+    text = words(n03_clustering_and_alignment.tendencies(two_kinds, (0, 1), (0, 20), kinds))
     assert "ends as a" in text
     assert "circle" in text
     assert "step 20" in text
 
 
 def test_scrubbing_frames_carry_what_changes_and_no_more(two_kinds):
-    figure = plots.tendencies_scrub(two_kinds, (0, 1))
+    figure = n03_clustering_and_alignment.tendencies_scrub(two_kinds, (0, 1))
     check_frames(figure, ["0", "10", "20"])

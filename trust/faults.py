@@ -54,7 +54,7 @@ run = train(TrainingConfig(7, 24, 1500), range(30), keep_parameters=True, progre
 
 # %%
 for i in range(5):
-    save(plots.training_story(run, i, [0, 100, 1500]), f"01_seed_{i}")
+    save(n01_the_model.training_story(run, i, [0, 100, 1500]), f"01_seed_{i}")
 """
 
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from modadd import _checks, _engine, training
+from modadd import _checks, training
+from modadd._compiled import engine as _engine
 from modadd.model import Parameters
 from modadd.run import SCALARS, Run, check_finite
 from modadd.training import TrainingConfig

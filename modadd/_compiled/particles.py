@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from modadd._engine import _softmax
-from modadd._simd import FLAGS, LANES, add_product, exp, inlined
+from modadd._compiled.engine import _softmax
+from modadd._compiled.simd import FLAGS, LANES, add_product, exp, inlined
 
 
 @njit(nogil=True)

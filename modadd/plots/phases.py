@@ -1,4 +1,4 @@
-"""Figures of notebook 8: kinds over bias scale and initial scale, and what predicts circles."""
+"""A phase diagram: kinds over two knobs, and examples in its cells."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import _checks, structure
-from modadd.intervals import rank_correlation, wilson
 from modadd.plots.palette import STYLES, blend, theme, token_colors
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import bonds, centred, segments, whisker
+from modadd.plots.panels import Panel, font, sheet
+from modadd.plots.traces import bonds, centred, segments
 
 
 def phase_diagram(
@@ -224,70 +223,3 @@ def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
         hoverinfo="skip",
     )
     return [*segments(starts, ends), dots, names]
-
-
-def predictors(
-    kinds: np.ndarray, scales: Sequence[float], values: dict[str, tuple[str, np.ndarray]]
-) -> go.Figure:
-    """Share of circles in each cell over up to four quantities that might predict it.
-
-    Args:
-        kinds: (R, C, S).
-        scales: (R,) initial scales, told apart by colour.
-        values: title=(name of the axis, numbers from 0 to 1) of each panel; (R, C) or (R, C, S)
-            numbers, as `intervals.rank_correlation` takes them.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
-    """
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    kinds = _checks.words("kinds", kinds, (len(scales), "C", "S"), structure.KINDS)
-    known = {}
-    for title, pair in _checks.mapping("values", values, 1, 4).items():
-        name, x = _checks.sequence("values", pair, 2, 2)
-        x = _checks.array("values", x, finite=False)
-        known[title] = _checks.instance("values", name, str), x
-        if x.shape not in (kinds.shape, kinds.shape[:2]):
-            raise ValueError(f"values must be of shape {kinds.shape} or {kinds.shape[:2]}: {title}")
-    circles = np.asarray(kinds) == "circle"
-    columns = 2 if len(values) == 4 else len(values)
-    each, tall = (WIDTH - 50) / columns, 290
-    places = [divmod(i, columns) for i in range(len(values))]
-    boxes = [(50 + c * each, 84 + r * tall, each - 40, 180) for r, c in places]
-    figure, panels = sheet(36 + tall * (places[-1][0] + 1), boxes)
-    shades = [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(scales))]
-    words = [f'<span style="color:{c}">●</span> {scale:g}' for c, scale in zip(shades, scales)]
-    panels[0].note("scale of initial embeddings   " + "   ".join(words), yshift=52)
-    left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
-    for panel, (_, column), (title, (axis, x)) in zip(panels, places, known.items(), strict=True):
-        found = rank_correlation(circles, x)
-        panel.note(f"<b>{title}</b>", yshift=24)
-        words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
-        panel.note(words.replace("-", "−"), yshift=8, font=font(12, theme().muted))
-        panel.axes(
-            {"range": [-0.04, 1.06], "tickvals": [0, 0.5, 1], "title": {"text": axis}},
-            {"range": [-0.04, 1.02], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
-        )
-        if column == 0:
-            panel.note("circles", 0, 0.5, font=font(12, theme().muted), **left)
-        middle = x if x.ndim == 2 else np.nanmean(x, axis=-1)
-        for row, scale in enumerate(scales):
-            _shares_over(panel, middle[row], circles[row], shades[row], f"scale {scale:g}")
-    return figure
-
-
-def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name: str) -> None:
-    """Share of hits (C, S) over x (C,), with Wilson intervals."""
-    share = hits.mean(-1)
-    ends = np.array([wilson(int(h.sum()), h.size) for h in hits])
-    panel.add(
-        go.Scatter(
-            x=x,
-            y=share,
-            mode="markers",
-            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": theme().paper}},
-            error_y=whisker(share, *ends.T, blend(color, theme().paper, 0.55), 1),
-            name=name,
-            hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
-        )
-    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
@@ -12,45 +10,6 @@ from modadd import _checks, structure
 from modadd.plots.palette import STYLES, blend, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import axes_of_labels, centred, clumps, joined, strip, whisker
-
-
-def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None) -> go.Figure:
-    """Small multiples of embeddings, sorted by kind and score, each scaled to fill its panel.
-
-    Args:
-        E: (S, N, 2).
-        columns: panels a row.
-        titles: (S,) words above each panel; None: its kind and score.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
-    """
-    columns = _checks.integer("columns", columns, 1, 20)
-    E = _checks.ensemble("E", E)
-    if titles is not None:
-        titles = _checks.sequence("titles", titles, len(E), len(E))
-    E = centred(E)
-    E /= np.abs(E).max((-2, -1), keepdims=True)
-    kinds, (ring, patch) = structure.classify(E), (structure.circle(E), structure.grid(E))
-    score = np.where(kinds == "circle", ring.score, patch.score)
-    order = np.lexsort([-score, [structure.KINDS.index(kind) for kind in kinds]])
-    side, gap, rows = (WIDTH - 20) / columns, 40, -(-len(E) // columns)
-    boxes = [
-        (10 + i % columns * side, 34 + i // columns * (side + gap), side, side)
-        for i in range(len(E))
-    ]
-    figure, panels = sheet(rows * (side + gap), boxes)
-    for panel, s in zip(panels, order, strict=True):
-        panel.plane(1.3)
-        panel.add(*joined(E[s], 14))
-        kind = f'<b><span style="color:{STYLES[kinds[s]].color}">{kinds[s]}</span></b>'
-        title = f"{score[s]:.2f}" if titles is None else titles[s]
-        if titles is None and kinds[s] == "other":
-            nearest = max((ring.score[s], "circle"), (patch.score[s], "grid"))
-            title = f"({nearest[1]} {nearest[0]:.2f})"
-        look = {"xanchor": "center", "font": font(12, theme().muted)}
-        panel.note(f"{kind} {title}", 0.5, **look)
-    return figure
 
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from modadd._simd import FLAGS, LANES, add_product, exp, inlined
+from modadd._compiled.simd import FLAGS, LANES, add_product, exp, inlined
 
 GRADIENT_DESCENT, ADAM, ADAMW = range(3)
 NEVER = 2**62

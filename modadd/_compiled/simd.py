@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-COMPILED = ("_simd", "_engine", "_particles", "_force_sums", "optimisers")
+COMPILED = ("simd", "engine", "particles", "force_sums")
 """Modules of compiled functions, which call each other."""
 
 

@@ -1,0 +1,1 @@
+"""The fast loops: each is tested against the readable reference in `model` and `forces`."""
