@@ -128,7 +128,7 @@ def critical_decay(modulus: int) -> Limits:
 
     >>> found = critical_decay(17)
     >>> print(f"ends at {found.ends:.4f}, pays up to {found.pays:.4f}")
-    ends at 0.0302, pays up to 0.0266
+    ends at 0.0302, pays up to 0.0259
     """
     modulus = _odd(modulus)
     end = _end(modulus)
@@ -331,6 +331,4 @@ def _circle(fit: _Fit, modulus: int) -> Circle:
     profile = (fit.u / np.where(np.arange(len(fit.u)) == 0, 1, np.sqrt(2)))[half] / fit.radius
     # The label m lies on the axis at the angle πm/N; its unit is perpendicular to it.
     positions = (np.pi * k / modulus + np.pi / 2) % np.pi
-    return Circle(
-        modulus, fit.decay, fit.radius, fit.loss, fit.cross_entropy, profile, positions
-    )
+    return Circle(modulus, fit.decay, fit.radius, fit.loss, fit.cross_entropy, profile, positions)
