@@ -35,6 +35,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from modadd import _checks
 from modadd.model import Parameters
+from modadd.task import ModularAddition
 
 LARGEST_MODULUS = 199
 
@@ -51,7 +52,7 @@ class Circle(NamedTuple):
     cross_entropy: float
     """in nats"""
     profile: np.ndarray
-    """(N,) v: weight of |n·x|, n of unit length, to the label k steps from the one n is normal to"""
+    """(N,) v: what |n·x|, n of length 1, adds to the label k axes from the one it is normal to"""
     positions: np.ndarray
     """(N,) angles of the axes n of the hidden units, in [0, π[; that of label m at m"""
 
@@ -199,7 +200,7 @@ def network(found: Circle, hidden: int | None = None, frequency: int = 1) -> Par
     )
 
 
-def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 48) -> float:
+def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 24) -> float:
     """How much more than λ the best conceivable hidden unit would earn: 1 if none does.
 
     With the embeddings held, the wide hidden layer is a convex problem in the measure of its units.
@@ -223,20 +224,21 @@ def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 48) -> float
     n = _checks.instance("found", found, Circle).modulus
     bias_scale = _checks.real("bias_scale", bias_scale, 0, _checks.LARGEST)
     mesh = _checks.integer("mesh", mesh, 2, 1000)
-    first, second = np.divmod(np.arange(n * n), n)
-    tokens = network(found)
+    task, tokens = ModularAddition(n), network(found)
+    first, second = task.pairs.T
     x = tokens.embeddings[first] + tokens.embeddings[second]
     z = np.maximum(x @ tokens.w1, 0) @ tokens.w2
     alpha = -np.exp(z - z.max(1, keepdims=True))
     alpha /= -alpha.sum(1, keepdims=True)
-    alpha[np.arange(n * n), (first + second) % n] += 1
+    alpha[np.arange(len(z)), task.labels] += 1
+    alpha *= task.multiplicity[:, None] / n**2
     # Rotations and reflections of the circle carry every direction into this sector.
     angle = np.linspace(0, np.pi / n, mesh + 1 - mesh % 2)
     largest = 0.0
     for tilt in np.linspace(-np.pi / 2, np.pi / 2, 2 * mesh + 1):
         direction = np.cos(tilt) * np.stack([np.cos(angle), np.sin(angle)])
         active = np.maximum(x @ direction + bias_scale * np.sin(tilt), 0)
-        largest = max(largest, np.linalg.norm(alpha.T @ active, axis=0).max() / n**2)
+        largest = max(largest, np.linalg.norm(alpha.T @ active, axis=0).max())
     return float(largest / found.weight_decay)
 
 
@@ -262,7 +264,7 @@ class _Fit(NamedTuple):
 
 
 class _Fits:
-    """argmin C(u) + μ|u|²/2 by Newton's method, for one μ after the other: each starts from the last.
+    """argmin C(u) + μ|u|²/2 by Newton's method, for one μ after the other, from the last one on.
 
     u and the logits are mirror symmetric, so half of the labels, M = (N + 1)/2, stand for all.
     """

@@ -249,7 +249,7 @@ def train(
 def _given(
     config: TrainingConfig, count: int, embeddings: object, parameters: object
 ) -> dict[str, np.ndarray]:
-    """The arrays that replace those of the seeds, by field of Parameters, with leading axis (S,)."""
+    """What replaces arrays of the seeds, by field of Parameters, with leading axis (S,)."""
     n, h = config.modulus, config.hidden
     shapes = {"initial_embeddings": (n, 2)}
     values = [] if embeddings is None else [embeddings]

@@ -20,6 +20,19 @@ from modadd.run import Run
 SHARES = (0.5, 0.8, 0.93, 0.97, 0.985, 1.0, 1.015, 1.03)
 """Of the predicted end, at which the circles of the test are held in turn."""
 
+MORE = {
+    "N = 11": TrainingConfig(11, 32),
+    "N = 13": TrainingConfig(13, 32),
+    "N = 17, β = 0.5": TrainingConfig(bias_scale=0.5),
+    "N = 17, H = 16": TrainingConfig(hidden=16),
+    "N = 17, H = 256": TrainingConfig(hidden=256),
+    "N = 19": TrainingConfig(19),
+    "N = 23": TrainingConfig(23),
+    "N = 23, Adam": TrainingConfig(23, optimiser="adam", learning_rate=0.003),
+    "N = 59": TrainingConfig(59, 128, learning_rate=0.5),
+}
+"""Conditions of the test that only the full profile runs."""
+
 
 # --- networks whose decay changes ----------------------------------------------------------------
 
@@ -132,6 +145,21 @@ def relative_errors(ramp: Ramp) -> tuple[np.ndarray, np.ndarray]:
     return kept * ramp.radius / r - 1, kept * ramp.loss / u - 1
 
 
+def simplest(modulus: int, sizes: np.ndarray) -> np.ndarray:
+    """λ of circles of sizes s = R³ (M,) whose unit axes each speak against one label alone."""
+    k = np.arange(modulus)
+    d, sine = 2 * np.abs(np.cos(np.pi * k / modulus)), np.abs(np.sin(np.pi * k / modulus))
+    # Without its mean, which no softmax sees, a profile of size s has the depth s/2 / √(1 − 1/N).
+    depth = 0.5 / np.sqrt(1 - 1 / modulus)
+    slopes = depth * d[:, None] * (sine - sine.mean())
+    z = -sizes[:, None, None] * slopes
+    share = np.exp(z - z.max(-1, keepdims=True))
+    share /= share.sum(-1, keepdims=True)
+    # −dC/ds, the mean over t of −dz₀/ds + Σ_k p_k dz_k/ds
+    falls = (slopes * (share - (k == 0))).sum(-1).mean(-1)
+    return np.cbrt(sizes) * falls / modulus
+
+
 # --- hidden units of circles ---------------------------------------------------------------------
 
 
@@ -143,7 +171,7 @@ class Units(NamedTuple):
     strength: np.ndarray
     """(U,) |w1| |w2|, as a share of all units of its network"""
     profile: np.ndarray
-    """(U, N) outgoing weights over their length, to the label k axes from the one it is normal to"""
+    """(U, N) outgoing weights of length 1, to the label k axes from the one it is normal to"""
 
 
 def units(run: Run) -> Units:
@@ -237,9 +265,7 @@ def _line(x, y, color: str, dash: str = "solid", width: float = 2, hover: str = 
     return go.Scatter(x=x, y=y, **look, **shown)
 
 
-def _dots(
-    x, y, style: str, size: float = 6, opacity: float = 1.0, hover: str = "%{x:.4f}: %{y:.3f}"
-):
+def _dots(x, y, style: str, size: float = 6, opacity: float = 1.0, hover: str = "%{y:.3f}"):
     marker = {"size": size, "color": STYLES[style].color, "symbol": STYLES[style].symbol}
     return go.Scatter(
         x=np.ravel(x),
@@ -264,12 +290,12 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     beyond = falling.settings["weight_decay"]
     E = np.concatenate([ramp.embeddings[:, i], falling.embeddings[:, i]])
     decay = np.r_[ramp.decays, np.full(len(falling.steps), beyond)]
-    names = [f"{d:.4f}" for d in ramp.decays]
-    names += [f"{beyond:.4f}, after {step} steps" for step in falling.steps]
+    names = [f"λ = {d:.4f}" for d in ramp.decays]
+    names += [f"beyond, step {step}" for step in falling.steps]
     size = np.concatenate([ramp.radius[:, i], radius(falling.embeddings[:, i])])
     cost = np.concatenate([ramp.loss[:, i], regularised_loss(falling)[:, i]])
     boxes = [(16, 44, 330, 330), (430, 44, 350, 150), (430, 254, 350, 120)]
-    figure, (plane, sizes, losses) = sheet(500, boxes)
+    figure, (plane, sizes, losses) = sheet(512, boxes)
     plane.plane(1.12 * np.abs(E).max())
     plane.note("<b>Embeddings</b> of one network; dotted: the radius computed", yshift=8)
     high = 1.08 * limit.ends
@@ -300,7 +326,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
         here = [_dots([decay[t]], [y], "network", 11) for y in (size[t], cost[t])]
         return [(0, dotted), *((0, trace) for trace in embeddings(E[t], 15)), *enumerate(here, 1)]
 
-    animate((plane, sizes, losses), moving, names, shown=len(ramp.decays) - 1, prefix="λ = ")
+    animate((plane, sizes, losses), moving, names, shown=len(ramp.decays) - 1, prefix="")
     return figure
 
 
@@ -354,7 +380,7 @@ def motion_figure(found: Motion) -> go.Figure:
 
 def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
     """Share of circles alive at each share of the predicted end, one row a condition."""
-    top, tall = 76, 28 * len(ramps)
+    top, tall = 60, 28 * len(ramps)
     figure, (panel,) = sheet(top + tall + 20, [(250, top, 520, tall)])
     shares = SHARES[2:]
     panel.axes(
@@ -435,30 +461,37 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         decay, value = np.array(pairs).T
         tone = blend(STYLES["circle"].color, STYLES["grid"].color, i / max(len(moduli) - 1, 1))
         excess = np.maximum(value - 1, 1e-10)
-        trace = _line(
-            decay / theory.critical_decay(n).ends, excess, tone, hover="%{x:.2f}: %{y:.1g}"
-        )
+        share = decay / theory.critical_decay(n).ends
+        trace = _line(share, excess, tone, hover="%{x:.2f}: %{y:.1g}")
         panel.add(trace.update(mode="lines+markers"))
-        where = {
-            "x": 1,
-            "y": 1 - 0.13 * i,
-            "xref": f"{panel.x} domain",
-            "yref": f"{panel.y} domain",
-        }
         look = {"xanchor": "left", "xshift": 12, "font": font(12, tone)}
-        figure.add_annotation(text=f"N = {n}", **where, **look)
-    x = {
-        "type": "log",
-        "tickvals": [0.01, 0.03, 0.1, 0.3, 1],
-        "title": {"text": "λ / λ<sub>c</sub>"},
-    }
-    y = {
-        "type": "log",
-        "tickvals": [1e-9, 1e-6, 1e-3, 1],
-        "ticktext": ["10⁻⁹", "10⁻⁶", "0.1 %", "1"],
-    }
-    panel.axes(x, y)
+        panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, **look)
+    x = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1], "title": {"text": "λ / λ<sub>c</sub>"}}
+    y = {"tickvals": [1e-9, 1e-6, 1e-3, 1], "ticktext": ["10⁻⁹", "10⁻⁶", "0.1%", "1"]}
+    panel.axes({"type": "log"} | x, {"type": "log"} | y)
     return figure
+
+
+def levels(beta: float, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of the circles and of the lattices among networks of bias scale β at rest.
+
+    Circles hardly form where β is large, so four more networks are put on one at the start.
+    """
+    config, kept = TrainingConfig(bias_scale=beta), {"snapshots": [2500], "keep_parameters": True}
+    found = kind_losses(train(config, seeds, **kept))
+    placed = np.array([ring(config.modulus, k, 2.5) for k in (1, 2, 3, 5)])
+    four = range(max(seeds) + 1, max(seeds) + 5)
+    more = kind_losses(train(config, four, initial_embeddings=placed, **kept))
+    return tuple(map(np.concatenate, zip(found, more)))
+
+
+def grows(share: float, seeds: Sequence[int]) -> np.ndarray:
+    """Which random starts, (S,) bools, grow into anything at a share of the computed end."""
+    limit = theory.critical_decay(TrainingConfig.modulus)
+    decay = share * limit.ends
+    steps = int(np.ceil(60 / decay / pace(TrainingConfig())))
+    run = train(TrainingConfig(weight_decay=decay, steps=steps), seeds, snapshots=[steps])
+    return radius(run.final) > limit.radius / 2
 
 
 def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -467,78 +500,61 @@ def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return loss[kinds == "circle"], loss[np.isin(kinds, ["grid", "stripe"])]
 
 
-def landscape_figure(
-    levels: Mapping[float, tuple[np.ndarray, np.ndarray]],
-    schedules: Mapping[str, np.ndarray],
-    born: Mapping[float, np.ndarray],
-) -> go.Figure:
-    """Levels of circles and lattices; kinds before and after a spell of decay; births.
+def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
+    """Regularised losses of circles and of lattices over the bias scale.
 
     Args:
         levels: β to the losses of circles and of lattices.
-        schedules: name to kinds (S,) at its end.
-        born: λ / λc to bools (S,): networks that grew from random starts.
     """
-    boxes = [(56, 64, 270, 210), (420, 64, 130, 210), (620, 64, 160, 210)]
-    figure, (energy, kinds, births) = sheet(350, boxes)
-    energy.note("<b>Regularised loss</b>", yshift=26)
-    words = [
-        f'<span style="color:{STYLES[k].color}">{s} {k}s</span>'
-        for k, s in (("circle", "●"), ("grid", "■"))
-    ]
-    energy.note("   ".join(words).replace("grids", "lattices"), yshift=8)
+    figure, (panel,) = sheet(300, [(66, 56, 470, 180)])
+    panel.note("<b>Regularised loss</b> at rest", yshift=8)
     x = np.log2(list(levels))
-    for column, (style, nudge) in enumerate((("circle", -0.08), ("grid", 0.08))):
-        for place, pair in zip(x, levels.values()):
-            if len(pair[column]):
-                energy.add(
-                    _dots(
-                        np.full(len(pair[column]), place + nudge),
-                        pair[column],
-                        style,
-                        5,
-                        0.35,
-                        "%{y:.3f}",
-                    )
-                )
-        means = [pair[column].mean() if len(pair[column]) else np.nan for pair in levels.values()]
-        energy.add(_line(x + nudge, means, STYLES[style].color, STYLES[style].dash))
-    energy.axes(
-        {"tickvals": x, "ticktext": [f"{b:g}" for b in levels], "title": {"text": "bias scale β"}}
-    )
-    kinds.note("<b>Kinds, by schedule</b>", yshift=26)
+    for i, (style, name) in enumerate((("circle", "circles"), ("grid", "lattices"))):
+        mark, at = STYLES[style], x + 0.16 * (i - 0.5)
+        values = [pair[i] for pair in levels.values()]
+        means = [found.mean() if len(found) else np.nan for found in values]
+        every = np.repeat(at, [len(found) for found in values])
+        panel.add(_line(at, means, mark.color, mark.dash))
+        panel.add(_dots(every, np.concatenate(values), style, 5, 0.35))
+        words = f"{'●■'[i]} {name}, and their mean"
+        panel.note(words, 1, 0.9 - 0.14 * i, xshift=14, font=font(12, mark.color))
+    ticks = {"tickvals": x, "ticktext": [f"{b:g}" for b in levels]}
+    panel.axes(ticks | {"title": {"text": "bias scale β"}}, {"nticks": 5})
+    return figure
+
+
+def schedules_figure(
+    schedules: Mapping[str, np.ndarray], born: Mapping[float, np.ndarray]
+) -> go.Figure:
+    """Kinds after each schedule of decay; and how many networks grew from random starts at all.
+
+    Args:
+        schedules: name to kinds (S,) at its end.
+        born: λ / λc to bools (S,), of networks that grew.
+    """
+    tall = 44 * len(schedules)
+    figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
+    kinds.note("<b>Kinds of the same networks</b>", yshift=26)
+    words = [f'<span style="color:{STYLES[k].color}">■ {k}</span>' for k in structure.KINDS]
+    kinds.note("  ".join(words), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
-        base = 0.0
-        for kind in structure.KINDS:
-            share = float((found == kind).mean())
-            look = {"marker": {"color": STYLES[kind].color}, "width": 0.7, "orientation": "h"}
-            kinds.add(
-                go.Bar(
-                    x=[share],
-                    y=[row],
-                    base=[base],
-                    hovertemplate=f"{kind}: {share:.0%}<extra>{name}</extra>",
-                    **look,
-                )
-            )
-            base += share
-        where = {"x": 0, "y": row, "xref": f"{kinds.x} domain", "yref": kinds.y}
-        figure.add_annotation(
-            text=name, xanchor="right", xshift=-4, align="right", font=font(11), **where
-        )
-    kinds.axes(
-        {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 1]},
-        {"range": [len(schedules) - 0.5, -0.5], "visible": False},
-    )
-    births.note("<b>Grown from random starts</b>", yshift=26)
-    share = np.array([b.mean() for b in born.values()])
+        share = np.array([(found == kind).mean() for kind in structure.KINDS])
+        for kind, part, base in zip(structure.KINDS, share, share.cumsum() - share):
+            bar = {"x": [part], "y": [row], "base": [base], "orientation": "h"}
+            bar |= {"width": 0.7, "offset": -0.35}
+            hover = f"{kind}: {part:.0%}<extra>{name}</extra>"
+            color = {"color": STYLES[kind].color}
+            kinds.add(go.Bar(**bar, marker=color, hovertemplate=hover))
+        left = {"x": 0, "y": row, "xref": f"{kinds.x} domain", "yref": kinds.y}
+        figure.add_annotation(text=name, xanchor="right", xshift=-8, align="right", **left)
+    share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
+    kinds.axes(share, {"range": [len(schedules) - 0.5, -0.5], "visible": False})
+    births.note("<b>Grown from random starts</b>", yshift=8)
+    mean = np.array([b.mean() for b in born.values()])
     ends = np.array([intervals.wilson(int(b.sum()), len(b)) for b in born.values()])
-    dots = _dots(list(born), share, "network", 8, hover="%{x}: %{y:.0%}")
-    dots.error_y = whisker(share, *ends.T, STYLES["network"].color)
+    dots = _dots(list(born), mean, "network", 8, hover="%{x}: %{y:.0%}")
+    dots.error_y = whisker(mean, *ends.T, STYLES["network"].color)
     births.add(dots)
-    births.axes(
-        {"range": [0, 1.08], "title": {"text": "λ / λ<sub>c</sub>"}},
-        {"range": [0, 1.03], "tickformat": ".0%", "nticks": 3},
-    )
+    births.axes({"range": [0, 1.08], "title": {"text": "λ / λ<sub>c</sub>"}}, share)
     _vertical(births, 1.0)
     return figure
