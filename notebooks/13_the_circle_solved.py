@@ -36,7 +36,7 @@ kept = {"snapshots": [2500], "keep_parameters": True}
 grown = train(TrainingConfig(), range(FIRST_SEED, FIRST_SEED + (96 if full else 32)), **kept)
 circles = grown.select(grown.seeds[structure.classify(grown.final) == "circle"])
 end = theory.critical_decay(17).ends
-ramp = chapter.turn_up(circles, np.linspace(0.003, 0.985 * end, 28), patience=10)
+ramp = chapter.turn_up(circles, np.linspace(0.003, 0.985 * end, 20), patience=10)
 falling = chapter.go_on(ramp.rest, 1.02 * end, 480, snapshots=range(0, 480, 24))
 
 # %%
@@ -163,7 +163,7 @@ print(f"its limit is {simple.max() / end:.2f} of the exact one")
 # alive at 0.985, all dead at 1.015, whatever the optimiser, frequency, bias scale or width (from $2N$ on).
 
 # %%
-count, k = (12, (1, 2, 3, 5)) if full else (4, (1, 2, 3))
+count, k = (12, (1, 2, 3, 5)) if full else (3, (1, 2, 3))
 conditions = {
     "N = 7": TrainingConfig(7, 32),
     "N = 17": TrainingConfig(),
@@ -177,7 +177,7 @@ conditions |= chapter.MORE if full else {}
 tested, first = {}, FIRST_SEED + 200
 for name, config in conditions.items():
     tested[name] = chapter.survival(config, range(first, first + count), k)
-    first += count
+    first += 12
 
 # %%
 show(
@@ -268,7 +268,7 @@ show(
 # where it is and lower that of the lattices, until they cross.
 
 # %%
-many = 64 if full else 24
+many = 64 if full else 20
 levels = {}
 for i, beta in enumerate((0.25, 0.5, 1.0, 2.0, 4.0)):
     first = FIRST_SEED + 600 + 80 * i
@@ -288,7 +288,7 @@ show(
 
 # %%
 up = chapter.go_on(grown, 0.018, 800)
-down, control = chapter.go_on(up, 0.003, 1500), chapter.go_on(grown, 0.003, 2300)
+down, control = chapter.go_on(up, 0.003, 1200), chapter.go_on(grown, 0.003, 2000)
 runs = {
     "at 0.003": grown,
     "raised to 0.018": up,
