@@ -148,8 +148,8 @@ def array(
         limit: the largest size that an entry may have.
     """
     try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors that want a gradient
+        found = as_array(value)
+    except NOT_AN_ARRAY:
         raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
     if found.dtype.kind not in "iuf":
         raise refuse(name, f"real numbers of shape {_axes(shape)}", value)
@@ -167,6 +167,15 @@ def array(
     return found
 
 
+NOT_AN_ARRAY = (TypeError, ValueError, RuntimeError)
+"""What numpy raises for what is no array, such as ragged lists."""
+
+
+def as_array(value: object) -> np.ndarray:
+    """What numpy reads; a torch tensor that wants a gradient is detached from it first."""
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
 def _axes(shape: tuple) -> str:
     words = ["..." if axis is ... else str(axis) for axis in shape]
     return f"({', '.join(words)}{',' * (len(words) == 1)})"
@@ -176,7 +185,11 @@ def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
     """Return `value` as a float64 array of shape (..., N, 2) with N >= 3 and finite entries."""
     found = array(name, value, finite=False)
     if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
-        raise ValueError(f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}")
+        more = found.ndim > 1 and found.shape[-1] > 2 and found.shape[-2] > 2
+        advice = "; of more dimensions give two, such as the first two principal components"
+        raise ValueError(
+            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice * more}"
+        )
     return array(name, found, (..., "N", 2), limit=limit)
 
 
@@ -184,7 +197,7 @@ def tokens(name: str, value: object) -> np.ndarray:
     """Return `value` as embeddings (N, 2) of its own precision, or raise ValueError naming it."""
     if embeddings(name, value).ndim != 2:
         raise ValueError(f"{name} must have shape (N, 2), got {np.shape(value)}")
-    return np.asarray(value)
+    return as_array(value)
 
 
 def ensemble(name: str, value: object) -> np.ndarray:
@@ -199,8 +212,8 @@ def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> n
     """Return `value` as an array of allowed words, of the wanted shape, or raise ValueError."""
     wanted = f"words of shape {_axes(shape)}"
     try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
+        found = as_array(value)
+    except NOT_AN_ARRAY:
         raise refuse(name, wanted, value) from None
     if found.dtype.kind not in "UO" or found.ndim != len(shape):
         raise refuse(name, wanted, value)
@@ -215,8 +228,8 @@ def bools(name: str, value: object, count: int | str, some: bool = True) -> np.n
     """Return `value` as (..., count) bools, if `some` one of each set True, or raise ValueError."""
     allowed = f"bools of shape (..., {count})"
     try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
+        found = as_array(value)
+    except NOT_AN_ARRAY:
         raise refuse(name, allowed, value) from None
     fits = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
     if found.dtype != bool or not fits:

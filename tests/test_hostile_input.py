@@ -16,16 +16,12 @@ from modadd import (
     ModularAddition,
     TrainingConfig,
     _torch_engine,
-    charges,
     forces,
-    interactions,
     intervals,
-    kernel,
     model,
     optimisers,
     particles,
     structure,
-    tendencies,
     train,
     training,
 )
@@ -41,7 +37,7 @@ WEIGHTS = torch.tensor(model.pair_weights(TASK, ALL))
 CONFIG = TrainingConfig(modulus=5, hidden=4, steps=3)
 
 EMBEDDINGS = {"E": E}
-LAW = {"embeddings": E, "residuals": ALPHA, "training": ALL}
+LAW = {"E": E, "training": ALL}
 NET = {"parameters": NETWORK, "task": TASK, "bias_scale": 1.0, "label_smoothing": 0.1}
 LONG = {"snapshots": 2, "threads": 1, "cache": False, "progress": False}
 KEPT = LONG | {"keep_parameters": False}
@@ -94,43 +90,32 @@ CALLS = {
     structure.grid: EMBEDDINGS,
     structure.closure: EMBEDDINGS,
     structure.classify: EMBEDDINGS,
+    structure.describe: EMBEDDINGS,
     structure.procrustes_r2: {"A": E, "B": E},
     structure.census: {"E_or_kinds": E},
     intervals.wilson: {"successes": 1, "trials": 3, "confidence": 0.9},
-    kernel.arc_cosine: KERNEL,
-    kernel.arc_cosine_gradient: KERNEL,
-    kernel.lifted_angle: KERNEL,
+    forces.arc_cosine: KERNEL,
+    forces.arc_cosine_gradient: KERNEL,
     forces.exact: LAW | {"bias_scale": 1.0, "gauge": 0.0},
     forces.clustering: LAW | {"bias_scale": 1.0},
     forces.alignment: LAW,
-    forces.torque: LAW,
-    forces.stretch: LAW,
     forces.linear: LAW,
-    forces.quadratic: LAW,
-    forces.pair_forces: LAW | {"law": "exact", "bias_scale": 1.0, "gauge": 0.0},
-    interactions.interactions: LAW | {"bias_scale": 1.0, "gauge": 0.0},
-    interactions.two_term_fit: LAW | {"bias_scale": 1.0},
-    charges.sum_rules: LAW,
-    tendencies.mean_squared_distances: {"embeddings": E, "training": ALL},
-    forces.field_law: LAW
-    | {"past_embeddings": E[None], "past_residuals": ALPHA[None]}
+    forces.quadratic: EMBEDDINGS,
+    forces.two_term_fit: EMBEDDINGS | {"bias_scale": 1.0},
+    forces.alignment_weight: EMBEDDINGS | {"bias_scale": 1.0},
+    forces.sum_rules: LAW,
+    forces.field_law: EMBEDDINGS
+    | {"residuals": ALPHA, "past_E": E[None], "past_residuals": ALPHA[None]}
     | {"weights": [1.0], "bias_scale": 1.0},
-    forces.embedding_forces: {"pair_forces": np.ones((15, 2)), "task": TASK},
-    charges.label_charges: {"task": TASK},
-    charges.memory_weights: {
+    forces.scatter: {"on_pairs": np.ones((15, 2)), "task": TASK},
+    forces.label_charges: {"task": TASK},
+    forces.memory_weights: {
         "steps": 3,
         "learning_rate": 0.1,
         "weight_decay": 0.1,
         "momentum": 0.5,
     },
-    charges.prefactor: {
-        "task": TASK,
-        "hidden": 4,
-        "memory": 1.0,
-        "weight_variance": 0.1,
-        "label_smoothing": 0.1,
-        "training": ALL,
-    },
+    forces.prefactor: {"task": TASK, "hidden": 4, "memory": 1.0, "label_smoothing": 0.1},
     intervals.bootstrap_mean: {"values": [0.1, 0.2], "draws": 10, "seed": 0},
     intervals.rank_correlation: {
         "circles": np.ones((2, 3), bool),
@@ -138,9 +123,7 @@ CALLS = {
         "draws": 10,
         "seed": 0,
     },
-    interactions.alignment_weight: {"E": E, "bias_scale": 1.0},
     structure.lattice_shape: {"patch": structure.grid(E)},
-    structure.kinds_of: {"ring": structure.circle(E), "patch": structure.grid(E)},
     intervals.mean: {"values": [1.0, 2.0], "confidence": 0.9},
     intervals.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
     palette.theme: {"name": "light"},
@@ -154,11 +137,8 @@ CALLS = {
 }
 """A valid call of every public function of the package's measures, laws and simulations."""
 MODULES = (
-    charges,
     forces,
-    interactions,
     intervals,
-    kernel,
     model,
     optimisers,
     palette,
@@ -224,7 +204,7 @@ OUTSIDE = {
     "A": [None, 0, E[:2], E.T],
     "B": [None, 0, E[:2], E.T, E[:4]],
     "embeddings": [None, 0, E[:2], E.T],
-    "past_embeddings": [None, E, E[None, :4]],
+    "past_E": [None, E, E[None, :4]],
     "past_residuals": [None, ALPHA, ALPHA[None, :4]],
     "initial_embeddings": [0, E, E[None, :4]],
     "values": [None, 1.0, [1.0], [[1.0, 2.0]], [True, False]],
