@@ -161,12 +161,12 @@ def branch(modulus: int, points: int = 200) -> Branch:
     return Branch(*map(np.array, columns), stable=ridges < end.ridge)
 
 
-def network(found: Circle, hidden: int | None = None, frequency: int = 1) -> Parameters:
+def network(found: Circle, hidden: int, frequency: int = 1) -> Parameters:
     """The network that the theory speaks of: one pair of hidden units an axis, the others zero.
 
     Args:
         found: from `circle`.
-        hidden: H, at least 2N; None: 2N.
+        hidden: H, at least 2N.
         frequency: k of the circle, without a factor in common with N.
 
     Returns:
@@ -175,12 +175,12 @@ def network(found: Circle, hidden: int | None = None, frequency: int = 1) -> Par
     Raises:
         ValueError: naming the argument.
 
-    >>> network(circle(5, 0.01)).map(np.shape).w2
+    >>> network(circle(5, 0.01), 10).map(np.shape).w2
     (10, 5)
     """
     _checks.instance("found", found, Circle)
     n = found.modulus
-    hidden = 2 * n if hidden is None else _checks.integer("hidden", hidden, 2 * n, _checks.HIDDEN)
+    hidden = _checks.integer("hidden", hidden, 2 * n, _checks.HIDDEN)
     k = _checks.integer("frequency", frequency, 1, n - 1)
     if np.gcd(k, n) > 1:
         raise _checks.refuse("frequency", f"without a factor in common with {n}", frequency)
@@ -224,7 +224,7 @@ def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 24) -> float
     n = _checks.instance("found", found, Circle).modulus
     bias_scale = _checks.real("bias_scale", bias_scale, 0, _checks.LARGEST)
     mesh = _checks.integer("mesh", mesh, 2, 1000)
-    task, tokens = ModularAddition(n), network(found)
+    task, tokens = ModularAddition(n), network(found, 2 * n)
     first, second = task.pairs.T
     x = tokens.embeddings[first] + tokens.embeddings[second]
     z = np.maximum(x @ tokens.w1, 0) @ tokens.w2

@@ -251,17 +251,18 @@ def _given(
 ) -> dict[str, np.ndarray]:
     """What replaces arrays of the seeds, by field of Parameters, with leading axis (S,)."""
     n, h = config.modulus, config.hidden
-    shapes = {"initial_embeddings": (n, 2)}
-    values = [] if embeddings is None else [embeddings]
+    shapes = Parameters((n, 2), (2, h), (h,), (h, n), (n,))._asdict()
+    given, name = {} if embeddings is None else {"embeddings": embeddings}, "initial_embeddings"
     if parameters is not None:
-        if embeddings is not None:
+        if given:
             raise ValueError("initial_embeddings must be None beside initial_parameters")
-        values = _checks.instance("initial_parameters", parameters, Parameters)
-        shapes = dict(zip(Parameters._fields, ((n, 2), (2, h), (h,), (h, n), (n,))))
-        shapes = {f"initial_parameters.{name}": shape for name, shape in shapes.items()}
+        given = _checks.instance("initial_parameters", parameters, Parameters)._asdict()
+        name = "initial_parameters ({})"
     return {
-        field: _checks.array(name, value, (count, *shape), limit=_checks.LARGEST).astype("f4")
-        for field, (name, shape), value in zip(Parameters._fields, shapes.items(), values)
+        field: _checks.array(
+            name.format(field), value, (count, *shapes[field]), limit=_checks.LARGEST
+        ).astype("f4")
+        for field, value in given.items()
     }
 
 

@@ -159,7 +159,7 @@ print(f"its limit is {simple.max() / end:.2f} of the exact one")
 #
 # It was fixed before its seeds were drawn. Networks with random layers are put on circles of frequency 1, 2, 3
 # (and 5), come to rest at half of $\lambda_c$, and are then held at 0.8, 0.93, 0.97, 0.985, 1, 1.015 and 1.03 of it, for a
-# time $60/\lambda$ each. A network is alive while its radius is more than half of that at the limit. The theory says: all
+# time $40/\lambda$ each. A network is alive while its radius is more than half of that at the limit. The theory says: all
 # alive at 0.985, all dead at 1.015, whatever the optimiser, frequency, bias scale or width (from $2N$ on).
 
 # %%

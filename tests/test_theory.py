@@ -25,7 +25,7 @@ def losses(network: Parameters, decay: float, bias_scale: float = 1.0) -> tuple[
 @pytest.mark.parametrize(("n", "decay"), STRONG)
 def test_losses_are_those_of_the_network_it_speaks_of(n, decay):
     found = theory.circle(n, decay)
-    for frequency, hidden, beta in ((1, None, 1.0), (2, 2 * n + 3, 0.0), (n - 1, 64, 4.0)):
+    for frequency, hidden, beta in ((1, 2 * n, 1.0), (2, 2 * n + 3, 0.0), (n - 1, 64, 4.0)):
         network = theory.network(found, hidden, frequency)
         entropy, whole = losses(network, decay, beta)
         assert entropy == pytest.approx(found.cross_entropy, abs=1e-12)
@@ -40,13 +40,13 @@ def test_losses_are_those_of_the_network_it_speaks_of(n, decay):
 def test_no_direction_leads_down_from_it(n, decay):
     # Its pair sums lie on kinks: the loss has slopes to both sides, and none may be negative.
     found = theory.circle(n, decay)
-    start = theory.network(found)
+    start = theory.network(found, 2 * n)
     _, least = losses(start, decay)
     rng = np.random.default_rng(n)
-    for size in (1e-3, 1e-4):
-        for _ in range(20):
-            moved = start.map(lambda a: a + size * rng.standard_normal(a.shape) / np.sqrt(a.size))
-            assert losses(moved, decay)[1] > least - size * 1e-5
+    for size in np.repeat([1e-3, 1e-4], 20):
+        moves = (size * rng.standard_normal(a.shape) / np.sqrt(a.size) for a in start)
+        moved = Parameters(*(a + move for a, move in zip(start, moves)))
+        assert losses(moved, decay)[1] > least - size * 1e-5
 
 
 def test_gradient_of_the_reduced_problem_is_that_of_finite_differences():
@@ -170,10 +170,10 @@ def test_simplest_guess_is_near_and_ends_sooner():
         ),
         (lambda: theory.critical_decay(201), "modulus must be an integer"),
         (lambda: theory.branch(17, 1), "points must be an integer"),
-        (lambda: theory.network(None), "found must be a Circle"),
+        (lambda: theory.network(None, 10), "found must be a Circle"),
         (lambda: theory.network(theory.circle(5, 0.01), 9), "hidden must be an integer in"),
         (
-            lambda: theory.network(theory.circle(15, 0.01), frequency=6),
+            lambda: theory.network(theory.circle(15, 0.01), 30, 6),
             "without a factor in common",
         ),
         (lambda: theory.certificate(theory.circle(5, 0.01), -1), "bias_scale must be"),
@@ -200,7 +200,7 @@ def test_networks_live_below_the_end_and_die_above():
 
 def test_units_of_a_computed_network_are_found_where_it_put_them():
     found = theory.circle(17, 0.003)
-    nets = [theory.network(found, frequency=k) for k in (1, 3, 14)]
+    nets = [theory.network(found, 34, k) for k in (1, 3, 14)]
     flipped = nets[0]._replace(embeddings=nets[0].embeddings * [1, -1], w1=nets[0].w1 * [[1], [-1]])
     start = Parameters(*(np.stack(a) for a in zip(*nets, flipped)))
     config = TrainingConfig(17, 34, steps=0, weight_decay=0.003)

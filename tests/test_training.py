@@ -229,7 +229,7 @@ def test_bad_settings_are_named_before_any_work(name, value):
         ({"initial_parameters": np.zeros((1, 7, 2))}, "initial_parameters must be a Parameters"),
         (
             {"initial_parameters": SHORT.initial(0)},
-            r"initial_parameters.embeddings must have shape \(1, 7, 2\), got \(7, 2\)",
+            r"initial_parameters \(embeddings\) must have shape \(1, 7, 2\), got \(7, 2\)",
         ),
     ],
 )

@@ -89,7 +89,7 @@ def pace(config: TrainingConfig) -> float:
     return config.learning_rate / (1 - config.momentum)
 
 
-def turn_up(run: Run, decays: Sequence[float], patience: float = 60) -> Ramp:
+def turn_up(run: Run, decays: Sequence[float], patience: float = 40) -> Ramp:
     """Hold the networks at the end of a run at each decay in turn, for a time of `patience` / λ.
 
     A network that has let go is trained no further: it stands as it was at the end of that hold.
@@ -120,7 +120,7 @@ def survival(
     """Networks with random layers on circles of given frequencies, held at SHARES of the end."""
     n, end = config.modulus, theory.critical_decay(config.modulus).ends
     size = theory.circle(n, SHARES[0] * end).radius
-    steps = int(np.ceil(60 / (SHARES[0] * end) / pace(config)))
+    steps = int(np.ceil(80 / (SHARES[0] * end) / pace(config)))
     start = [ring(n, frequencies[i % len(frequencies)], size) for i in range(len(seeds))]
     run = train(
         replace(config, weight_decay=SHARES[0] * end, steps=steps),
@@ -489,7 +489,7 @@ def grows(share: float, seeds: Sequence[int]) -> np.ndarray:
     """Which random starts, (S,) bools, grow into anything at a share of the computed end."""
     limit = theory.critical_decay(TrainingConfig.modulus)
     decay = share * limit.ends
-    steps = int(np.ceil(60 / decay / pace(TrainingConfig())))
+    steps = int(np.ceil(40 / decay / pace(TrainingConfig())))
     run = train(TrainingConfig(weight_decay=decay, steps=steps), seeds, snapshots=[steps])
     return radius(run.final) > limit.radius / 2
 
