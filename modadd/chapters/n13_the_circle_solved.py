@@ -189,7 +189,8 @@ def _units(E, w1, b1, w2, b2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     normal_to = np.rint(along - n / 2).astype(int)
     labels = np.arange(n) * pow(winner, -1, n)  # at the places 0, 1, … N − 1
     order = labels[(np.arange(n) + normal_to[:, None]) % n] % n
-    profile = np.take_along_axis(w2, order, 1) / np.linalg.norm(w2, axis=1, keepdims=True)
+    length = np.linalg.norm(w2, axis=1, keepdims=True)
+    profile = np.take_along_axis(w2, order, 1) / np.where(length > 0, length, 1)  # some have died
     return along, strength / strength.sum(), profile
 
 
