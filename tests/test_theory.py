@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from samples import check_frames, check_inside
 from scipy.optimize import minimize
 
 from modadd import ModularAddition, TrainingConfig, model, theory, train
 from modadd.chapters import n13_the_circle_solved as chapter
 from modadd.model import Parameters
+from modadd.plots.palette import PAPER, STYLES
 
 TASKS = {n: ModularAddition(n) for n in (5, 7, 11, 17, 23)}
 STRONG = [(5, 0.02), (7, 0.03), (11, 0.01), (17, 0.003), (17, 0.03), (23, 0.01)]
@@ -228,3 +230,33 @@ def test_two_differences_decay_alike_whatever_the_loss(beta, changes):
     assert chapter.departure(found) < 0.01
     wrong = found._replace(time=1.1 * found.time)
     assert chapter.departure(wrong) > 0.02
+
+
+def test_figures_hold_what_they_are_given():
+    config = TrainingConfig(7, 16, 400, weight_decay=0.03, optimiser="adam", learning_rate=0.01)
+    options = {"snapshots": [400], "keep_parameters": True, "progress": False}
+    start = np.stack([chapter.ring(7, k, 1.5) for k in (1, 2)])
+    run = train(config, [13000, 13001], initial_embeddings=start, **options)
+    ramp = chapter.turn_up(run, [0.04, 0.05, 0.07], patience=20)
+    assert ramp.alive.tolist() == [[True, True], [True, True], [False, False]]
+    falling = chapter.go_on(run, 0.06, 60, snapshots=[0, 30])
+    below = chapter.Ramp(*(a[:2] for a in ramp[:-1]), run)
+    figure = chapter.letting_go(below, falling)
+    steps = [f"beyond, step {t}" for t in (0, 30, 60)]
+    check_frames(figure, ["λ = 0.0400", "λ = 0.0500", *steps])
+    figures = [figure, chapter.unit_figure(chapter.units(run), theory.circle(7, 0.03))]
+    held = chapter.Ramp(*(np.resize(a, (8, *np.shape(a)[1:])) for a in ramp[:-1]), run)
+    figures.append(chapter.survival_figure({"a": held}))
+    filled = figures[-1].data[0].marker.color
+    assert list(filled[:2]) == [PAPER, STYLES["circle"].color]  # holds 2, 0, 1 … of the three
+    ends = {n: theory.critical_decay(n) for n in (5, 7, 9)}
+    figures.append(chapter.scaling_figure(ends, {7: ramp}))
+    figures.append(chapter.certificate_figure({7: [(0.02, 1.05), (0.05, 1.0)]}))
+    losses = {b: (np.array([1.0, 1.1]), np.array([2.0 - b])) for b in (0.5, 1.0)}
+    figures.append(chapter.levels_figure(losses))
+    kinds = {"before": np.array(["circle", "grid"]), "after": np.array(["circle", "circle"])}
+    figures.append(chapter.schedules_figure(kinds, {0.3: np.ones(4, bool), 0.7: np.zeros(4, bool)}))
+    bars = [t.x[0] for t in figures[-1].data if t.type == "bar"]
+    assert bars == [0.5, 0.5, 0, 0, 1, 0, 0, 0]
+    for figure in figures:
+        check_inside(figure)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from modadd import TrainingConfig, intervals, structure, theory, train
 from modadd.model import Parameters
-from modadd.plots.palette import STYLES, blend, theme
+from modadd.plots.palette import MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import Panel, font, sheet
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, whisker
@@ -252,11 +252,11 @@ def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
 
 
 def _vertical(panel: Panel, x: float, text: str = "") -> None:
-    line = {"color": theme().muted, "width": 1, "dash": "dot"}
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
     where = {"x0": x, "x1": x, "y0": 0, "y1": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
     panel.figure.add_shape(type="line", line=line, **where)
     place = {"x": x, "y": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    look = {"xanchor": "right", "yanchor": "top", "xshift": -4, "font": font(11, theme().muted)}
+    look = {"xanchor": "right", "yanchor": "top", "xshift": -4, "font": font(11, MUTED)}
     panel.figure.add_annotation(text=text, **place, **look)
 
 
@@ -305,8 +305,8 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     sizes.axes({"title": {"text": ""}})
     _vertical(sizes, limit.ends, "λ<sub>c</sub>, computed")
     _vertical(losses, limit.ends)
-    losses.add(_line([0, high], [np.log(n)] * 2, theme().muted, "dash", 1))
-    losses.note("knowing nothing: ln N", 0.02, 1, font=font(11, theme().muted), yanchor="top")
+    losses.add(_line([0, high], [np.log(n)] * 2, MUTED, "dash", 1))
+    losses.note("knowing nothing: ln N", 0.02, 1, font=font(11, MUTED), yanchor="top")
     for panel, y, measured in (
         (sizes, curve.radius, ramp.radius),
         (losses, curve.loss, ramp.loss),
@@ -356,7 +356,7 @@ def unit_figure(found: Units, expected: theory.Circle) -> go.Figure:
     v = expected.profile / np.linalg.norm(expected.profile)
     profiles.add(_line(k[order], v[order], STYLES["circle"].color))
     plain = (1 / n - (k == 0)) / np.sqrt(1 - 1 / n)
-    profiles.add(_line(k[order], plain[order], theme().muted, "dot", 1.5))
+    profiles.add(_line(k[order], plain[order], MUTED, "dot", 1.5))
     profiles.axes({"title": {"text": "label, in axes from the one the unit is normal to"}})
     return figure
 
@@ -396,7 +396,7 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
     )
     for row, (name, ramp) in enumerate(ramps.items()):
         alive = ramp.alive[2:].mean(1)
-        color = [blend(theme().paper, STYLES["circle"].color, share) for share in alive]
+        color = [blend(PAPER, STYLES["circle"].color, share) for share in alive]
         rim = {"color": STYLES["circle"].color, "width": 1.5}
         words = [f"{count} of {len(a)}" for count, a in zip(ramp.alive[2:].sum(1), ramp.alive[2:])]
         panel.add(
@@ -432,7 +432,7 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         (ratio, 1 / law, "The same, over its N<sup>−2/3</sup> law"),
     ):
         where.note(f"<b>{title}</b>", yshift=8)
-        where.add(_line(n, law * scale, theme().muted, "dot", 1.5))
+        where.add(_line(n, law * scale, MUTED, "dot", 1.5))
         where.add(_line(n, computed * scale, STYLES["circle"].color))
         where.axes(ticks)
     panel.axes(None, {"type": "log", "tickvals": [0.005, 0.01, 0.02, 0.05, 0.1]})
