@@ -83,7 +83,7 @@ def train_with(
     settings = asdict(config) | {"optimiser": rule, "amount": amount}
 
     def work(seed: int, stop: np.ndarray) -> Run:
-        theta, recipe, pairs = prepare(config, config.task, seed, None)
+        theta, recipe, pairs = prepare(config, config.task, seed, {})
         flat = np.empty((len(steps), theta.size), np.float32)
         scalars = np.empty((len(steps), len(SCALARS)), np.float32)
         reached = _trace(
