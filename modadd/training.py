@@ -365,7 +365,7 @@ def record(
     >>> run.embeddings.shape
     (2, 1, 5, 2)
     """
-    theta, state = theta.copy(), np.zeros((2, theta.size), np.float32)
+    theta, state = theta.copy(), _engine.begin(theta, pairs)
     flat = np.empty((len(steps), theta.size), np.float32)
     scalars = np.empty((len(steps), len(SCALARS)), np.float32)
     reached = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)

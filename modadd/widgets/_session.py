@@ -36,7 +36,7 @@ class Session:
         self._theta, self._recipe, self._pairs = training.prepare(
             config, config.task, self.seed, {}
         )
-        self._state = np.zeros((2, self._theta.size), np.float32)
+        self._state = _engine.begin(self._theta, self._pairs)
         self._steps: list[int] = []
         self._snapshots: list[tuple[np.ndarray, np.ndarray]] = []
         self.advance(0)
