@@ -98,7 +98,7 @@ def arc_cosine_gradient(x: ArrayLike, y: ArrayLike, bias_scale: float = 1.0) -> 
 
     With bias_scale = 0, k has a kink at x = 0, like a norm. The gradient there is 0 by
     convention: a point that switches on no feature is not moved, as with ReLU'(0) = 0.
-    Arguments and errors are those of `arc_cosine`.
+    x, y, bias_scale and the errors are as for `arc_cosine`.
 
     >>> arc_cosine_gradient([3.0, 4.0], [3.0, 4.0]).tolist()  # θ = 0: y / 2
     [1.5, 2.0]
@@ -312,7 +312,7 @@ def clustering(
 
     The limit of the exact law for |x| ≪ β (where k = linear + r³ / 6πβ), in the gauge of 0. It
     is central and translation-invariant: the forces add up to zero. The force is exactly inverse
-    to β. Arguments and errors are those of `exact`.
+    to β. E, bias_scale > 0, training and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(clustering(E, bias_scale=4.0), clustering(E) / 4)
@@ -326,8 +326,8 @@ def clustering(
 def alignment(E: ArrayLike, training: ArrayLike | None = None) -> np.ndarray:
     """Alignment: the exact law with β = 0 in the gauge of 0, on embeddings.
 
-    Homogeneous of degree 1: embeddings twice as large feel twice the force. Arguments and errors
-    are those of `exact`.
+    Homogeneous of degree 1: embeddings twice as large feel twice the force. E, training
+    and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(alignment(E), exact(E, bias_scale=0.0))
@@ -340,7 +340,7 @@ def linear(E: ArrayLike, training: ArrayLike | None = None) -> np.ndarray:
     """Force of the kernel x·y/2: ½ Σ_q c_pq x_q, on embeddings.
 
     Zero over all pairs (a sum rule). Elsewhere it is the difference between the exact law in the
-    gauges of π and 0, and it dominates for |x| ≪ β. Arguments and errors are those of `exact`.
+    gauges of π and 0, and it dominates for |x| ≪ β. E, training and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(linear(E), 0)
@@ -358,7 +358,7 @@ def quadratic(E: ArrayLike) -> np.ndarray:
 
         F̂_k = 8 |Ê_k|² Ê_k for k ≠ 0        F̂_0 = 0        |Ê_k|² summed over both coordinates
 
-    Arguments and errors are those of `exact`.
+    E and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((7, 2))
     >>> transform = np.fft.fft(E, axis=0)
@@ -454,7 +454,7 @@ class TwoTermFit(NamedTuple):
 
 
 def two_term_fit(E: ArrayLike, bias_scale: float = 1.0) -> TwoTermFit:
-    """Fit the exact force on embeddings (..., N, 2) by w_c · clustering + w_a · alignment.
+    """Fit the exact force on E (..., N, 2) by w_c · clustering + w_a · alignment; bias_scale β > 0.
 
     One pair of weights for the whole batch, no constant term: R² is 1 − Σ|F − fit|² / Σ|F|² over
     all components.
@@ -480,9 +480,9 @@ def two_term_fit(E: ArrayLike, bias_scale: float = 1.0) -> TwoTermFit:
 
 
 def alignment_weight(E: ArrayLike, bias_scale: float) -> float:
-    """Weight w_a of alignment in the two-term formula for embeddings (..., N, 2), at most 1.
+    """Weight w_a of alignment in the two-term formula for E (..., N, 2), at most 1.
 
-    Without bias the exact law is alignment, so the weight is 1.
+    Without bias, at bias_scale 0, the exact law is alignment, so the weight is 1.
 
     Raises:
         ValueError: as for `two_term_fit`.

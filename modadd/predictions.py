@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from modadd import _checks, forces, model
+from modadd import forces, model
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -106,7 +106,8 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
     >>> predicted(run, steps=[9], law="label charges").shape
     (1, 2, 5, 2)
     """
-    _checks.choice("law", law, LAWS)
+    if law not in LAWS:
+        raise ValueError(f"law must be one of {'; '.join(LAWS)}, got {law!r}")
     last = max(steps)
     if not np.array_equal(run.steps[: last + 1], np.arange(last + 1)):
         raise ValueError(f"run must be recorded at every step up to {last}")

@@ -82,10 +82,8 @@ CALLS = {
     optimisers.wire_lengths: {"tokens": 5, "hidden": 4},
     particles.two_force: LONG | DESCENT | {"alignment_force": 0.5, "step_size": 0.1, "reach": 0.6},
     particles.field: LONG
-    | DESCENT
-    | {"hidden": 4, "weight_decay": 0.1, "learning_rate": 0.1, "embedding_decay": None}
-    | {"bias_scale": 1.0, "degree": 4, "label_charges": False, "features": "ideal"}
-    | {"train_share": 1.0},
+    | {"E0": E, "config": CONFIG, "seeds": None}
+    | {"degree": 4, "label_charges": False, "features": "ideal"},
     structure.circle: EMBEDDINGS,
     structure.grid: EMBEDDINGS,
     structure.closure: EMBEDDINGS,
@@ -194,7 +192,7 @@ OUTSIDE = {
     "color": ["red", "#fff", "#12345g", None],
     "other": ["red", "#fff", "#12345g\n", None],
     "task": [None, 5, ModularAddition],
-    "config": [None, 5, {}],
+    "config": [5, {}, "adam"],
     "parameters": [None, tuple(NETWORK), NETWORK._replace(w2=torch.zeros(3, 5))],
     "training": [~ALL, np.ones(15), np.ones(14, bool), 1],
     "residuals": [1.0, ALPHA[0], ALPHA[:, :4], [[]]],

@@ -45,13 +45,13 @@ work = {
         TrainingConfig(5, 4, 10**7), range(3), engine="torch", snapshots=range(5000), **quiet
     ),
     "two_force": lambda: two_force(start, steps=10**7, snapshots=every, **quiet),
-    "field": lambda: field(start, steps=10**7, snapshots=every, **quiet),
+    "field": lambda: field(start, long, snapshots=every, **quiet),
     "sweep": lambda: sweep([TrainingConfig(steps=100), long], range(4), snapshots=2, **quiet),
 }
 for engine in ("compiled", "torch"):  # load what is compiled, so that the first has not to
     train(TrainingConfig(steps=1), 0, engine=engine, cache=False, **quiet)
-for simulation in (two_force, field):
-    simulation(start, steps=1, cache=False, **quiet)
+two_force(start, steps=1, cache=False, **quiet)
+field(start, TrainingConfig(steps=1), cache=False, **quiet)
 for name in sys.argv[1:]:
     print(name, flush=True)
     try:
