@@ -759,8 +759,6 @@ def _update(theta, gradient, state, recipe, step):
                 theta[i] = keep * theta[i] - rate * correct1 * first[i] / size
 
 
-
-
 def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):
     """Train one seed and record it, all in one call that holds no Python lock.
 

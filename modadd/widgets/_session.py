@@ -97,6 +97,15 @@ class Session:
             **{name: scalars[..., i] for i, name in enumerate(SCALARS)},
         )
 
+    def states(self, first: int = 0) -> tuple[list[int], bytes]:
+        """Steps of the recorded states from the index `first` on, and their parameters in a row.
+
+        float32 in the order of `Parameters`, as `front/network.js` has them.
+        """
+        run = self.run(first)
+        flat = [array.reshape(len(run.steps), -1) for array in run.parameters]
+        return run.steps.tolist(), np.concatenate(flat, axis=1).tobytes()
+
     def at(self, step: int) -> Session:
         """The training as it stood at an earlier step, bit for bit: trained up to there again."""
         step = _checks.integer("step", step, 0, self.step)

@@ -3,11 +3,12 @@
 import { arrowSwitches, choice, field, h, stepWords } from "./controls.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
-import { addFrames, asBytes, durations, nearestStep, newTrack, thin } from "./tracks.js";
+import { addStates, newStates } from "./states.js";
+import { asBytes, durations, nearestStep, thin } from "./tracks.js";
 import { TrackView } from "./trackview.js";
 
 /** @import { Context } from "./mount.js" */
-/** @import { Header, Track } from "./tracks.js" */
+/** @import { Origin, States } from "./states.js" */
 
 /**
  * Who trains. It takes {type: "hello" | "start" | "pause" | "step" | "reset" | "branch" | "decay"
@@ -21,8 +22,12 @@ const RATES = [100, 1000, 4000, 16000];
 
 /** @param {Context} context */
 export function live({ model, el }) {
-  const view = new Live(el, model.get("shared"), model.get("initial"));
-  view.listenTo((listener) => kernelSource(model, listener));
+  const initial = model.get("initial");
+  const view = new Live(el, model.get("shared"), initial);
+  const kernel = initial.worker === undefined;
+  view.listenTo((listener) =>
+    kernel ? kernelSource(model, listener) : workerSource(initial, listener),
+  );
   return () => view.close();
 }
 
@@ -35,8 +40,28 @@ function kernelSource(model, listener) {
   };
 }
 
+/**
+ * A worker whose script came with the state: so it needs no file, and works from file:// too.
+ * @param {{ worker: string, recipe: object, seed: number }} initial
+ * @param {Listener} listener
+ * @returns {Source}
+ */
+function workerSource({ worker: script, recipe, seed }, listener) {
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  worker.addEventListener("message", ({ data }) => listener(data, data.buffers));
+  worker.postMessage({ recipe, seed });
+  return {
+    send: (content) => worker.postMessage(content),
+    close: () => {
+      worker.terminate();
+      URL.revokeObjectURL(url);
+    },
+  };
+}
+
 class Live {
-  /** @type {Track | null} */
+  /** @type {States | null} */
   #track = null;
   /** @type {TrackView | null} */
   #view = null;
@@ -187,14 +212,14 @@ class Live {
   }
 
   /**
-   * Frames come in order; those of a new training, or of one that branches, begin with `fresh`.
-   * @param {{ header: Header, fresh: boolean }} message
-   * @param {DataView} bytes
+   * States come in order; those of a new training, or of one that branches, begin with `fresh`.
+   * @param {{ steps: number[], fresh: boolean } & Origin} message
+   * @param {ArrayBuffer | DataView} bytes
    */
-  #frames({ header, fresh }, bytes) {
-    if (fresh || !this.#track) this.#open(header);
-    const track = /** @type {Track} */ (this.#track);
-    addFrames(track, header, asBytes(bytes));
+  #frames({ steps, fresh, ...origin }, bytes) {
+    if (fresh || !this.#track) this.#open(origin);
+    const track = /** @type {States} */ (this.#track);
+    addStates(track, steps, asBytes(bytes), this.stage.shared.thresholds);
     while (track.frames.length > this.initial.keep) thin(track);
     this.#undrawn = true;
     this.player.set(track.frames.length - 1);
@@ -202,10 +227,10 @@ class Live {
     if (document.hidden) this.#drawn();
   }
 
-  /** @param {Header} header */
-  #open(header) {
+  /** @param {Origin} origin */
+  #open(origin) {
     this.#view?.close();
-    const track = newTrack(header);
+    const track = newStates(origin);
     this.#track = track;
     this.#view = new TrackView(this.stage, track, this.#arrows, (step) => {
       if (this.#running) this.#send("pause");
