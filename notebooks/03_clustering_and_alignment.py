@@ -142,11 +142,12 @@ for kind, course in (("grid", structure.closure(run.embeddings)), ("circle", exc
 # ## Check
 
 # %%
-# NBVAL_CHECK_OUTPUT
-lattice = np.isin(kinds, ("grid", "stripe"))
-end = excess[-1]
+lattice, end = np.isin(kinds, ("grid", "stripe")), excess[-1]
 apart = (last.same_label > 1).mean(-1)[lattice]
 before = (chapter.distances(run.embeddings[0]).same_label > 1).mean(-1)[lattice]
+
+# %%
+# NBVAL_CHECK_OUTPUT
 print(f"mean squares agree at every step of every network: {deviation < 1e-5}")
 print(f"distinct pairs: within labels larger by a factor of {distinct.mean():.1f}")
 print(f"median closure of lattices, 0.25 to 0.4: {0.25 < np.median(closure[lattice]) < 0.4}")

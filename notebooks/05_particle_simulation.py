@@ -234,6 +234,9 @@ print("alignment alone: over 80 % circles:", alignment.interval("circle")[0] > 0
 circles = [census.share("circle") for census in censuses]
 print("circles never get fewer as a grows, by more than 5 %:", np.diff(circles).min() > -0.05)
 print("fitted force:", best)
+
+# %%
+# NBVAL_CHECK_OUTPUT
 off = {name: one.mismatch(other) for name, (one, other) in pairs.items()}
 ours, theirs = pairs["unseen starts"]
 batches = network.mismatch(theirs)
