@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import jupytext
+import jupytext.cli
 import nbformat
 import pytest
 
@@ -69,6 +70,18 @@ def test_source_says_how_to_open_and_run_it(source, rebuild):
     assert notebook.metadata.jupytext.formats == "ipynb,py:percent"
     assert notebook.metadata.kernelspec.name == "python3"
     assert "PROFILE" in rebuild.parameters(notebook)
+
+
+def test_syncing_what_nobody_edited_changes_nothing(source, tmp_path):
+    pair = tmp_path / source.name, tmp_path / f"{source.stem}.ipynb"
+    shutil.copy(source, pair[0])
+    pair[1].write_text(jupytext.writes(jupytext.read(source), fmt="ipynb") + "\n")
+    before = [path.read_bytes() for path in pair]
+    for older, newer in (pair, pair[::-1]):  # after a clone, times are in any order
+        os.utime(older, (1, 1))
+        os.utime(newer)
+        jupytext.cli.jupytext(["--quiet", "--sync", str(pair[0])])
+        assert [path.read_bytes() for path in pair] == before
 
 
 def test_pair_is_in_sync(source, committed):
