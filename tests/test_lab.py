@@ -1,4 +1,4 @@
-"""Notebooks with a widget in a real JupyterLab: "Run All" reaches its end, and each widget is drawn.
+"""Notebooks with a widget in a real JupyterLab: "Run All" reaches its end, each widget is drawn.
 
 The others show nothing that nbval does not run. The trained runs come from the cache that this
 session's tests share.
