@@ -31,15 +31,15 @@ import numpy as np
 from numba import njit
 
 from modadd._compiled.simd import (
-    FLAGS,
     LANES,
+    UNCOUNTED,
     bits_set,
     entry,
     exp,
     exponential,
     folded,
-    inlined,
     larger,
+    lean,
     load,
     lowest_bit,
     nought1,
@@ -197,6 +197,12 @@ class Workspace(NamedTuple):
     the weight that smoothing puts on each label."""
     gradient: np.ndarray
     """(D,) ∂L/∂θ."""
+    measured: np.ndarray
+    """(5,) float64 scalars of `Run`."""
+    cells: np.ndarray
+    """int64: a pair's cell and an order, for each pair; and a count for each cell."""
+    pool: np.ndarray
+    """uint64: pairs of the pool, how far they are, and words of these and of the last pair."""
 
 
 def workspace(theta: np.ndarray, state: np.ndarray, recipe: Recipe, pairs: Pairs) -> Workspace:
@@ -229,6 +235,9 @@ def workspace(theta: np.ndarray, state: np.ndarray, recipe: Recipe, pairs: Pairs
         rows=_zeros(max(2 * strip, 4 * LANES) * LANES),
         strip=_zeros(6 * strip),
         gradient=_zeros(theta.size),
+        measured=np.zeros(5),
+        cells=np.zeros(2 * q + 4 * q + 16, np.int64),
+        pool=np.zeros((2 + width) * POOL + width, np.uint64),
     )
 
 
@@ -247,7 +256,7 @@ def _row(n):
 # --- the tour -------------------------------------------------------------------------------------
 
 
-@inlined
+@lean
 def _on(lines, width, x, y, words, at, apart):
     """Put the bits of the units that are on at one point into words, from `at` on, `apart`."""
     for w in range(width):
@@ -257,42 +266,47 @@ def _on(lines, width, x, y, words, at, apart):
         words[at + w * apart] = positive(times_plus(x, u, times_plus(y, v, c)))
 
 
-@inlined
-def _by_cells(theta, pairs, order):
-    """Order pairs by cells of the plane, column by column, upwards and downwards in turn."""
-    count = order.size
+@lean
+def _by_cells(theta, pairs, work, first, last):
+    """Order the pairs in these places by cells of the plane, column by column, up and down in turn.
+    """
+    order, count = work.order, last - first
     columns = max(1, int(np.sqrt(count) / 2))
     rows = 8 * columns
-    low, high = np.empty(2), np.empty(2)
-    cell, fill = np.zeros(count, np.int64), np.zeros(columns * rows + 1, np.int64)
+    cell, old, fill = 0, work.order.size, 2 * work.order.size
+    cells = work.cells
+    for i in range(columns * rows + 1):
+        cells[fill + i] = 0
     for axis in range(2):
-        low[axis], high[axis] = np.inf, -np.inf
-        for p in range(count):
+        low, high = np.inf, -np.inf
+        for p in range(first, last):
             i, j = pairs.first[order[p]], pairs.second[order[p]]
             value = theta[2 * i + axis] + theta[2 * j + axis]
-            low[axis], high[axis] = min(low[axis], value), max(high[axis], value)
-        parts = columns if axis == 0 else rows
-        scale = parts / max(high[axis] - low[axis], 1e-30)
-        for p in range(count):
+            low, high = min(low, value), max(high, value)
+        parts = rows if axis else columns
+        scale = parts / max(high - low, 1e-30)
+        for p in range(first, last):
             i, j = pairs.first[order[p]], pairs.second[order[p]]
-            at = (theta[2 * i + axis] + theta[2 * j + axis] - low[axis]) * scale
-            part = int(at) if at > 0 and at < parts else 0 if not at > 0 else parts - 1
+            at = (theta[2 * i + axis] + theta[2 * j + axis] - low) * scale
+            part = 0 if not at > 0 else int(at) if at < parts else parts - 1
             if axis == 0:
-                cell[p] = part * rows
+                cells[cell + p] = part * rows
             else:
-                cell[p] += part if cell[p] // rows % 2 == 0 else rows - 1 - part
-    for p in range(count):
-        fill[cell[p] + 1] += 1
+                odd = cells[cell + p] // rows % 2
+                cells[cell + p] += rows - 1 - part if odd else part
+    for p in range(first, last):
+        cells[fill + cells[cell + p] + 1] += 1
+        cells[old + p] = order[p]
     for i in range(columns * rows):
-        fill[i + 1] += fill[i]
-    old = order.copy()
-    for p in range(count):
-        order[fill[cell[p]]] = old[p]
-        fill[cell[p]] += 1
+        cells[fill + i + 1] += cells[fill + i]
+    for p in range(first, last):
+        at = fill + cells[cell + p]
+        order[first + cells[at]] = cells[old + p]
+        cells[at] += 1
 
 
-@inlined
-def _nearest_first(theta, recipe, pairs, work, order):
+@lean
+def _nearest_first(theta, recipe, pairs, work, first, last):
     """Order pairs greedily: next comes the one of the pool with the fewest switches from here.
 
     The pool holds the next POOL pairs of the given order that have not been visited.
@@ -300,37 +314,45 @@ def _nearest_first(theta, recipe, pairs, work, order):
     Returns:
         number of switches.
     """
-    width, count = (recipe.hidden + 63) // 64, order.size
-    words, here = np.zeros(width * POOL, np.uint64), np.zeros(width, np.uint64)
-    pool, far = np.zeros(POOL, np.int64), np.zeros(POOL, np.int64)
-    old, coming, total, best = order.copy(), 0, 0, 0
-    for p in range(-POOL, count):
-        if p < 0:
-            best = p + POOL
+    width, order = (recipe.hidden + 63) // 64, work.order
+    old, coming, total, best = work.order.size, first, 0, 0
+    pool, here = work.pool, (2 + width) * POOL
+    gone = np.uint64(1) << np.uint64(32)
+    for w in range(width):
+        pool[here + w] = np.uint64(0)
+    for p in range(first, last):
+        work.cells[old + p] = order[p]
+    for p in range(first - POOL, last):
+        if p < first:
+            best = p - first + POOL
         else:
             for j in range(POOL):
-                far[j] = pool[j] >> 62 << 32 | j
+                pool[POOL + j] = (pool[j] & gone) | np.uint64(j)
             for w in range(width):
                 for j in range(POOL):
-                    far[j] += bits_set(words[w * POOL + j] ^ here[w]) << 6
-            best = far.min()
-            total += (best >> 6) * (p > 0)
-            best &= POOL - 1
-            order[p] = pool[best]
+                    apart = pool[(2 + w) * POOL + j] ^ pool[here + w]
+                    pool[POOL + j] += np.uint64(bits_set(apart)) << np.uint64(6)
+            nearest = pool[POOL]
+            for j in range(1, POOL):
+                nearest = min(nearest, pool[POOL + j])
+            best = np.int64(nearest & np.uint64(POOL - 1))
+            total += np.int64(nearest >> np.uint64(6)) * (p > first)
+            order[p] = np.int64(pool[best])
             for w in range(width):
-                here[w] = words[w * POOL + best]
-        if coming < count:
-            pool[best] = old[coming]
+                pool[here + w] = pool[(2 + w) * POOL + best]
+        if coming < last:
+            pair = work.cells[old + coming]
             coming += 1
-            i, j = 2 * pairs.first[pool[best]], 2 * pairs.second[pool[best]]
+            pool[best] = np.uint64(pair)
+            i, j = 2 * pairs.first[pair], 2 * pairs.second[pair]
             x, y = theta[i] + theta[j], theta[i + 1] + theta[j + 1]
-            _on(work.lines, width, x, y, words, best, POOL)
+            _on(work.lines, width, x, y, pool, 2 * POOL + best, POOL)
         else:
-            pool[best] = 1 << 62
+            pool[best] = gone
     return total
 
 
-@inlined
+@lean
 def _follow(theta, recipe, pairs, work, state):
     """Plan the tour anew for this θ where it is old or its switches have grown by a third."""
     size = theta.size
@@ -343,18 +365,18 @@ def _follow(theta, recipe, pairs, work, state):
     half, switches = (work.order.size + 1) // 2, 0
     _lay_out(theta, recipe, work)
     for part in range(2):
-        order = work.order[:trained] if part == 0 else work.order[trained:both]
-        if order.size > 0:
-            _by_cells(theta, pairs, order)
-            found = _nearest_first(theta, recipe, pairs, work, order)
-            switches += found * (part == 0)
+        first, last = (trained, both) if part else (0, trained)
+        if first < last:
+            _by_cells(theta, pairs, work, first, last)
+            found = _nearest_first(theta, recipe, pairs, work, first, last)
+            switches += 0 if part else found
     for p in range(both):
         state[p // half, size + TOUR + p % half] = work.order[p]
     mark[0], mark[1], mark[2], mark[3] = 1.0, switches, switches, 1.0
     _enter(recipe, pairs, work)
 
 
-@inlined
+@lean
 def _enter(recipe, pairs, work):
     """Bring the pairs into the order of the tour."""
     n, trained = recipe.tokens, work.counts[0]
@@ -366,7 +388,7 @@ def _enter(recipe, pairs, work):
             work.place[n * i + j] = work.place[n * j + i] = p
 
 
-@inlined
+@lean
 def _lay_out(theta, recipe, work):
     """Bring the weights into the form in which the tour takes them."""
     n, h = recipe.tokens, recipe.hidden
@@ -389,7 +411,7 @@ def _lay_out(theta, recipe, work):
 # --- along a strip --------------------------------------------------------------------------------
 
 
-@inlined
+@lean
 def _switches(work, width, count, begins, ends):
     """List the switches before each pair of a strip in twos, with the dummy unit where one lacks.
 
@@ -429,7 +451,7 @@ def _switches(work, width, count, begins, ends):
     return before if ends else g, g, switches
 
 
-@inlined
+@lean
 def _carry(like, first, row, twos, work):
     """Carry A and c along a strip, for as many labels from `first` on as `like` has lanes."""
     carry, planes = work.carry, work.planes
@@ -454,7 +476,7 @@ def _carry(like, first, row, twos, work):
     store(carry, 2 * row + first, c)
 
 
-@inlined
+@lean
 def _add_up(like, first, row, count, work):
     """Carry the running sums along a strip, and keep what is to be the force on its pairs."""
     planes, sums, strip, rows = work.planes, work.sums, work.strip, work.rows
@@ -484,7 +506,7 @@ def _add_up(like, first, row, count, work):
     store(work.carry, 2 * row + at_end, s)
 
 
-@inlined
+@lean
 def _settle(row, twos, work):
     """Add the running sums at each switch to the sums of the unit that switches."""
     turns, shares, sums = work.turns, work.shares, work.sums
@@ -500,7 +522,7 @@ def _settle(row, twos, work):
             store(shares, j + m, times_plus(sign_two, s, load(nought1(), shares, j + m)))
 
 
-@inlined
+@lean
 def _forward(theta, recipe, work, start, count, begins, ends):
     """Logits, less the last label's, of `count` pairs of the tour from `start` on, into planes.
 
@@ -551,7 +573,7 @@ def _forward(theta, recipe, work, start, count, begins, ends):
     return found
 
 
-@inlined
+@lean
 def _softmax(row, count, work):
     """Turn logits z in planes into exp(z − top), and note their sums."""
     strip, planes, rows = work.strip, work.planes, work.rows
@@ -568,7 +590,7 @@ def _softmax(row, count, work):
         store(strip, 3 * b + p, plus(last, row_sums(rows, LANES * p)))
 
 
-@inlined
+@lean
 def _backward(recipe, pairs, work, start, count, twos):
     """Turn exponentials into ∂L/∂z, and these into forces and shares of each unit."""
     n, row, strip, planes = recipe.tokens, work.real.size, work.strip, work.planes
@@ -600,11 +622,11 @@ def _backward(recipe, pairs, work, start, count, twos):
 # --- the gradient ---------------------------------------------------------------------------------
 
 
-@inlined
-def _gradient(theta, recipe, pairs, work, state, record, scalars):
-    """Fill work.gradient with ∂L/∂θ, and scalars (5,) with those of `Run` if they are asked for."""
+@lean
+def _gradient(theta, recipe, pairs, work, state, record):
+    """Fill work.gradient with ∂L/∂θ, and work.measured if that is asked for."""
     n, row, b = recipe.tokens, work.real.size, work.strip.size // 6
-    gradient, trained = work.gradient, work.counts[0]
+    gradient, scalars, trained = work.gradient, work.measured, work.counts[0]
     last, switches, start = work.counts[int(record)], 0, 0
     _lay_out(theta, recipe, work)
     b2 = theta.size - n
@@ -652,7 +674,7 @@ def _gradient(theta, recipe, pairs, work, state, record, scalars):
     state[0, theta.size + 2] = switches
 
 
-@inlined
+@lean
 def _judge(recipe, pairs, work, start, count, scalars):
     """Add to the loss, but for the log-sum-exp, and to both accuracies, from the logits."""
     n, row, planes = recipe.tokens, work.real.size, work.planes
@@ -671,7 +693,7 @@ def _judge(recipe, pairs, work, start, count, scalars):
         scalars[2] += pairs.validation[pair] * hit
 
 
-@inlined
+@lean
 def _weigh(recipe, pairs, work, start, count, scalars):
     """Add the log-sum-exp to the loss, and to the squared residuals, from the exponentials."""
     n, row, b = recipe.tokens, work.real.size, work.strip.size // 6
@@ -686,7 +708,7 @@ def _weigh(recipe, pairs, work, start, count, scalars):
             scalars[4] += weight * (target - share / total) ** 2
 
 
-@inlined
+@lean
 def _collect(recipe, work, gradient):
     """Gradients of both layers' weights from each unit's shares, which are set to zero again."""
     n, h, row, beta = recipe.tokens, recipe.hidden, work.real.size, recipe.bias_scale
@@ -729,7 +751,7 @@ def _collect(recipe, work, gradient):
             gradient[w2 + n * (start + i) + n - 1] = -spare[3 * LANES + i]
 
 
-@inlined
+@lean
 def _update(theta, gradient, state, recipe, step):
     """One step of the optimiser, number `step` from 0, with the conventions of torch.optim."""
     n, h = recipe.tokens, recipe.hidden
@@ -738,7 +760,6 @@ def _update(theta, gradient, state, recipe, step):
     beta1, beta2, epsilon = np.float32(BETA1), np.float32(BETA2), np.float32(EPSILON)
     correct1 = np.float32(1.0 / (1.0 - BETA1 ** (step + 1)))
     correct2 = np.float32(1.0 / (1.0 - BETA2 ** (step + 1)))
-    first, second = state[0], state[1]
     for group in range(4):
         rate, decay = recipe.rates[group], recipe.decays[group]
         if step < recipe.decay_from or step >= recipe.decay_until:
@@ -746,17 +767,20 @@ def _update(theta, gradient, state, recipe, step):
         keep = one
         if recipe.optimiser == ADAMW:
             keep, decay = one - rate * decay, np.float32(0.0)
+        # Arrays of their own: with places from 0 on the compiler knows that no index wraps around.
+        own = slice(ends[group], ends[group + 1])
+        w, g, first, second = theta[own], gradient[own], state[0][own], state[1][own]
         if recipe.optimiser == GRADIENT_DESCENT:
-            for i in range(ends[group], ends[group + 1]):
-                first[i] = mu * first[i] + gradient[i] + decay * theta[i]
-                theta[i] -= rate * first[i]
+            for i in range(w.size):
+                first[i] = mu * first[i] + g[i] + decay * w[i]
+                w[i] -= rate * first[i]
         else:
-            for i in range(ends[group], ends[group + 1]):
-                g = gradient[i] + decay * theta[i]
-                first[i] = beta1 * first[i] + (one - beta1) * g
-                second[i] = beta2 * second[i] + (one - beta2) * g * g
+            for i in range(w.size):
+                slope = g[i] + decay * w[i]
+                first[i] = beta1 * first[i] + (one - beta1) * slope
+                second[i] = beta2 * second[i] + (one - beta2) * slope * slope
                 size = np.sqrt(second[i] * correct2) + epsilon
-                theta[i] = keep * theta[i] - rate * correct1 * first[i] / size
+                w[i] = keep * w[i] - rate * correct1 * first[i] / size
 
 
 def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):
@@ -782,21 +806,20 @@ def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):
     return advance(theta, state, recipe, pairs, work, start, steps, stop, snapshots, scalars)
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@njit(cache=True, **UNCOUNTED)
 def advance(theta, state, recipe, pairs, work, start, steps, stop, snapshots, scalars):
     """`trace` in its workspace."""
-    measured = np.empty(5)
     _enter(recipe, pairs, work)
     now, t = start, 0
     while t < steps.size:
         _follow(theta, recipe, pairs, work, state)
         record = now == steps[t]
-        _gradient(theta, recipe, pairs, work, state, record, measured)
+        _gradient(theta, recipe, pairs, work, state, record)
         if record:
             for i in range(theta.size):
                 snapshots[t, i] = theta[i]
             for i in range(5):
-                scalars[t, i] = measured[i]
+                scalars[t, i] = work.measured[i]
             if not np.isfinite(scalars[t, 0]):
                 return t, now
             t += 1

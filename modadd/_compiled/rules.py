@@ -7,12 +7,12 @@ from numba import njit
 
 from modadd._compiled import engine
 from modadd._compiled.engine import BETA2, EPSILON, _enter, _follow, _gradient
-from modadd._compiled.simd import FLAGS, inlined
+from modadd._compiled.simd import UNCOUNTED, lean
 
 SIGN, MADAM, MINIBATCH, DROPOUT, WIRING = range(5)
 
 
-@inlined
+@lean
 def _sample(kind, amount, weights, theta, mask, recipe, pairs):
     """Draw the noise of one step: pairs of a mini-batch, or a mask over W2 put onto theta."""
     if kind == MINIBATCH:
@@ -31,7 +31,7 @@ def _sample(kind, amount, weights, theta, mask, recipe, pairs):
                 theta[w2 + n * k + m] *= mask[k]
 
 
-@inlined
+@lean
 def _move(
     theta, first, second, gradient, kind, amount, decays, bounds, lengths, recipe, step, last
 ):
@@ -85,17 +85,18 @@ def trace(
     """
     state = engine.begin(theta, pairs)
     work = engine.workspace(theta, state, recipe, pairs)
-    rule = (kind, float(amount), seed % 2**32, last, decays, bounds, lengths)
+    noise = (pairs.weights.copy(), theta.copy(), np.ones(recipe.hidden, np.float32))
+    rule = (kind, float(amount), seed % 2**32, last, decays, bounds, lengths, *noise)
     return advance(theta, state, rule, recipe, pairs, work, steps, stop, snapshots, scalars)
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@njit(cache=True, **UNCOUNTED)
 def advance(theta, state, rule, recipe, pairs, work, steps, stop, snapshots, scalars):
-    """`trace` in a workspace of the engine; `rule` are its arguments from kind to lengths."""
-    kind, amount, seed, last, decays, bounds, lengths = rule
+    """`trace` in a workspace of the engine; `rule` are its arguments from kind to
+    lengths, and weights, parameters and a mask over units, to be changed."""
+    kind, amount, seed, last, decays, bounds, lengths, weights, kept, mask = rule
     np.random.seed(seed)  # noqa: NPY002 (numba has its own state for each thread)
-    weights, kept, mask = pairs.weights.copy(), theta.copy(), np.ones(recipe.hidden, np.float32)
-    measured, gradient, w2 = np.empty(5), work.gradient, 2 * recipe.tokens + 3 * recipe.hidden
+    gradient, w2 = work.gradient, 2 * recipe.tokens + 3 * recipe.hidden
     _enter(recipe, pairs, work)
     now = t = 0
     while t < steps.size:
@@ -107,12 +108,12 @@ def advance(theta, state, rule, recipe, pairs, work, steps, stop, snapshots, sca
                 kept[i] = theta[i]
             _sample(kind, amount, weights, theta, mask, recipe, pairs)
         _follow(theta, recipe, pairs, work, state)
-        _gradient(theta, recipe, pairs, work, state, record, measured)
+        _gradient(theta, recipe, pairs, work, state, record)
         if record:
             for i in range(theta.size):
                 snapshots[t, i] = theta[i]
             for i in range(5):
-                scalars[t, i] = measured[i]
+                scalars[t, i] = work.measured[i]
             if not np.isfinite(scalars[t, 0]):
                 return t, now
             t += 1

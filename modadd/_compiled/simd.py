@@ -48,6 +48,12 @@ that compiles would call the function's own version, one that loads from numba's
 inside the caller, and the two would train networks that drift apart.
 """
 
+UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "_nrt": False}
+"""Options of functions that allocate nothing, so that no references to arrays need be counted."""
+
+lean = njit(forceinline=True, **UNCOUNTED)
+"""The same as `inlined`, for functions that allocate nothing."""
+
 
 @intrinsic
 def _power_of_two(typingctx, exponent):
