@@ -385,6 +385,7 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
     root.get_by_role("button", name="go on", exact=True).wait_for()
     root.locator("input.cursor").focus()
     page.keyboard.press("PageDown")
+    settled(page)
     shown, loss = last_step(root), reading(root, "loss")
     root.get_by_role("button", name="go on from here").click()
     page.wait_for_function("/^Back at step/.test(document.querySelector('.bar .note').innerText)")
