@@ -137,18 +137,6 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
     return _through_features(run, steps, weights, E, alpha, law == "field, initial features")
 
 
-def half_learnt(run: Run) -> np.ndarray:
-    """Embeddings (S, N, 2) of networks at the first snapshot with half of the final accuracy.
-
-    >>> from modadd import TrainingConfig, train
-    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=50), [3, 4], progress=False)
-    >>> half_learnt(run).shape
-    (2, 5, 2)
-    """
-    first = (run.accuracy >= 0.5 * run.accuracy[-1]).argmax(axis=0)
-    return run.embeddings[first, np.arange(len(run.seeds))]
-
-
 def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray:
     """The field of past residuals through the networks' own features, (T, S, N, 2)."""
     task, _, options = _network(run, 0)
