@@ -92,6 +92,7 @@ class _Live(View):
             for name, (low, high) in LIMITS.items()
         }
         others = {"limits": self._limits, "optimisers": list(OPTIMISERS), "keep": MOST_STATES}
+        others["particles"] = {"alignment": 0.5, "stepSize": 0.3, "momentum": 0.9, "reach": 0.6}
         super().__init__(initial=initial | others)
         self.on_msg(self._receive)
 
@@ -283,7 +284,7 @@ class _Live(View):
     def _page_state(self) -> dict:
         """Without a kernel a worker of the browser trains, with the same start, in float64."""
         recipe = {name: self.initial[name] for name in RECIPE}
-        initial = self.initial | {"worker": script("worker"), "recipe": recipe}
+        initial = self.initial | {"worker": script("worker"), "recipe": recipe, "page": True}
         return super()._page_state() | {"initial": initial}
 
     def picture(self) -> go.Figure:

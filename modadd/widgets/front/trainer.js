@@ -5,6 +5,7 @@ import { Training } from "./training.js";
 /** @import { Recipe } from "./network.js" */
 
 const FRAME = 1000 / 30; // ms between frames
+const STOPS = 60; // states on the way to a step that an address names
 /** @typedef {(message: object, buffers: ArrayBuffer[]) => void} Post */
 
 export class Trainer {
@@ -16,6 +17,8 @@ export class Trainer {
   #first = 0;
   #rate = 0;
   #next = 0;
+  /** Steps of all states that were sent. @type {number[]} */
+  #steps = [];
 
   /**
    * @param {Recipe} recipe
@@ -46,7 +49,7 @@ export class Trainer {
   }
 
   /** @param {string} type @param {any} content @returns {string | void} */
-  #obey(type, { value, step, settings }) {
+  #obey(type, { value, step, settings, decays }) {
     const { training } = this;
     if (type === "hello") this.#frame(true);
     if (type === "start") this.#start();
@@ -67,10 +70,32 @@ export class Trainer {
       return "A new training.";
     }
     if (type === "branch") {
-      this.training = training.at(step);
-      this.#frame(true);
+      this.#goTo(step, [...this.#steps]);
       return `Back at step ${step.toLocaleString("en")}: from here it goes on anew.`;
     }
+    if (type === "goto") {
+      training.decays = decays;
+      this.#goTo(
+        step,
+        Array.from({ length: STOPS }, (_, i) => Math.round(step * (i / STOPS) ** 2)),
+      );
+    }
+  }
+
+  /**
+   * Train to a step from the beginning, and show the states at some stops on the way.
+   * @param {number} step
+   * @param {number[]} stops
+   */
+  #goTo(step, stops) {
+    /** @type {Float32Array[]} */
+    const states = [];
+    this.#steps = [];
+    this.training = this.training.at(step, stops, (training) => {
+      states.push(Float32Array.from(training.theta));
+      this.#steps.push(training.step);
+    });
+    this.#post(states, [...this.#steps], true);
   }
 
   #start() {
@@ -125,10 +150,22 @@ export class Trainer {
 
   /** @param {boolean} fresh */
   #frame(fresh = false) {
-    const { training } = this;
-    const { buffer } = Float32Array.from(training.theta);
-    const header = { recipe: training.recipe, seed: training.seed, pairs: training.pairs };
-    this.post({ type: "frames", fresh, steps: [training.step], ...(fresh && header) }, [buffer]);
+    const { step, theta } = this.training;
+    if (fresh) this.#steps = [];
+    this.#steps.push(step);
+    this.#post([Float32Array.from(theta)], [step], fresh);
+  }
+
+  /** @param {Float32Array[]} states @param {number[]} steps @param {boolean} fresh */
+  #post(states, steps, fresh) {
+    const { recipe, seed, pairs } = this.training;
+    const all = new Float32Array(states.length * states[0].length);
+    states.forEach((state, t) => {
+      all.set(state, t * state.length);
+    });
+    this.post({ type: "frames", fresh, steps, ...(fresh && { recipe, seed, pairs }) }, [
+      all.buffer,
+    ]);
   }
 
   /** @param {string} said @param {boolean} wrong */

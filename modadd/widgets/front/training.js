@@ -80,17 +80,21 @@ export class Training {
   }
 
   /**
-   * The training as it stood at an earlier step: trained up to there again.
+   * The training as it stands at a step, with the decays of this one: trained up to there again.
    * @param {number} step
+   * @param {number[]} stops steps on the way that are of interest
+   * @param {(training: Training) => void} visit called at each of them
    */
-  at(step) {
-    const earlier = new Training(this.recipe, this.seed);
-    for (const [start, decay] of this.decays.filter(([start]) => start <= step)) {
-      earlier.advance(start - earlier.step);
-      earlier.decay = decay;
+  at(step, stops = [], visit = () => {}) {
+    const again = new Training(this.recipe, this.seed);
+    const changes = new Map(this.decays.filter(([start]) => start <= step));
+    const all = new Set([...changes.keys(), ...stops.filter((stop) => stop <= step), step]);
+    for (const stop of [...all].sort((a, b) => a - b)) {
+      again.advance(stop - again.step);
+      if (stop === step || stops.includes(stop)) visit(again);
+      again.decay = changes.get(stop) ?? again.decay;
     }
-    earlier.advance(step - earlier.step);
-    return earlier;
+    return again;
   }
 
   /**
