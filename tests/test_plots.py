@@ -455,6 +455,15 @@ def test_a_browser_that_hangs_is_given_up(figure, monkeypatch, tmp_path):
     Hanging.on.cache_clear()
 
 
+def test_dark_pages_and_a_dark_jupyterlab_turn_figures_over_by_one_rule(
+    figure, tmp_path, no_browser
+):
+    (page,) = plots.save(figure, "01_ring", tmp_path)
+    css = Path(__file__).parent.parent / ".jupyter" / "custom" / "custom.css"
+    assert export.DARK in page.read_text()
+    assert export.DARK in css.read_text()
+
+
 # Under a notebook's cell
 
 
