@@ -44,8 +44,7 @@ def train_in_batches(
 def _train_batch(config, seeds, start, steps, device, stop, recorded) -> None:
     """Train one batch of seeds on a torch device; add (scalars, parameters) to `recorded`."""
     task = config.task
-    initial = [config.initial(seed) for seed in seeds]
-    initial = [p._replace(embeddings=start.get(s, p.embeddings)) for s, p in zip(seeds, initial)]
+    initial = [config.initial(seed)._replace(**start[seed]) for seed in seeds]
     parameters = Parameters(*(torch.tensor(np.stack(a), device=device) for a in zip(*initial)))
     training = np.stack([task.training_pairs(config.train_share, seed) for seed in seeds])
     weights = torch.tensor(model.pair_weights(task, training).astype(np.float32), device=device)

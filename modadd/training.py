@@ -8,7 +8,7 @@ CPU, and runs on CUDA. Both agree, step by step, to float32 rounding.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -167,6 +167,7 @@ def train(
     *,
     snapshots: int | Iterable[int] = 60,
     initial_embeddings: np.ndarray | None = None,
+    initial_parameters: Parameters | None = None,
     keep_parameters: bool = False,
     engine: str = "compiled",
     device: str = "cpu",
@@ -185,6 +186,9 @@ def train(
         seeds: distinct integers >= 0; a seed decides split and initialisation.
         snapshots: how many steps to record, or which; see `snapshot_steps`.
         initial_embeddings: (S, N, 2), to start the seeds from given embeddings.
+        initial_parameters: with leading axis (S,), to start the seeds from given networks: to go on
+            from the end of a run with another recipe, `run.parameters.map(lambda a: a[-1])`. The
+            moments of the optimiser start from zero.
         keep_parameters: record all parameters, not only the embeddings.
         engine: "compiled" or "torch".
         device: "cpu"; for the torch engine any torch device.
@@ -211,13 +215,10 @@ def train(
     _checks.options(threads, keep_parameters=keep_parameters, cache=cache, progress=progress)
     _check_stop(stop)
     steps = snapshot_steps(config.steps, snapshots)
-    if initial_embeddings is not None:
-        initial_embeddings = _start(initial_embeddings, (len(seeds), config.modulus, 2))
+    given = _given(config, len(seeds), initial_embeddings, initial_parameters)
+    start = {seed: {name: a[i] for name, a in given.items()} for i, seed in enumerate(seeds)}
 
     def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
-        start = {}
-        if initial_embeddings is not None:
-            start = dict(zip(seeds, initial_embeddings, strict=True))
         if engine == "torch":
             options = (steps, keep_parameters, device, progress, keep, stop)
             train_in_batches(config, missing, start, *options)
@@ -225,7 +226,7 @@ def train(
         task = config.task
 
         def work(seed: int, stop: np.ndarray) -> Run:
-            theta, recipe, pairs = prepare(config, task, seed, start.get(seed))
+            theta, recipe, pairs = prepare(config, task, seed, start[seed])
             settings = asdict(config)
             return record(
                 "network", settings, seed, theta, recipe, pairs, steps, keep_parameters, stop
@@ -239,14 +240,30 @@ def train(
         "parameters": keep_parameters,
         "engine": engine if device == "cpu" else f"{engine} {device}",
     }
-    if initial_embeddings is not None:
-        key["start"] = hashlib.sha256(initial_embeddings.tobytes()).hexdigest()
+    if given:
+        key["start"] = hashlib.sha256(b"".join(a.tobytes() for a in given.values())).hexdigest()
         key["seeds"] = seeds
     return cached(key if cache else None, seeds, compute, progress)
 
 
-def _start(value: object, shape: tuple[int, ...]) -> np.ndarray:
-    return _checks.array("initial_embeddings", value, shape, limit=_checks.LARGEST).astype("f4")
+def _given(
+    config: TrainingConfig, count: int, embeddings: object, parameters: object
+) -> dict[str, np.ndarray]:
+    """What replaces arrays of the seeds, by field of Parameters, with leading axis (S,)."""
+    n, h = config.modulus, config.hidden
+    shapes = Parameters((n, 2), (2, h), (h,), (h, n), (n,))._asdict()
+    given, name = {} if embeddings is None else {"embeddings": embeddings}, "initial_embeddings"
+    if parameters is not None:
+        if given:
+            raise ValueError("initial_embeddings must be None beside initial_parameters")
+        given = _checks.instance("initial_parameters", parameters, Parameters)._asdict()
+        name = "initial_parameters ({})"
+    return {
+        field: _checks.array(
+            name.format(field), value, (count, *shapes[field]), limit=_checks.LARGEST
+        ).astype("f4")
+        for field, value in given.items()
+    }
 
 
 def _check_stop(stop: object) -> None:
@@ -271,7 +288,7 @@ def _check_device(engine: str, device: object) -> None:
 
 
 def prepare(
-    config: TrainingConfig, task: ModularAddition, seed: int, start: np.ndarray | None
+    config: TrainingConfig, task: ModularAddition, seed: int, start: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, _engine.Recipe, _engine.Pairs]:
     """Flat parameters, recipe and pairs of one seed for the compiled engine.
 
@@ -279,19 +296,17 @@ def prepare(
         config: the recipe.
         task: its task.
         seed: integer >= 0.
-        start: (N, 2) initial embeddings; None: those of the seed.
+        start: arrays that replace those of the seed, by field of Parameters.
 
     Raises:
         ValueError: as for `train`.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> theta, recipe, pairs = prepare(config, config.task, 0, None)
+    >>> theta, recipe, pairs = prepare(config, config.task, 0, {})
     >>> theta.size == 5 * 2 + 3 * 8 + 8 * 5 + 5
     True
     """
-    parameters = config.initial(seed)
-    if start is not None:
-        parameters = parameters._replace(embeddings=start)
+    parameters = config.initial(seed)._replace(**start)
     training = task.training_pairs(config.train_share, seed)
     pairs = _engine.padded_pairs(
         task.pairs,
@@ -345,12 +360,12 @@ def record(
         DivergenceError: when loss or parameters stop being finite.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> ready = prepare(config, config.task, 0, None)
+    >>> ready = prepare(config, config.task, 0, {})
     >>> run = record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8))
     >>> run.embeddings.shape
     (2, 1, 5, 2)
     """
-    theta, state = theta.copy(), np.zeros((2, theta.size), np.float32)
+    theta, state = theta.copy(), _engine.begin(theta, pairs)
     flat = np.empty((len(steps), theta.size), np.float32)
     scalars = np.empty((len(steps), len(SCALARS)), np.float32)
     reached = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
@@ -385,7 +400,7 @@ def recorded(
         DivergenceError: when loss or parameters stopped being finite.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> theta, recipe, _ = prepare(config, config.task, 0, None)
+    >>> theta, recipe, _ = prepare(config, config.task, 0, {})
     >>> flat, scalars = theta[None], np.zeros((1, 5), np.float32)
     >>> recorded("network", {}, 0, recipe, np.array([0]), flat, scalars, (1, -1), True).modulus
     5

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -142,11 +144,12 @@ for kind, course in (("grid", structure.closure(run.embeddings)), ("circle", exc
 # ## Check
 
 # %%
-# NBVAL_CHECK_OUTPUT
-lattice = np.isin(kinds, ("grid", "stripe"))
-end = excess[-1]
+lattice, end = np.isin(kinds, ("grid", "stripe")), excess[-1]
 apart = (last.same_label > 1).mean(-1)[lattice]
 before = (chapter.distances(run.embeddings[0]).same_label > 1).mean(-1)[lattice]
+
+# %%
+# NBVAL_CHECK_OUTPUT
 print(f"mean squares agree at every step of every network: {deviation < 1e-5}")
 print(f"distinct pairs: within labels larger by a factor of {distinct.mean():.1f}")
 print(f"median closure of lattices, 0.25 to 0.4: {0.25 < np.median(closure[lattice]) < 0.4}")

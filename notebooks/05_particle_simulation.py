@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -234,6 +236,9 @@ print("alignment alone: over 80 % circles:", alignment.interval("circle")[0] > 0
 circles = [census.share("circle") for census in censuses]
 print("circles never get fewer as a grows, by more than 5 %:", np.diff(circles).min() > -0.05)
 print("fitted force:", best)
+
+# %%
+# NBVAL_CHECK_OUTPUT
 off = {name: one.mismatch(other) for name, (one, other) in pairs.items()}
 ours, theirs = pairs["unseen starts"]
 batches = network.mismatch(theirs)

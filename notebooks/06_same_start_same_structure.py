@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -133,6 +135,8 @@ rows = {
     "moving features": ("simulation", moving.final),
     "start": ("floor", E0),
 }
+
+# %%
 show(
     chapter.starts(rows, 8),
     name="06_starts",
@@ -266,6 +270,8 @@ changed = {name: {"config": replace(config, **change)} for name, change in recip
     "lengths only (degree 1)": {"degree": 1},
     "constant charges, step 40": {"label_charges": True, "config": replace(config, steps=40)},
 }
+
+# %%
 variants = {"own features": fixed.final[:half], "own features, moving": moving.final[:half]}
 variants["the field"] = ideal.final[:half]
 for name, change in changed.items():
@@ -280,6 +286,8 @@ ablation = {
 ablation["the start itself"] = chapter.compare("floor", with_networks(E0[:half], slice(half)))
 part = [(A[:half], B[:half]) for A, B in by_start]
 ablation["ceiling: two networks"] = chapter.compare("network", part)
+
+# %%
 show(
     chapter.comparison_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
     name="06_ablation",

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -78,7 +80,7 @@ show(
 # %%
 starts = [run.embeddings[0] for run in networks]
 unit = starts[sizes.index(1) * 6]  # (S, N, 2); the others are multiples of it
-weight = {k: [forces.alignment_weight(2.0**k * E, 1.0) for E in unit] for k in range(-5, 6)}
+weight = {k: [chapter.alignment_weight(2.0**k * E, 1.0) for E in unit] for k in range(-5, 6)}
 at_start = np.array([[weight[row - column] for column in range(6)] for row in range(6)])
 less_bias = np.broadcast_to(np.linspace(1, 0, 6), (6, 6))
 guesses = {"Law at the start": ("weight of alignment", at_start)}

@@ -4,6 +4,7 @@ Failures leave a screenshot in build/screenshots/.
 """
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -330,6 +331,103 @@ def test_everything_has_a_name(page):
     assert nameless == []
 
 
+# Training in the page
+
+
+@pytest.fixture(scope="module")
+def training_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("page") / "train.html"
+    body = widgets.live_training(TrainingConfig(hidden=24)).fragment()
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{body}</body>')
+    return file
+
+
+def open_training(open_page, file, fragment=""):
+    page = open_page(viewport={"width": 900, "height": 1000}, offline=True)
+    page.goto(file.as_uri() + fragment)
+    page.wait_for_selector(".modadd[data-drawn]")
+    return page, view(page, "live")
+
+
+def wait_for_step(page, step):
+    page.wait_for_function(
+        """step => {
+            const shown = document.querySelector("output.step").innerText;
+            return Number(shown.replace(/\\D/g, "")) >= step;
+        }""",
+        arg=step,
+    )
+
+
+def test_a_network_trains_in_the_page_and_its_address_names_the_state(open_page, training_file):
+    page, root = open_training(open_page, training_file)
+    root.get_by_role("button", name="forces revived").click()
+    wait_for_step(page, 2300)
+    root.get_by_role("button", name="pause").click()
+    root.get_by_role("button", name="go on", exact=True).wait_for()
+    settled(page)
+    address, shown = page.url, last_step(root)
+    found = re.search(r"#seed=2&step=(\d+)&decay=0:0,(\d+):0.003&train_share=0.8$", address)
+    assert int(found[1]) == shown and 2000 <= int(found[2]) <= shown
+    readings = {name: reading(root, name) for name in ("loss", "validation", "grid", "reads as")}
+    page, root = open_training(open_page, training_file, "#" + address.partition("#")[2])
+    wait_for_step(page, shown)
+    settled(page)
+    assert {name: reading(root, name) for name in readings} == readings
+    assert page.url == address
+
+
+def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_file):
+    page, root = open_training(open_page, training_file)
+    root.get_by_role("button", name="start").click()
+    wait_for_step(page, 300)
+    root.get_by_role("button", name="pause").click()
+    root.get_by_role("button", name="go on", exact=True).wait_for()
+    root.locator("input.cursor").focus()
+    page.keyboard.press("PageDown")
+    settled(page)
+    shown, loss = last_step(root), reading(root, "loss")
+    root.get_by_role("button", name="go on from here").click()
+    page.wait_for_function("/^Back at step/.test(document.querySelector('.bar .note').innerText)")
+    settled(page)
+    assert (last_step(root), reading(root, "loss")) == (shown, loss)
+    root.get_by_role("button", name="step", exact=True).click()
+    wait_for_step(page, shown + 1)
+    assert last_step(root) == shown + 1
+    root.get_by_role("button", name="code for this state").click()
+    code = root.locator("textarea")
+    code.wait_for()
+    names = {}
+    exec(code.input_value(), names)
+    assert names["run"].steps[-1] == shown + 1
+    assert float(f"{names['run'].loss[-1, 0]:.2g}") == float(reading(root, "loss"))
+
+
+def test_particles_grow_beside_the_network_from_the_same_start(open_page, training_file):
+    page, root = open_training(open_page, training_file)
+    root.get_by_role("checkbox", name="particles beside").check()
+    root.get_by_role("button", name="start").click()
+    wait_for_step(page, 200)
+    root.get_by_role("button", name="pause").click()
+    root.get_by_role("button", name="go on", exact=True).wait_for()
+    sections = root.locator("section")
+    assert sections.count() == 2
+    assert "without a network" in sections.nth(1).locator("h4").inner_text()
+    root.locator("input.cursor").focus()
+    tokens = sections.nth(1).locator("canvas").first
+    settled(page)
+    before = pixels(tokens)
+    page.keyboard.press("Home")
+    settled(page)
+    assert pixels(tokens) != before
+    root.get_by_role("checkbox", name="particles beside").uncheck()
+    assert sections.count() == 1
+
+
+def last_step(root) -> int:
+    return int(root.locator("output.step").inner_text().split()[-1].replace(",", ""))
+
+
 # JupyterLab
 
 CELLS = [
@@ -350,10 +448,6 @@ def lab(browser_path, tmp_path_factory):
     notebooks = {"widgets.ipynb": notebook_of(CELLS)}
     with jupyterlab(tmp_path_factory.mktemp("lab"), notebooks) as address:
         yield address("widgets.ipynb")
-
-
-def last_step(root) -> int:
-    return int(root.locator("output.step").inner_text().split()[-1].replace(",", ""))
 
 
 def test_all_widgets_in_jupyterlab(lab, open_page):

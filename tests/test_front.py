@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from modadd import ModularAddition, TrainingConfig, _lattice, structure, train
+from modadd import ModularAddition, TrainingConfig, _lattice, forces, model, structure, train
+from modadd.model import Parameters
 from modadd.particles import two_force
 from modadd.plots import palette
-from modadd.widgets import _frames, _view
+from modadd.widgets import _frames, _live, _view
 from modadd.widgets._playground import lattice_patch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,15 +57,18 @@ def test_types_and_style(node, check):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("entry", ["mount"])
-def test_files_are_joined_to_one_script_that_needs_no_other(node, tmp_path, entry):
+@pytest.mark.parametrize(("entry", "offers"), [("mount", "default,mount"), ("worker", "")])
+def test_files_are_joined_to_one_script_that_needs_no_other(node, tmp_path, entry, offers):
     script = tmp_path / "joined.mjs"
     script.write_text(_view.script(entry), encoding="utf-8")
-    code = f"import * as front from {str(script)!r}; console.log(Object.keys(front))"
+    code = (
+        "globalThis.addEventListener = () => {};"
+        f"const front = await import({str(script)!r}); console.log(Object.keys(front).join())"
+    )
     arguments = [node, "--input-type=module", "--eval", code]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "[ 'default', 'mount' ]" in done.stdout
+    assert done.stdout.strip() == offers
 
 
 def test_files_that_import_in_a_circle_are_refused(tmp_path, monkeypatch):
@@ -76,7 +81,7 @@ def test_files_that_import_in_a_circle_are_refused(tmp_path, monkeypatch):
 
 def test_every_file_of_the_front_end_is_used():
     names = {path.stem for path in _view.FRONT.glob("*.js")}
-    text = _view.script("mount")
+    text = _view.script("mount") + _view.script("worker")
     unused = [n for n in names if (_view.FRONT / f"{n}.js").read_text().split("\n")[0] not in text]
     assert not unused
 
@@ -99,6 +104,97 @@ def reference() -> dict:
         "random": [random_numbers(seed) for seed in [*range(120), 2**31, 2**40 + 17]],
         "two_force": [two_force_path(alignment) for alignment in (0.0, 0.5, 1.0)],
         "track": packed_track(),
+        "laws": [modelled(N, beta, share) for N, beta, share in LAWS],
+        "training": [trained(**changed) for changed in RECIPES],
+    }
+
+
+LAWS = ((5, 1.0, 1.0), (7, 0.3, 0.7), (17, 1.0, 1.0), (12, 0.0, 0.9))
+
+
+def modelled(N: int, beta: float, share: float) -> dict:
+    """The laws on random embeddings."""
+    E = np.random.default_rng(N).standard_normal((N, 2))
+    training = ModularAddition(N).training_pairs(share, 0)
+    laws = {"exact": forces.exact(E, beta, 0.0, training=training)}
+    laws["alignment"] = forces.exact(E, 0.0, 0.0, training=training)
+    laws["clustering"] = np.zeros_like(E)
+    if beta > 0:
+        laws["clustering"] = forces.clustering(E, beta, training=training)
+    laws = {name: force.ravel().tolist() for name, force in laws.items()}
+    return {"E": E.ravel().tolist(), "beta": beta, "training": training.tolist()} | laws
+
+
+RECIPES = (
+    {},
+    {"weight_decay": 0.0, "seed": 4},
+    {"momentum": 0.0, "learning_rate": 1.0, "train_share": 0.8},
+    {"bias_scale": 0.0, "label_smoothing": 0.2},
+    {"bias_scale": 2.5, "readout_init": "standard", "embedding_scale": 0.4},
+    {"optimiser": "adam", "learning_rate": 0.01},
+    {"optimiser": "adamw", "learning_rate": 0.01, "weight_decay": 0.5, "train_share": 0.7},
+    {"optimiser": "adam", "learning_rate": 0.01, "label_smoothing": 0.1, "modulus": 12},
+    {"decays": [(0, 0.0), (7, 0.01), (30, 0.001)]},
+    {"modulus": 3, "hidden": 1},
+    {"modulus": 17, "hidden": 64},
+    {"modulus": 31, "hidden": 256, "readout_init": "standard", "train_share": 0.9},
+)
+"""Recipes whose training is followed step by step."""
+
+
+def trained(seed: int = 3, decays: list | None = None, **changed) -> dict:
+    """The first 50 steps by autograd on the reference model, in float64."""
+    config = TrainingConfig(**{"modulus": 7, "hidden": 33} | changed)
+    decays = decays or [(0, config.weight_decay)]
+    task = config.task
+    training = task.training_pairs(config.train_share, seed)
+    weights = torch.tensor(model.pair_weights(task, training))
+    flat = config.initial(seed).map(lambda a: torch.tensor(a, dtype=torch.float64))
+    options = {"bias_scale": config.bias_scale, "label_smoothing": config.label_smoothing}
+    parameters = [a.requires_grad_() for a in flat]
+    make = {
+        "gradient_descent": lambda: torch.optim.SGD(
+            parameters, config.learning_rate, momentum=config.momentum
+        ),
+        "adam": lambda: torch.optim.Adam(parameters, config.learning_rate),
+        "adamw": lambda: torch.optim.AdamW(parameters, config.learning_rate),
+    }
+    optimiser = make[config.optimiser]()
+    path = {}
+    for step in range(51):
+        if step in (0, 1, 2, 10, 50):
+            path[step] = torch.cat([a.detach().ravel() for a in parameters]).tolist()
+        optimiser.param_groups[0]["weight_decay"] = [d for at, d in decays if at <= step][-1]
+        optimiser.zero_grad()
+        loss = model.loss(Parameters(*parameters), task, weights, **options)
+        loss.backward()
+        if step < 50:
+            optimiser.step()
+    with torch.no_grad():
+        here = Parameters(*parameters)
+        force = model.embedding_forces(here, task, weights, **options).numpy()
+        alpha = model.residuals(here, task, **options)
+        right = model.predicted_labels(here, task, config.bias_scale)
+    middle = 6 * ((np.arange(40) + 0.5) / 20 - 1)
+    hit, held_out = (right == task.labels) * task.multiplicity, ~training
+    valid = None
+    if held_out.any():
+        valid = (hit * held_out).sum() / (task.multiplicity * held_out).sum()
+    return {
+        "seed": seed,
+        "recipe": {name: getattr(config, name) for name in _live.RECIPE},
+        "decays": decays,
+        "training": np.flatnonzero(training).tolist(),
+        "path": path,
+        "last": {
+            "loss": loss.item(),
+            "accuracy": (hit * training).sum() / (task.multiplicity * training).sum(),
+            "validation": valid,
+            "residual": float((weights * alpha.square().sum(-1)).sum().sqrt()),
+            "measured": force.ravel().tolist(),
+            "predicted": right.tolist(),
+            "regions": model.regions(here, middle, -middle, config.bias_scale).ravel().tolist(),
+        },
     }
 
 
@@ -206,7 +302,7 @@ def packed_track() -> dict:
     config = TrainingConfig(modulus=7, hidden=16, steps=60, train_share=0.8)
     run = train(config, 3, snapshots=8, keep_parameters=True, cache=False, progress=False)
     header = _frames.track(run, 3)
-    predicted = _frames.model.predicted_labels(run.parameters, config.task)
+    predicted = model.predicted_labels(run.parameters, config.task)
     expected = {
         "steps": run.steps.tolist(),
         "embeddings": run.embeddings[:, 0].reshape(len(run.steps), -1).tolist(),

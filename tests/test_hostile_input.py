@@ -22,11 +22,11 @@ from modadd import (
     optimisers,
     particles,
     structure,
+    theory,
     train,
     training,
 )
 from modadd import sweep as sweeping
-from modadd.plots import palette
 
 TASK = ModularAddition(5)
 E = np.random.default_rng(0).standard_normal((5, 2))
@@ -35,6 +35,7 @@ ALPHA = model.residuals(NETWORK, TASK).double().numpy()
 ALL = np.ones(15, bool)
 WEIGHTS = torch.tensor(model.pair_weights(TASK, ALL))
 CONFIG = TrainingConfig(modulus=5, hidden=4, steps=3)
+CIRCLE = theory.circle(5, 0.01)
 
 EMBEDDINGS = {"E": E}
 LAW = {"E": E, "training": ALL}
@@ -74,6 +75,7 @@ CALLS = {
     training.snapshot_steps: {"steps": 10, "snapshots": 3},
     train: KEPT
     | {"config": CONFIG, "seeds": [0], "initial_embeddings": None}
+    | {"initial_parameters": None}
     | {"engine": "compiled", "device": "cpu", "stop": None},
     sweeping.sweep: {k: v for k, v in KEPT.items() if k != "threads"}
     | {"configs": [CONFIG], "seeds": [0], "jobs": 1},
@@ -98,9 +100,7 @@ CALLS = {
     forces.clustering: LAW | {"bias_scale": 1.0},
     forces.alignment: LAW,
     forces.linear: LAW,
-    forces.quadratic: EMBEDDINGS,
     forces.two_term_fit: EMBEDDINGS | {"bias_scale": 1.0},
-    forces.alignment_weight: EMBEDDINGS | {"bias_scale": 1.0},
     forces.sum_rules: LAW,
     forces.field_law: EMBEDDINGS
     | {"residuals": ALPHA, "past_E": E[None], "past_residuals": ALPHA[None]}
@@ -114,6 +114,11 @@ CALLS = {
         "momentum": 0.5,
     },
     forces.prefactor: {"task": TASK, "hidden": 4, "memory": 1.0, "label_smoothing": 0.1},
+    theory.circle: {"modulus": 5, "weight_decay": 0.01},
+    theory.critical_decay: {"modulus": 5},
+    theory.branch: {"modulus": 5, "points": 3},
+    theory.network: {"found": CIRCLE, "hidden": 10, "frequency": 1},
+    theory.certificate: {"found": CIRCLE, "bias_scale": 1.0, "mesh": 2},
     intervals.bootstrap_mean: {"values": [0.1, 0.2], "draws": 10, "seed": 0},
     intervals.rank_correlation: {
         "circles": np.ones((2, 3), bool),
@@ -121,17 +126,8 @@ CALLS = {
         "draws": 10,
         "seed": 0,
     },
-    structure.lattice_shape: {"patch": structure.grid(E)},
     intervals.mean: {"values": [1.0, 2.0], "confidence": 0.9},
     intervals.paired: {"treated": [1.0, 2.0], "control": [2.0, 1.0], "confidence": 0.9},
-    palette.theme: {"name": "light"},
-    palette.token_colors: {"N": 5},
-    palette.blend: {"color": "#000000", "other": "#ffffff", "share": 0.5},
-    palette.faded: {"color": "#000000", "opacity": 0.5},
-    palette.luminance: {"color": "#000000"},
-    palette.contrast: {"color": "#000000", "other": "#ffffff"},
-    palette.text_on: {"color": "#ffffff"},
-    palette.register: {"theme": palette.THEMES["light"]},
 }
 """A valid call of every public function of the package's measures, laws and simulations."""
 MODULES = (
@@ -139,10 +135,10 @@ MODULES = (
     intervals,
     model,
     optimisers,
-    palette,
     particles,
     structure,
     sweeping,
+    theory,
 )
 
 COUNT = [-1, 1.5, True, "3", None]
@@ -205,6 +201,11 @@ OUTSIDE = {
     "past_E": [None, E, E[None, :4]],
     "past_residuals": [None, ALPHA, ALPHA[None, :4]],
     "initial_embeddings": [0, E, E[None, :4]],
+    "initial_parameters": [0, E, NETWORK, tuple(NETWORK)],
+    "points": [2, 10_001, *COUNT],
+    "found": [None, 0, tuple(CIRCLE)],
+    "frequency": [0, 5, *COUNT],
+    "mesh": [1, 1001, *COUNT],
     "values": [None, 1.0, [1.0], [[1.0, 2.0]], [True, False]],
     "treated": [None, 1.0, [1.0]],
     "control": [None, 1.0, [1.0], [1.0, 2.0, 3.0]],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import check_inside, noise
 
-from modadd import TrainingConfig, forces, intervals, plots, structure, train
+from modadd import TrainingConfig, intervals, plots, structure, train
 from modadd.chapters import n08_phase_diagram as chapter
 from modadd.forecasts import agreements
 from modadd.plots.palette import STYLES
@@ -54,12 +54,12 @@ def test_no_circle_anywhere_correlates_with_nothing():
 
 def test_alignment_weight_runs_from_0_to_1():
     E = noise(8, 17)
-    weights = [forces.alignment_weight(size * E, 1.0) for size in (0.05, 0.3, 1, 3, 20)]
+    weights = [chapter.alignment_weight(size * E, 1.0) for size in (0.05, 0.3, 1, 3, 20)]
     assert weights == sorted(weights)
     assert weights[0] < 0.05
     assert weights[-1] > 0.95
-    assert forces.alignment_weight(E, 0.0) == 1.0
-    assert forces.alignment_weight(3 * E, 3.0) == pytest.approx(forces.alignment_weight(E, 1.0))
+    assert chapter.alignment_weight(E, 0.0) == 1.0
+    assert chapter.alignment_weight(3 * E, 3.0) == pytest.approx(chapter.alignment_weight(E, 1.0))
 
 
 def test_phase_diagram_marks_every_run_once(kinds):

@@ -134,6 +134,21 @@ def test_given_embeddings_replace_those_of_the_seed():
     assert np.abs(again.final - own.final).max() > 1e-4  # the layers still come from the seed
 
 
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_training_goes_on_from_given_parameters(engine):
+    options = {"snapshots": range(9), "keep_parameters": True, "engine": engine, **QUIET}
+    whole = train(change(steps=8, momentum=0.0), [0, 1], **options)
+    middle = whole.parameters.map(lambda array: array[5])
+    rest = train(
+        change(steps=3, momentum=0.0),
+        [7, 8],
+        initial_parameters=middle,
+        **options | {"snapshots": range(4)},
+    )
+    for there, again in zip(whole.parameters, rest.parameters):
+        np.testing.assert_array_equal(there[5:], again)  # nothing is left of the seeds
+
+
 def test_decay_schedule_acts_in_its_window_only():
     on = train(change(weight_decay=0.1, decay_from=4, decay_until=8), [0], snapshots=13, **QUIET)
     off = train(change(weight_decay=0.0), [0], snapshots=on.steps, **QUIET)
@@ -211,6 +226,11 @@ def test_bad_settings_are_named_before_any_work(name, value):
         ({"threads": 0}, r"threads must be an integer in \[1, 1024\]"),
         ({"initial_embeddings": np.zeros((2, 7, 2))}, "initial_embeddings must have shape"),
         ({"initial_embeddings": np.full((1, 7, 2), np.nan)}, "initial_embeddings must be finite"),
+        ({"initial_parameters": np.zeros((1, 7, 2))}, "initial_parameters must be a Parameters"),
+        (
+            {"initial_parameters": SHORT.initial(0)},
+            r"initial_parameters \(embeddings\) must have shape \(1, 7, 2\), got \(7, 2\)",
+        ),
     ],
 )
 def test_bad_arguments_are_named_before_any_work(arguments, message):

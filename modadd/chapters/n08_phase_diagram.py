@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import intervals, structure
+from modadd.forces import two_term_fit
 from modadd.forecasts import Agreement
 from modadd.intervals import Effect, rank_correlation, wilson
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
@@ -18,6 +19,18 @@ from modadd.plots.shares import diagonal, upright
 from modadd.plots.traces import segments, whisker
 from modadd.run import Run
 from modadd.training import TrainingConfig
+
+
+def alignment_weight(E: np.ndarray, bias_scale: float) -> float:
+    """Weight w_a of alignment in the two-term formula for E (..., N, 2), at most 1.
+
+    Without bias the exact law is alignment, so the weight is 1.
+
+    >>> E = np.random.default_rng(0).standard_normal((8, 17, 2))
+    >>> alignment_weight(E, 0.1) > alignment_weight(E, 10.0)
+    True
+    """
+    return 1.0 if bias_scale == 0 else min(1.0, two_term_fit(E, bias_scale).alignment)
 
 
 class Knobs(NamedTuple):

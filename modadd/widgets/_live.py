@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 import plotly.graph_objects as go
 import traitlets
 
 from modadd import _checks
 from modadd.run import DivergenceError, Run
 from modadd.training import OPTIMISERS, TrainingConfig
-from modadd.widgets import _frames
 from modadd.widgets._session import Session
-from modadd.widgets._view import View, picture, state_of
+from modadd.widgets._view import View, picture, script, state_of
 
 FRAMES_A_SECOND = 20
 """How often live training is drawn, at most."""
@@ -42,6 +40,21 @@ LIMITS = {
 }
 """What the fields take; a recipe that was given may lie outside, and then they reach that far."""
 
+RECIPE = (
+    "modulus",
+    "hidden",
+    "optimiser",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "train_share",
+    "bias_scale",
+    "embedding_scale",
+    "readout_init",
+    "label_smoothing",
+)
+"""What of a TrainingConfig decides a training here."""
+
 
 class _Live(View):
     kind = traitlets.Unicode("live").tag(sync=True)
@@ -49,15 +62,6 @@ class _Live(View):
     caption = (
         "Training begins, goes on and ends here; in the widget it runs live, and its weight decay "
         "can be changed while it runs."
-    )
-    RECIPE: ClassVar = (
-        "learning_rate",
-        "train_share",
-        "modulus",
-        "hidden",
-        "bias_scale",
-        "label_smoothing",
-        "optimiser",
     )
     MESSAGES: ClassVar = {
         "hello": (),
@@ -75,19 +79,20 @@ class _Live(View):
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._speed, self._reach, self._rate = 4000.0, 0.0, 0.0
+        self._speed, self._rate = 4000.0, 0.0
         self._cost = 0.0  # seconds of a processor for a step
         self._door, self._lock = threading.Lock(), threading.RLock()
         self._drawn, self._ahead = threading.Condition(), 0  # frames that nobody has drawn yet
         self._go = threading.Event()  # set while training goes on; each start has its own
         self._thread: threading.Thread | None = None
-        initial = {name: getattr(session.config, name) for name in (*self.RECIPE, "weight_decay")}
+        initial = {name: getattr(session.config, name) for name in RECIPE}
         initial |= {"seed": session.seed, "speed": self._speed}
         self._limits = {
             name: (min(low, initial[name]), max(high, initial[name]))
             for name, (low, high) in LIMITS.items()
         }
         others = {"limits": self._limits, "optimisers": list(OPTIMISERS), "keep": MOST_STATES}
+        others["particles"] = {"alignment": 0.5, "stepSize": 0.3, "momentum": 0.9, "reach": 0.6}
         super().__init__(initial=initial | others)
         self.on_msg(self._receive)
 
@@ -177,13 +182,14 @@ class _Live(View):
 
     def _on_reset(self, settings: dict) -> str:
         settings = dict(_checks.mapping("settings", settings, 0))
-        if unknown := settings.keys() - {*self.RECIPE, "seed"}:
+        if unknown := settings.keys() - {*RECIPE, "seed"}:
             raise ValueError(f"settings must be of the recipe, got {sorted(unknown)}")
         for name in {"modulus", "hidden", "seed"} & settings.keys():
             settings[name] = _checks.integer(name, settings[name], *self._limits[name])
         before = self.session
         seed = settings.pop("seed", before.seed)
-        config = replace(before.config, **settings, weight_decay=before.weight_decay)
+        settings = {"weight_decay": before.weight_decay} | settings
+        config = replace(before.config, **settings)
         self._begin(Session(config, seed, MOST_STATES))
         return "A new training."
 
@@ -198,7 +204,7 @@ class _Live(View):
         again = self.running
         self._on_pause()
         with self._turn():
-            self.session, self._reach = session, 0.0
+            self.session = session
             self._send_frames(0)
         if again:
             self._on_start()
@@ -259,13 +265,14 @@ class _Live(View):
 
     def _send_frames(self, first: int) -> None:
         """Send the states from index `first` on; 0 begins anew."""
-        run = self.session.run(first)
-        largest = _frames.MARGIN * float(np.abs(run.embeddings).max())
-        if largest > self._reach:  # with room to grow, so that the view does not creep
-            self._reach = largest * (1.25 if first else 1.05)
-        header = _frames.track(run, self.session.seed, compress=False, reach=self._reach)
-        content = header.pop("bytes")
-        self.send({"type": "frames", "header": header, "fresh": first == 0}, [content])
+        steps, content = self.session.states(first)
+        message = {"type": "frames", "steps": steps, "fresh": first == 0}
+        if first == 0:
+            config, seed = self.session.config, self.session.seed
+            training = config.task.training_pairs(config.train_share, seed)
+            recipe = {name: getattr(config, name) for name in RECIPE}
+            message |= {"recipe": recipe, "seed": seed, "pairs": training.astype(int).tolist()}
+        self.send(message, [content])
 
     def _tell(self, said: str = "", wrong: str = "") -> None:
         if self.running and self._rate and not said:
@@ -274,8 +281,11 @@ class _Live(View):
         status = {"running": self.running, "text": wrong or said, "wrong": bool(wrong)}
         self.send({"type": "status", "decays": decays} | status)
 
-    def fragment(self) -> None:
-        """No page: training takes a kernel."""
+    def _page_state(self) -> dict:
+        """Without a kernel a worker of the browser trains, with the same start, in float64."""
+        recipe = {name: self.initial[name] for name in RECIPE}
+        initial = self.initial | {"worker": script("worker"), "recipe": recipe, "page": True}
+        return super()._page_state() | {"initial": initial}
 
     def picture(self) -> go.Figure:
         session = Session(self.session.config, self.session.seed)

@@ -34,9 +34,9 @@ class Session:
         self.step, self.keep = 0, keep
         self.decays: list[tuple[int, float]] = [(0, config.weight_decay)]
         self._theta, self._recipe, self._pairs = training.prepare(
-            config, config.task, self.seed, None
+            config, config.task, self.seed, {}
         )
-        self._state = np.zeros((2, self._theta.size), np.float32)
+        self._state = _engine.begin(self._theta, self._pairs)
         self._steps: list[int] = []
         self._snapshots: list[tuple[np.ndarray, np.ndarray]] = []
         self.advance(0)
@@ -96,6 +96,15 @@ class Session:
             parameters=parameters,
             **{name: scalars[..., i] for i, name in enumerate(SCALARS)},
         )
+
+    def states(self, first: int = 0) -> tuple[list[int], bytes]:
+        """Steps of the recorded states from the index `first` on, and their parameters in a row.
+
+        float32 in the order of `Parameters`, as `front/network.js` has them.
+        """
+        run = self.run(first)
+        flat = [array.reshape(len(run.steps), -1) for array in run.parameters]
+        return run.steps.tolist(), np.concatenate(flat, axis=1).tobytes()
 
     def at(self, step: int) -> Session:
         """The training as it stood at an earlier step, bit for bit: trained up to there again."""

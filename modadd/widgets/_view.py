@@ -86,8 +86,8 @@ class View(anywidget.AnyWidget):
         """First, middle and last state, as a figure."""
         raise NotImplementedError
 
-    def fragment(self) -> str | None:
-        """Part of a page that needs neither kernel nor network; None where it takes a kernel."""
+    def fragment(self) -> str:
+        """Part of a page that needs neither kernel nor network."""
         state = json.dumps(self._page_state()).replace("</", "<\\/")
         return (
             f'<div class="modadd-page"></div>\n<style>\n{self._css}</style>\n'

@@ -4,7 +4,7 @@ import { frames } from "./dom.js";
 
 const { choice, field, readings, share } = await import("../../modadd/widgets/front/controls.js");
 const { Player } = await import("../../modadd/widgets/front/player.js");
-const { fromSlider, toSlider } = await import("../../modadd/widgets/front/live.js");
+const { fromSlider, toSlider } = await import("../../modadd/widgets/front/decay.js");
 
 test("a number is taken from Enter on, with a comma or a point, within its bounds", () => {
   const seen = [];

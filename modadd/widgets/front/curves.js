@@ -183,7 +183,7 @@ export function decades(lines) {
   if (!values.length) return { low: 0.1, high: 1, ticks: [0.1, 1] };
   const low = Math.floor(Math.log10(Math.min(...values)) + 1e-9);
   const high = Math.max(Math.ceil(Math.log10(Math.max(...values)) - 1e-9), low + 1);
-  const every = Math.ceil((high - low) / 4);
+  const every = Math.ceil((high - low) / 3);
   const ticks = [];
   for (let power = low; power <= high; power += every) ticks.push(10 ** power);
   return { low: 10 ** low, high: 10 ** high, ticks };

@@ -1,6 +1,6 @@
 // The largest lattice patch of an embedding: structure.grid.
 
-import { length, normalised, spacing } from "./plane.js";
+import { length, normalised, roundEven, spacing } from "./plane.js";
 /** @import { Points } from "./pairs.js" */
 /** @import { Thresholds } from "./structure.js" */
 
@@ -216,13 +216,6 @@ function reduce(steps, vectors, places) {
 
 /** @param {number[]} vector @returns {[number, number]} */
 const pair = (vector) => [vector[0], vector[1]];
-
-/** Halves go to the even neighbour, as numpy rounds. @param {number} v */
-function roundEven(v) {
-  const low = Math.floor(v);
-  if (v - low !== 0.5) return Math.round(v);
-  return low % 2 === 0 ? low : low + 1;
-}
 
 const DIRECTIONS = [
   [0, 1],

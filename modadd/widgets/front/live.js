@@ -1,51 +1,51 @@
 // Live training: frames of a network in training are drawn as they come, and kept.
 
+import { Companion } from "./companion.js";
 import { arrowSwitches, choice, field, h, stepWords } from "./controls.js";
+import { Decay } from "./decay.js";
 import { Player } from "./player.js";
+import { fromHash, PRESETS, toHash } from "./presets.js";
+import { kernelSource, workerSource } from "./sources.js";
 import { Stage } from "./stage.js";
-import { addFrames, asBytes, durations, nearestStep, newTrack, thin } from "./tracks.js";
+import { addStates, newStates } from "./states.js";
+import { asBytes, durations, nearestStep, thin } from "./tracks.js";
 import { TrackView } from "./trackview.js";
 
 /** @import { Context } from "./mount.js" */
-/** @import { Header, Track } from "./tracks.js" */
-
-/**
- * Who trains. It takes {type: "hello" | "start" | "pause" | "step" | "reset" | "branch" | "decay"
- * | "speed" | "code" | "drawn", …} and answers with frames, status and code; the view does not
- * know who it is.
- * @typedef {{ send: (content: object) => void, close: () => void }} Source
- */
-/** @typedef {(message: any, buffers: any[]) => void} Listener */
+/** @import { Decays, Plan } from "./presets.js" */
+/** @import { Listener, Source } from "./sources.js" */
+/** @import { Origin, States } from "./states.js" */
 
 const RATES = [100, 1000, 4000, 16000];
 
 /** @param {Context} context */
 export function live({ model, el }) {
-  const view = new Live(el, model.get("shared"), model.get("initial"));
-  view.listenTo((listener) => kernelSource(model, listener));
+  const initial = model.get("initial");
+  const view = new Live(el, model.get("shared"), initial);
+  const kernel = initial.worker === undefined;
+  view.listenTo((listener) =>
+    kernel ? kernelSource(model, listener) : workerSource(initial, listener),
+  );
   return () => view.close();
 }
 
-/** @param {Context["model"]} model @param {Listener} listener @returns {Source} */
-function kernelSource(model, listener) {
-  model.on("msg:custom", listener);
-  return {
-    send: (content) => model.send(content),
-    close: () => model.off("msg:custom", listener),
-  };
-}
-
 class Live {
-  /** @type {Track | null} */
+  /** @type {States | null} */
   #track = null;
-  /** @type {TrackView | null} */
-  #view = null;
+  /** Of the network, and of the particles beside it. @type {TrackView[]} */
+  #views = [];
   /** @type {Source | null} */
   #source = null;
   /** @type {Set<string>} */
   #arrows = new Set();
-  /** @type {number[]} */
-  #marks = [];
+  /** [first step, weight decay] of each stretch so far. @type {Decays} */
+  #decays = [];
+  /** Changes of the decay that a preset has still to come. @type {Decays} */
+  #coming = [];
+  /** @type {Companion | null} */
+  #companion = null;
+  /** The step that the address of the page names, until it is reached. */
+  #wanted = 0;
   #running = false;
   #undrawn = false;
   #body = h("div", { className: "tracks" });
@@ -83,6 +83,7 @@ class Live {
   listenTo(open) {
     this.#source = open((message, buffers) => this.#receive(message, buffers));
     this.#send("hello");
+    if (this.initial.page) this.#restore();
   }
 
   close() {
@@ -133,13 +134,17 @@ class Live {
       this.#send("speed", { value }),
     );
     speed.root.className = "";
+    this.beside = h("input", { type: "checkbox" });
+    this.beside.addEventListener("change", () => this.#arrange());
+    const beside = h("label", {}, this.beside, "particles beside it, from the same start");
     const again = h("fieldset", { className: "controls" });
     again.append(h("legend", {}, "A change of these begins anew"));
     again.append(...Object.values(this.recipe).map((f) => f.root));
     const names = ["measured", "clustering", "alignment", "sum"];
+    if (this.initial.page) this.stage.root.append(this.#chips());
     this.stage.root.append(
       h("div", { className: "bar" }, group, speed.root),
-      h("div", { className: "bar" }, this.decay.root, this.note),
+      h("div", { className: "bar" }, this.decay.root, beside, this.note),
       this.player.root,
       this.#body,
       arrowSwitches(names, this.#arrows, this.stage.shared.colors, this.stage.schedule),
@@ -174,6 +179,62 @@ class Live {
     };
   }
 
+  #chips() {
+    const chips = PRESETS.map((preset) => {
+      const node = h("button", { type: "button", className: "chip" }, preset.name);
+      node.addEventListener("click", () => {
+        this.#begin(preset);
+        this.#send("start");
+      });
+      return node;
+    });
+    return h(
+      "div",
+      { className: "group chips", role: "group", "aria-label": "begin with" },
+      ...chips,
+    );
+  }
+
+  /** Begin a training anew, with the recipe of the page but for what the plan says. @param {Plan} plan */
+  #begin({ seed, settings, decays, beside }) {
+    const chosen = { ...this.initial.recipe, ...settings, seed, weight_decay: decays[0][1] };
+    for (const [name, field] of Object.entries(this.recipe))
+      field.set(/** @type {never} */ (chosen[name]));
+    this.#coming = decays.slice(1);
+    if (this.beside) this.beside.checked = beside;
+    this.#send("reset", { settings: chosen });
+  }
+
+  /** Take up the state that the address of the page names. */
+  #restore() {
+    const found = fromHash(location.hash, this.initial.limits, this.initial.optimisers);
+    if (!found) return;
+    const { plan, step } = found;
+    this.#wanted = step;
+    this.#begin(plan);
+    this.#send("goto", { decays: plan.decays.filter(([at]) => at <= step), step });
+    this.#coming = plan.decays.filter(([at]) => at > step);
+  }
+
+  /** Name the state shown in the address of the page. */
+  #tellAddress() {
+    if (this.#wanted) {
+      this.note.textContent = `Training up to step ${this.#wanted.toLocaleString("en")} …`;
+      return;
+    }
+    const { recipe } = this.initial;
+    const { seed, ...settings } = this.#settings();
+    const own = Object.entries(settings).filter(([name, value]) => value !== recipe[name]);
+    const decays = [...this.#decays, ...this.#coming];
+    const plan = { seed, settings: Object.fromEntries(own), decays, beside: this.#besideIt() };
+    const hash = toHash(plan, this.#shownStep());
+    if (hash !== location.hash) history.replaceState(null, "", hash);
+  }
+
+  #besideIt() {
+    return this.beside?.checked ?? false;
+  }
+
   #settings() {
     const found = Object.entries(this.recipe).map(([name, { value }]) => [name, value()]);
     return Object.fromEntries(found);
@@ -187,38 +248,65 @@ class Live {
   }
 
   /**
-   * Frames come in order; those of a new training, or of one that branches, begin with `fresh`.
-   * @param {{ header: Header, fresh: boolean }} message
-   * @param {DataView} bytes
+   * States come in order; those of a new training, or of one that branches, begin with `fresh`.
+   * @param {{ steps: number[], fresh: boolean } & Origin} message
+   * @param {ArrayBuffer | DataView} bytes
    */
-  #frames({ header, fresh }, bytes) {
-    if (fresh || !this.#track) this.#open(header);
-    const track = /** @type {Track} */ (this.#track);
-    addFrames(track, header, asBytes(bytes));
-    while (track.frames.length > this.initial.keep) thin(track);
+  #frames({ steps, fresh, ...origin }, bytes) {
+    if (fresh || !this.#track) this.#open(origin);
+    const track = /** @type {States} */ (this.#track);
+    addStates(track, steps, asBytes(bytes), this.stage.shared.thresholds);
+    if (fresh || !this.#views.length) this.#arrange();
+    this.#companion?.follow(track.frames.length);
+    while (track.frames.length > this.initial.keep) {
+      thin(track);
+      if (this.#companion) thin(this.#companion.track);
+    }
+    const last = track.steps[track.steps.length - 1];
+    if (last >= this.#wanted) this.#wanted = 0;
+    while (this.#coming.length && this.#coming[0][0] <= last) {
+      this.#send("decay", { value: this.#coming.shift()?.[1] });
+    }
     this.#undrawn = true;
     this.player.set(track.frames.length - 1);
     // A page in the background draws nothing.
     if (document.hidden) this.#drawn();
   }
 
-  /** @param {Header} header */
-  #open(header) {
-    this.#view?.close();
-    const track = newTrack(header);
-    this.#track = track;
-    this.#view = new TrackView(this.stage, track, this.#arrows, (step) => {
-      if (this.#running) this.#send("pause");
-      this.player.go(nearestStep(track.steps, step));
-    });
+  /** @param {Origin} origin */
+  #open(origin) {
+    this.#track = newStates(origin);
+    this.#decays = [];
     this.code.hidden = true;
-    this.#body.replaceChildren(this.#view.root);
   }
 
-  /** @param {{ running: boolean, text: string, wrong: boolean, decays: number[][] }} message */
+  /** The network, and beside it the particles where they are asked for. */
+  #arrange() {
+    const track = /** @type {States} */ (this.#track);
+    const { thresholds } = this.stage.shared;
+    this.#companion = this.#besideIt()
+      ? new Companion(track, this.initial.particles, thresholds)
+      : null;
+    this.#companion?.follow(track.frames.length);
+    for (const view of this.#views) view.close();
+    const tracks = this.#companion ? [track, this.#companion.track] : [track];
+    this.#views = tracks.map((one) => {
+      const view = new TrackView(this.stage, one, this.#arrows, (step) => {
+        if (this.#running) this.#send("pause");
+        this.player.go(nearestStep(one.steps, step));
+      });
+      if (this.#companion) view.root.prepend(h("h4", {}, one.title));
+      return view;
+    });
+    this.#body.classList.toggle("beside", tracks.length > 1);
+    this.#body.replaceChildren(...this.#views.map((view) => view.root));
+    this.stage.schedule();
+  }
+
+  /** @param {{ running: boolean, text: string, wrong: boolean, decays: Decays }} message */
   #status({ running, text, wrong, decays }) {
     this.#running = running;
-    this.#marks = decays.slice(1).map(([step]) => step);
+    this.#decays = decays;
     this.decay.show(decays[decays.length - 1][1]);
     const words = running ? "pause" : (this.#track?.frames.length ?? 0) > 1 ? "go on" : "start";
     if (this.start) this.start.textContent = words;
@@ -240,8 +328,10 @@ class Live {
   #draw() {
     const { index, part } = this.player;
     if (this.branch) this.branch.hidden = this.#running || !this.#behind();
-    if (this.#track?.frames.length) this.#view?.draw(index, part, this.#marks);
+    const marks = this.#decays.slice(1).map(([step]) => step);
+    if (this.#track?.frames.length) for (const view of this.#views) view.draw(index, part, marks);
     if (this.#undrawn) this.#drawn();
+    if (this.initial.page && !this.#running && this.#decays.length) this.#tellAddress();
   }
 
   /** Who trains waits for this before it sends more. */
@@ -249,50 +339,4 @@ class Live {
     this.#undrawn = false;
     this.#send("drawn");
   }
-}
-
-/** Weight decay, which can be changed while training: a slider, and a field to type it into. */
-class Decay {
-  /**
-   * @param {number} value
-   * @param {[number, number]} limits
-   * @param {(value: number) => void} onchange
-   */
-  constructor(value, [min, max], onchange) {
-    this.typed = field("weight decay", { value, min, max, step: "any" }, (v) => {
-      this.slider.value = String(toSlider(v));
-      onchange(v);
-    });
-    this.slider = h("input", { type: "range", min: 0, max: SLIDER, step: 1 });
-    this.slider.value = String(toSlider(value));
-    this.slider.setAttribute("aria-label", "weight decay, as a slider");
-    this.slider.addEventListener("input", () => {
-      const v = fromSlider(Number(this.slider.value));
-      this.typed.set(v);
-      onchange(v);
-    });
-    this.typed.root.className = "";
-    this.root = h("div", { className: "decay" }, this.typed.root, this.slider);
-  }
-
-  /** @param {number} value */
-  show(value) {
-    const here = document.activeElement;
-    if (here === this.typed.input || here === this.slider) return;
-    this.typed.set(value);
-    this.slider.value = String(toSlider(value));
-  }
-}
-
-const SLIDER = 60; // notches: none at 0, then from 1e-4 to 1e-1 evenly in the logarithm
-
-/** @param {number} notch */
-export const fromSlider = (notch) =>
-  notch === 0 ? 0 : +(10 ** (-4 + (3 * (notch - 1)) / (SLIDER - 1))).toPrecision(2);
-
-/** @param {number} decay */
-export function toSlider(decay) {
-  if (!(decay > 0)) return 0;
-  const notch = 1 + ((Math.log10(decay) + 4) * (SLIDER - 1)) / 3;
-  return Math.round(Math.min(Math.max(notch, 1), SLIDER));
 }

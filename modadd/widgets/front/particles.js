@@ -7,12 +7,11 @@ import { Planes, panels } from "./planes.js";
 import { Generator } from "./random.js";
 import { Clock, Stage } from "./stage.js";
 import { bondsOf, closure, describe } from "./structure.js";
-import { toUnitRms, twoForceStep, twoForces } from "./two_forces.js";
+import { REACH, toUnitRms, twoForceStep, twoForces } from "./two_forces.js";
 
 /** @import { Context } from "./mount.js" */
 /** @import { Thresholds } from "./structure.js" */
 
-const REACH = 2.6; // half a side of the plane, of embeddings of rms 1
 const LARGEST = 0.2; // the force of the longest arrows
 
 /** Particles, their speed, and the curves of their way. */

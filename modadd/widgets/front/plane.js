@@ -1,4 +1,4 @@
-// Points of the plane: their size, and the distance between neighbours.
+// Points of the plane: their size, the distance between neighbours; and how Python rounds.
 
 /** @import { Points } from "./pairs.js" */
 
@@ -40,3 +40,6 @@ export function spacing(z, coincident) {
   const median = N % 2 ? nearest[half] : (nearest[half - 1] + nearest[half]) / 2;
   return Number.isFinite(median) ? median : 0;
 }
+
+/** To a whole number; halves go to the even neighbour, as in Python. @param {number} v */
+export const roundEven = (v) => (Math.abs(v % 1) === 0.5 ? 2 * Math.round(v / 2) : Math.round(v));

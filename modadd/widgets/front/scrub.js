@@ -4,7 +4,7 @@ import { arrowSwitches, choice, h, stepWords } from "./controls.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
 import { durations, nearestStep, openTrack } from "./tracks.js";
-import { TrackView } from "./trackview.js";
+import { arrowNames, TrackView } from "./trackview.js";
 /** @import { Context } from "./mount.js" */
 /** @import { Header, Track } from "./tracks.js" */
 
@@ -54,9 +54,7 @@ class Scrubber {
       this.player.root.append(seed.root);
     }
     this.stage.root.append(this.player.root, this.#body);
-    const names = ["measured", "clustering", "alignment", "sum"].filter((name) =>
-      tracks.some(({ frames }) => name in frames[0]),
-    );
+    const names = [...new Set(tracks.flatMap(arrowNames))];
     const { colors } = this.stage.shared;
     if (names.length) {
       this.stage.root.append(arrowSwitches(names, this.#arrows, colors, this.stage.schedule));

@@ -1,26 +1,28 @@
 // Tracks, each one seed of a run: unpacked as modadd.widgets._frames packs them.
 
-import { pairTable } from "./pairs.js";
-
 /** @import { Points } from "./pairs.js" */
 
 /**
  * What heads the frames of a track; its names are those of Python.
- * @typedef {{ title: string, source: string, modulus: number, seed: number, steps: number[],
- *   held_out: number[], kinds: string[], values: string[], compressed: boolean,
+ * @typedef {{ title: string, source: string, modulus: number, bias_scale: number, seed: number,
+ *   steps: number[], held_out: number[], kinds: string[], values: string[],
  *   bytes?: ArrayBufferView | ArrayBuffer,
- *   layout: ["embeddings" | string, "float32" | "uint8", number[]][] }} Header
+ *   layout: [string, "float32" | "uint8", number[]][] }} Header
  */
 /**
- * One recorded state. What is not recorded is missing or NaN.
+ * One state. What is not recorded is missing or NaN; what takes long is added when it is shown.
  * @typedef {{ step: number, loss: number, accuracy: number, validation: number, force: number,
- *   circle: number, frequency: number, grid: number, closure: number, scale: number, r2: number,
- *   reach: number, kind: number, embeddings: Float32Array, measured?: Float32Array,
- *   clustering?: Float32Array, alignment?: Float32Array, sum?: Float32Array,
- *   predicted?: Uint8Array, right?: boolean[], regions?: Uint8Array }} Frame
+ *   residual: number, circle: number, frequency: number, grid: number, closure: number,
+ *   kind: string, reach: number, embeddings: Float32Array, measured?: Float32Array,
+ *   predicted?: Uint8Array, right?: boolean[], regions?: Uint8Array,
+ *   bonds?: { bonds: number[][], clear: number },
+ *   modelled?: { clustering: Points, alignment: Points, sum: Points, scale: number, r2: number }
+ * }} Frame
  */
 /**
- * @typedef {Header & { frames: Frame[], heldOut: Set<number>, largest: number }} Track
+ * @typedef {{ title: string, source: string, modulus: number, bias_scale: number, seed: number,
+ *   steps: number[], frames: Frame[], heldOut: Set<number>, regions: boolean, largest: number
+ * }} Track `largest`: the force of the longest arrows
  */
 
 const KINDS = { float32: Float32Array, uint8: Uint8Array };
@@ -39,9 +41,11 @@ export const asBytes = (view) =>
     : new Uint8Array(/** @type {ArrayBuffer} */ (view.buffer), view.byteOffset, view.byteLength);
 
 /** A track without frames. @param {Header} header @returns {Track} */
-export function newTrack(header) {
-  const { bytes: _, ...others } = header;
-  return { ...others, steps: [], frames: [], heldOut: new Set(header.held_out), largest: 0 };
+export function newTrack({ title, source, modulus, bias_scale, seed, held_out, layout }) {
+  const regions = layout.some(([name]) => name === "regions");
+  const heldOut = new Set(held_out);
+  const empty = { steps: [], frames: [], largest: 0 };
+  return { title, source, modulus, bias_scale, seed, heldOut, regions, ...empty };
 }
 
 /**
@@ -65,26 +69,19 @@ export function addFrames(track, header, bytes) {
     const own = Object.fromEntries(arrays.map(([name, at]) => [name, at(t)]));
     const values = header.values.map((name, i) => [name, own.values[i]]);
     const frame = /** @type {Frame} */ ({ ...Object.fromEntries(values), ...own, step });
-    complete(track, frame);
+    frame.kind = header.kinds[own.values[header.values.indexOf("kind")]];
+    const most = frame.measured?.reduce((m, f) => Math.max(m, Math.abs(f)), 0) ?? 2 * frame.force;
+    track.largest = Math.max(track.largest, most || 0);
     track.steps.push(step);
     track.frames.push(frame);
   });
-}
-
-/** What follows from the rest of a frame. @param {Track} track @param {Frame} frame */
-function complete(track, frame) {
-  const { predicted, clustering, alignment, measured } = frame;
-  const { label } = pairTable(track.modulus);
-  if (predicted) frame.right = label.map((y, p) => predicted[p] === y);
-  if (clustering && alignment) frame.sum = clustering.map((f, i) => f + alignment[i]);
-  for (const f of measured ?? frame.sum ?? []) track.largest = Math.max(track.largest, Math.abs(f));
 }
 
 /** @param {Header} header */
 export async function openTrack(header) {
   const track = newTrack(header);
   const bytes = asBytes(header.bytes ?? new ArrayBuffer(0));
-  addFrames(track, header, header.compressed ? await inflate(bytes) : bytes);
+  addFrames(track, header, await inflate(bytes));
   return track;
 }
 

@@ -4,6 +4,9 @@ import { pairSums, pairTable } from "./pairs.js";
 /** @import { PairTable, Points } from "./pairs.js" */
 /** @typedef {{ alignment: number, reach: number }} Forces */
 
+/** Half a side of the plane that shows embeddings of rms 1. */
+export const REACH = 2.6;
+
 /**
  * Rescale to rms 1 over both coordinates, in place.
  * @param {Float64Array} E
