@@ -29,7 +29,6 @@ import numpy as np
 
 from modadd import (
     TrainingConfig,
-    forces,
     forecasts,
     intervals,
     particles,
@@ -215,14 +214,14 @@ show(
 )
 
 # %% [markdown]
-# **Large starts.** The units turn far, up to half a right angle and more, and embeddings keep much of their
-# start. One of the two must move to fit the pairs, and beside large embeddings the first layer is the quicker.
-# A circle needs every token to travel. If that is the reason, slowing the first layer down must bring circles
-# back. The experiment: features that learn at a quarter of the rate, and not at all.
+# **Large starts.** The units turn about twice as far as at small ones, and the embeddings keep much of their start.
+# One of the two must move to fit the pairs, and beside large embeddings the first layer is the quicker. A circle
+# needs every token to travel. If that is the reason, slowing the first layer down must bring circles back. The
+# experiment: features that learn at a quarter of the rate, and not at all.
 #
-# **Small starts.** The units hardly turn on the average, but they lose their *bias*: while embeddings are small,
-# a unit learns little of a constant. Half of the bias gone is as good as half of $\beta$. If that is the reason,
-# *fixed* features with the bias that the networks have left must grow the networks' circles.
+# **Small starts.** The units turn less, but with much bias they lose more of it: while embeddings are small, a unit
+# that answers to them grows in their direction. What counts is then a smaller $\beta$. If that is the reason, *fixed*
+# features with the bias that the networks have left must grow the networks' circles.
 
 # %%
 last, first = slice(-6, None), slice(0, 6)

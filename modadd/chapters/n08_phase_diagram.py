@@ -243,7 +243,7 @@ def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progre
 
     Args:
         bias_scales: (C,) β, evenly spaced in their logarithm.
-        rows: name of a start to the progress of its runs, (C,).
+        rows: name of a start to the progress of its runs, (C,); at most two.
     """
     titles = {
         "Start kept, R²": {"rangemode": "tozero"},
@@ -251,11 +251,11 @@ def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progre
         "Share of the bias in a unit": {"rangemode": "tozero"},
     }
     figure, panels = sheet(286, [(56 + 254 * i, 60, 206, 168) for i in range(3)])
-    looks = (STYLES["alignment"], STYLES["clustering"], STYLES["other"])
-    marks = {"circle": "●", "square": "■", "triangle-up": "▲", "cross": "✚"}
+    network = STYLES["network"]
+    looks = (Style(blend(network.color, PAPER, 0.5), "diamond", "dot"), network)
     words = [
-        f'<span style="color:{look.color}">{marks[look.symbol]} {name}</span>'
-        for name, look in zip(rows, looks)
+        f'<span style="color:{look.color}">{sign} {name}</span>'
+        for name, look, sign in zip(rows, looks, "◆●")
     ]
     panels[0].note("   ".join(words), yshift=26)
     x = np.log2(bias_scales)
