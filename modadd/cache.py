@@ -25,7 +25,13 @@ from modadd._run_file import FORMAT, RunFileError
 from modadd.run import Ensemble, Interrupted, Run
 
 DECISIVE = ("task", "model", "run", "training", "particles", "optimisers")
-DECISIVE += ("_compiled/engine", "_compiled/particles", "_compiled/simd", "_torch_engine")
+DECISIVE += (
+    "_compiled/engine",
+    "_compiled/particles",
+    "_compiled/simd",
+    "_torch_engine",
+    "_compiled/rules",
+)
 """Modules that decide a run's bits."""
 
 KEEP_DAMAGED = 10

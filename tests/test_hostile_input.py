@@ -250,7 +250,7 @@ def no_work_before_checks(monkeypatch):
         (training._engine, "trace"),
         (particles._particles, "descend"),
         (particles._particles, "deposit_and_move"),
-        (optimisers, "_trace"),
+        (optimisers._rules, "trace"),
         (_torch_engine, "_train_batch"),
     ):
         work = getattr(module, name)

@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-COMPILED = ("simd", "engine", "particles", "force_sums")
+COMPILED = ("simd", "engine", "particles", "force_sums", "rules")
 """Modules of compiled functions, which call each other."""
 
 
