@@ -1,4 +1,8 @@
-"""Checks of arguments: every error names the argument, its value and what is allowed."""
+"""Checks of what a reader types: every error names the argument, its value and what is allowed.
+
+They stand at the doors (ModularAddition, TrainingConfig, Run, train, sweep, simulations, forces,
+measures of structure, widgets) and nowhere behind them.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ def refuse(name: str, allowed: str, value: object) -> ValueError:
 
 
 def integer(name: str, value: object, low: int, high: int | None = None) -> int:
-    """Return `value` as an int in [low, high], or raise ValueError naming it."""
+    """An int in [low, high]."""
     allowed = f"an integer of at least {low}" if high is None else f"an integer in [{low}, {high}]"
     try:
         if isinstance(value, bool | np.bool_):
@@ -67,7 +71,7 @@ def real(
     open_low: bool = False,
     open_high: bool = False,
 ) -> float:
-    """Return `value` as a finite float in [low, high] (or ]low, high[), or raise ValueError."""
+    """A finite float in [low, high], or ]low, high[ where the ends are open."""
     left, right = "]" if open_low else "[", "[" if open_high or math.isinf(high) else "]"
     allowed = f"a finite number in {left}{low:g}, {high:g}{right}"
     if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -86,14 +90,14 @@ def real(
 
 
 def flag(name: str, value: object) -> bool:
-    """Return `value` if it is True or False, or raise ValueError naming it."""
+    """True or False, and nothing that is merely as good as one of them."""
     if not isinstance(value, bool | np.bool_):
         raise refuse(name, "True or False", value)
     return bool(value)
 
 
 def choice(name: str, value: object, allowed: Iterable[str]) -> str:
-    """Return `value` if it is one of the allowed words, or raise ValueError naming them."""
+    """One of the allowed words."""
     words = tuple(allowed)
     if not isinstance(value, str) or value not in words:
         raise refuse(name, f"one of {', '.join(words)}", value)
@@ -101,14 +105,14 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def instance(name: str, value: object, kind: type) -> object:
-    """Return `value` if it is of a class of this package, or raise ValueError naming it."""
+    """An object of a class of this package."""
     if not isinstance(value, kind):
         raise refuse(name, f"a {kind.__name__}", value)
     return value
 
 
 def mapping(name: str, value: object, low: int = 1, high: int | None = None) -> Mapping:
-    """Return `value` if it maps words to something, low to high of them, or raise ValueError."""
+    """A dict that maps words to something, low to high of them."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise refuse(name, "a dict whose keys are str", value)
     _count(name, value, low, high)
@@ -116,7 +120,7 @@ def mapping(name: str, value: object, low: int = 1, high: int | None = None) -> 
 
 
 def sequence(name: str, value: object, low: int = 1, high: int | None = None) -> list:
-    """Return `value` as a list of low to high elements, or raise ValueError naming it."""
+    """A list of low to high elements, from any iterable but a word or a dict."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise refuse(name, "a sequence", value)
     try:
@@ -134,37 +138,56 @@ def _count(name: str, value: Sequence | Mapping, low: int, high: int | None) -> 
         raise ValueError(f"{name} must hold at most {high:,}, got more")
 
 
-def array(
-    name: str, value: object, shape: tuple = (...,), *, finite: bool = True, limit: float = math.inf
-) -> np.ndarray:
-    """Return `value` as a float64 array of the wanted shape, or raise ValueError naming it.
+def numeric(name: str, value: object, shape: tuple, kinds: str = "iuf") -> np.ndarray:
+    """Numbers of any shape and precision as an array; a tensor without its gradient.
 
     Args:
         name: of the argument.
-        value: numbers, nested in lists or in an array.
+        value: numbers, nested in lists, in an array or in a torch tensor.
+        shape: axes wanted, as `array` takes them, for the message.
+        kinds: of numpy's types that are taken.
+    """
+    try:
+        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, say
+        raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
+    if found.dtype.kind not in kinds:
+        what = "integers" if "f" not in kinds else "real numbers"
+        raise refuse(name, f"{what} of shape {_axes(shape)}", value)
+    return found
+
+
+def array(
+    name: str, value: object, shape: tuple = (...,), *, finite: bool = True, limit: float = math.inf
+) -> np.ndarray:
+    """Numbers as a float64 array of the wanted shape.
+
+    Args:
+        name: of the argument.
+        value: what `numeric` takes.
         shape: axes wanted; a leading ... stands for any number of batch axes, a str for any
             length, as an error shall name it.
         finite: refuse NaN and infinity.
         limit: the largest size that an entry may have.
     """
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors that want a gradient
-        raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
-    if found.dtype.kind not in "iuf":
-        raise refuse(name, f"real numbers of shape {_axes(shape)}", value)
+    found = numeric(name, value, shape)
     with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes infinite
         found = found.astype(np.float64)
-    fixed = [axis for axis in shape if axis is not ...]
-    fits = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
-    ends = found.shape[found.ndim - len(fixed) :]
-    if not fits or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
-        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
+    fits(name, found, shape)
     if finite and not np.isfinite(found).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     if limit < math.inf and (np.abs(found) > limit).any():
         raise ValueError(f"{name} must be within ±{limit:g}, got {np.abs(found).max():g}")
     return found
+
+
+def fits(name: str, found: np.ndarray, shape: tuple) -> None:
+    """Refuse an array that has other axes than `shape` says, as `array` takes it."""
+    fixed = [axis for axis in shape if axis is not ...]
+    ends = found.shape[max(found.ndim - len(fixed), 0) :]
+    right = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
+    if not right or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
+        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
 
 
 def _axes(shape: tuple) -> str:
@@ -173,22 +196,26 @@ def _axes(shape: tuple) -> str:
 
 
 def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
-    """Return `value` as a float64 array of shape (..., N, 2) with N >= 3 and finite entries."""
+    """Embeddings (..., N, 2) as float64, N >= 3, finite."""
     found = array(name, value, finite=False)
     if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
-        raise ValueError(f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}")
+        wide = found.ndim > 1 and found.shape[-1] > 2
+        advice = "; of more than two dimensions choose two, such as principal components" * wide
+        raise ValueError(
+            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice}"
+        )
     return array(name, found, (..., "N", 2), limit=limit)
 
 
 def tokens(name: str, value: object) -> np.ndarray:
-    """Return `value` as embeddings (N, 2) of its own precision, or raise ValueError naming it."""
+    """Embeddings (N, 2), of their own precision."""
     if embeddings(name, value).ndim != 2:
         raise ValueError(f"{name} must have shape (N, 2), got {np.shape(value)}")
-    return np.asarray(value)
+    return numeric(name, value, ("N", 2))
 
 
 def ensemble(name: str, value: object) -> np.ndarray:
-    """Return `value` as embeddings (S, N, 2), S >= 1, or raise ValueError naming it."""
+    """Embeddings (S, N, 2), S >= 1."""
     found = embeddings(name, value)
     if found.ndim != 3 or not len(found):
         raise ValueError(f"{name} must have shape (S, N, 2) with S >= 1, got {found.shape}")
@@ -196,7 +223,7 @@ def ensemble(name: str, value: object) -> np.ndarray:
 
 
 def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> np.ndarray:
-    """Return `value` as an array of allowed words, of the wanted shape, or raise ValueError."""
+    """Allowed words in an array of the wanted shape."""
     wanted = f"words of shape {_axes(shape)}"
     try:
         found = np.asarray(value)
@@ -204,22 +231,21 @@ def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> n
         raise refuse(name, wanted, value) from None
     if found.dtype.kind not in "UO" or found.ndim != len(shape):
         raise refuse(name, wanted, value)
-    if any(isinstance(want, int) and want != n for want, n in zip(shape, found.shape)):
-        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
+    fits(name, found, shape)
     for word in found.ravel():
         choice(name, word, allowed)
     return found.astype(str)
 
 
 def bools(name: str, value: object, count: int | str, some: bool = True) -> np.ndarray:
-    """Return `value` as (..., count) bools, if `some` one of each set True, or raise ValueError."""
+    """Bools (..., count), if `some` with one of each set True."""
     allowed = f"bools of shape (..., {count})"
     try:
         found = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):
         raise refuse(name, allowed, value) from None
-    fits = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
-    if found.dtype != bool or not fits:
+    right = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
+    if found.dtype != bool or not right:
         raise ValueError(f"{name} must be {allowed}, got {found.dtype} of shape {found.shape}")
     if some and not found.any(axis=-1).all():
         raise ValueError(f"{name} must hold at least one pair, got none")
@@ -227,7 +253,7 @@ def bools(name: str, value: object, count: int | str, some: bool = True) -> np.n
 
 
 def seeds(name: str, value: object) -> tuple[int, ...]:
-    """Return `value` as distinct seeds in [0, 2**63), or raise ValueError naming the culprit."""
+    """Distinct seeds in [0, 2**63), one or several."""
     values = [value] if is_single(value) else sequence(name, value, 0)
     if not values:
         raise ValueError(f"{name} must hold at least one seed, got none")
@@ -247,7 +273,7 @@ def is_single(value: object) -> bool:
 
 
 def options(threads: object, **flags: object) -> None:
-    """Check what everything that takes long has in common, or raise ValueError naming it."""
+    """Check what everything that takes long has in common."""
     if threads is not None:
         integer("threads", threads, 1, THREADS)
     for name, value in flags.items():

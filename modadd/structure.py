@@ -315,17 +315,16 @@ class Census:
         _checks.instance("other", other, Census)
         return 0.5 * sum(abs(self.share(kind) - other.share(kind)) for kind in KINDS)
 
-    def interval(self, *kinds: str, confidence: float = 0.95) -> tuple[float, float]:
-        """Wilson interval of the share of any of the kinds.
+    def interval(self, *kinds: str) -> tuple[float, float]:
+        """Wilson interval, of 95 %, of the share of any of the kinds.
 
         Args:
             *kinds: one or several of KINDS.
-            confidence: between 0 and 1.
 
         Raises:
-            ValueError: as for `share`, or if the confidence is outside its range.
+            ValueError: as for `share`.
         """
-        return wilson(self.count(*kinds), self.total, confidence)
+        return wilson(self.count(*kinds), self.total)
 
     def __str__(self) -> str:
         """One line a kind, and one for grids and stripes together: count, share, interval."""

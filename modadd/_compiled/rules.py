@@ -1,80 +1,121 @@
-"""The loops of the other update rules: one seed at a time, on the gradient of the engine."""
+"""The loops of the other update rules: one seed at a time, on the gradient of the engine.
+
+What each rule does is written at `training.train_with`.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from modadd._compiled.engine import BETA2, EPSILON, _gradient, _measure, _workspace
+from modadd._compiled.engine import (
+    BETA2,
+    EPSILON,
+    Recipe,
+    _gradient,
+    _measure,
+    _workspace,
+    pack,
+)
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
 _SIGN, _MADAM, _MINIBATCH, _DROPOUT, _WIRING = range(5)
 
 
+class Rule(NamedTuple):
+    """What one seed's training by another rule needs beside its recipe."""
+
+    kind: int
+    """Index in RULES."""
+    amount: float
+    seed: int
+    """Of the noise."""
+    last: int
+    """Step at which η has fallen to zero."""
+    decays: np.ndarray
+    """(D,) float32 weight decay of each parameter."""
+    bounds: np.ndarray
+    """(D,) float32 largest size of each parameter."""
+    lengths: np.ndarray
+    """(D,) float32 length of each wire; 0 for what is no wire."""
+
+
+def rule_for(
+    name: str, amount: float, seed: int, last: int, theta: np.ndarray, recipe: Recipe
+) -> Rule:
+    """The rule of that name for a seed that starts from theta (D,)."""
+    n, h, kind = recipe.tokens, recipe.hidden, RULES.index(name)
+    ends = np.cumsum([2 * n, 3 * h, n * h, n])
+    decays = np.repeat(recipe.decays, np.diff(ends, prepend=0))
+    groups = np.split(theta, ends[:-1])
+    sizes = [np.full(g.size, amount * np.sqrt((g.astype(float) ** 2).mean())) for g in groups]
+    bounds = np.minimum(np.concatenate(sizes), np.finfo(np.float32).max)
+    first, second = _wire_lengths(n, h)
+    lengths = pack(np.zeros((n, 2)), first, np.zeros(h), second, np.zeros(n))
+    if kind == _WIRING:
+        decays = np.where(lengths > 0, 0, decays)
+    arrays = (array.astype(np.float32) for array in (decays, bounds, lengths))
+    return Rule(kind, amount, seed, last, *arrays)
+
+
+def _wire_lengths(tokens: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths d + 0.1 of the wires of both layers, (2, H) and (H, N), over that of a layer."""
+    units, labels = ((np.arange(count) + 0.5) / count for count in (hidden, tokens))
+    inputs = np.array([0.25, 0.75])
+    return tuple(np.abs(a[:, None] - b) + 0.1 for a, b in ((inputs, units), (units, labels)))
+
+
 @njit(nogil=True)
-def _sample(kind, amount, weights, theta, mask, recipe, pairs):
+def _sample(rule, weights, theta, mask, recipe, pairs):
     """Draw the noise of one step: pairs of a mini-batch, or a mask over W2 put onto theta."""
-    if kind == _MINIBATCH:
+    if rule.kind == _MINIBATCH:
         total = 0.0
         for p in range(weights.size):
-            pairs.weights[p] = weights[p] * (np.random.random() < amount)  # noqa: NPY002
+            drawn = np.random.random() < rule.amount  # noqa: NPY002
+            pairs.weights[p] = weights[p] * drawn
             total += pairs.weights[p]
         if total > 0:
             pairs.weights[:] /= np.float32(total)
-    if kind == _DROPOUT:
+    if rule.kind == _DROPOUT:
         n, h = recipe.tokens, recipe.hidden
         for k in range(h):
-            mask[k] = (np.random.random() >= amount) / (1.0 - amount)  # noqa: NPY002
+            kept = np.random.random() >= rule.amount  # noqa: NPY002
+            mask[k] = kept / (1.0 - rule.amount)
             for m in range(n):
                 theta[2 * n + 3 * h + m * h + k] *= mask[k]
 
 
 @njit(nogil=True)
-def _move(
-    theta, first, second, gradient, kind, amount, decays, bounds, lengths, recipe, step, last
-):
-    """Update theta (D,) by one step, number `step` of `last`."""
-    rate = recipe.rates[0]
+def _move(theta, first, second, gradient, rule, recipe, step):
+    """Update theta (D,) and its moments by one step, number `step` from 0."""
+    kind, rate = rule.kind, recipe.rates[0]
     if kind == _SIGN or kind == _MADAM:
-        rate *= np.float32(1 - step / last)
+        rate *= np.float32(1 - step / rule.last)
     full = 1 - BETA2 ** (step + 1)
     for i in range(theta.size):
         g = gradient[i]
         if kind == _SIGN:
             first[i] += np.float32(0.1) * (g - first[i])
-            theta[i] -= rate * (np.sign(first[i]) + decays[i] * theta[i])
+            theta[i] -= rate * (np.sign(first[i]) + rule.decays[i] * theta[i])
         elif kind == _MADAM:
             second[i] += np.float32(1 - BETA2) * (g * g - second[i])
             size = np.sqrt(second[i] / full) + EPSILON
             change = min(max(g / size, -10.0), 10.0)
             grown = theta[i] * np.exp(-rate * np.sign(theta[i]) * change)
-            theta[i] = min(max(grown, -bounds[i]), bounds[i])
+            theta[i] = min(max(grown, -rule.bounds[i]), rule.bounds[i])
         else:
             if kind == _WIRING:
-                g += np.float32(amount) * lengths[i] * np.sign(theta[i])
-            first[i] = np.float32(recipe.momentum) * first[i] + g + decays[i] * theta[i]
+                g += np.float32(rule.amount) * rule.lengths[i] * np.sign(theta[i])
+            first[i] = np.float32(recipe.momentum) * first[i] + g + rule.decays[i] * theta[i]
             theta[i] -= rate * first[i]
 
 
 @njit(nogil=True, cache=True)
-def trace(
-    theta,
-    kind,
-    amount,
-    seed,
-    last,
-    decays,
-    bounds,
-    lengths,
-    recipe,
-    pairs,
-    steps,
-    stop,
-    snapshots,
-    scalars,
-):
-    """The counterpart of `_engine.trace`, with the same result; `last` is where η falls to zero."""
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (numba has its own state for each thread)
+def trace(theta, rule, recipe, pairs, steps, stop, snapshots, scalars):
+    """The counterpart of `engine.trace`, from step 0 on, with the same result."""
+    np.random.seed(rule.seed % 2**32)  # noqa: NPY002 (numba has its own state for each thread)
     work, gradient = _workspace(recipe, pairs), np.empty_like(theta)
     first, second = np.zeros_like(theta), np.zeros_like(theta)
     weights, mask, now = pairs.weights.copy(), np.ones(recipe.hidden, np.float32), 0
@@ -85,15 +126,12 @@ def trace(
             if stop[0]:
                 return t, -1
             kept[:] = theta
-            _sample(kind, amount, weights, theta, mask, recipe, pairs)
+            _sample(rule, weights, theta, mask, recipe, pairs)
             _gradient(theta, recipe, pairs, work, gradient)
             for i in range(start, stop_at):
                 gradient[i] *= mask[(i - start) % recipe.hidden]
             theta[:] = kept
-            _move(
-                *(theta, first, second, gradient, kind, amount, decays, bounds, lengths),
-                *(recipe, now, last),
-            )
+            _move(theta, first, second, gradient, rule, recipe, now)
             now += 1
             if not np.isfinite(theta.sum()):
                 return t, now
