@@ -138,6 +138,15 @@ def _count(name: str, value: Sequence | Mapping, low: int, high: int | None) -> 
         raise ValueError(f"{name} must hold at most {high:,}, got more")
 
 
+NOT_AN_ARRAY = (TypeError, ValueError, RuntimeError)
+"""What numpy raises for what is no array, such as ragged lists."""
+
+
+def as_array(value: object) -> np.ndarray:
+    """What numpy reads; a torch tensor that wants a gradient is detached from it first."""
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
 def numeric(name: str, value: object, shape: tuple, kinds: str = "iuf") -> np.ndarray:
     """Numbers of any shape and precision as an array; a tensor without its gradient.
 
@@ -148,8 +157,8 @@ def numeric(name: str, value: object, shape: tuple, kinds: str = "iuf") -> np.nd
         kinds: of numpy's types that are taken.
     """
     try:
-        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists, say
+        found = as_array(value)
+    except NOT_AN_ARRAY:
         raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
     if found.dtype.kind not in kinds:
         what = "integers" if "f" not in kinds else "real numbers"
@@ -199,10 +208,10 @@ def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
     """Embeddings (..., N, 2) as float64, N >= 3, finite."""
     found = array(name, value, finite=False)
     if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
-        wide = found.ndim > 1 and found.shape[-1] > 2
-        advice = "; of more than two dimensions choose two, such as principal components" * wide
+        more = found.ndim > 1 and found.shape[-1] > 2 and found.shape[-2] > 2
+        advice = "; of more dimensions give two, such as the first two principal components"
         raise ValueError(
-            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice}"
+            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice * more}"
         )
     return array(name, found, (..., "N", 2), limit=limit)
 
@@ -211,7 +220,7 @@ def tokens(name: str, value: object) -> np.ndarray:
     """Embeddings (N, 2), of their own precision."""
     if embeddings(name, value).ndim != 2:
         raise ValueError(f"{name} must have shape (N, 2), got {np.shape(value)}")
-    return numeric(name, value, ("N", 2))
+    return as_array(value)
 
 
 def ensemble(name: str, value: object) -> np.ndarray:
@@ -226,8 +235,8 @@ def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> n
     """Allowed words in an array of the wanted shape."""
     wanted = f"words of shape {_axes(shape)}"
     try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
+        found = as_array(value)
+    except NOT_AN_ARRAY:
         raise refuse(name, wanted, value) from None
     if found.dtype.kind not in "UO" or found.ndim != len(shape):
         raise refuse(name, wanted, value)
@@ -241,8 +250,8 @@ def bools(name: str, value: object, count: int | str, some: bool = True) -> np.n
     """Bools (..., count), if `some` with one of each set True."""
     allowed = f"bools of shape (..., {count})"
     try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
+        found = as_array(value)
+    except NOT_AN_ARRAY:
         raise refuse(name, allowed, value) from None
     right = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
     if found.dtype != bool or not right:

@@ -189,7 +189,8 @@ def train(
     seeds = _checks.seeds("seeds", seeds)
     _checks.options(threads, keep_parameters=keep_parameters, cache=cache, progress=progress)
     steps = snapshot_steps(config.steps, snapshots)
-    if stop is not None and (getattr(stop, "dtype", 0), np.shape(stop)) != (np.uint8, (1,)):
+    there = isinstance(stop, np.ndarray) and stop.dtype == np.uint8 and stop.shape == (1,)
+    if stop is not None and not there:
         raise _checks.refuse("stop", "an array of uint8 of shape (1,)", stop)
     given = _given(config, len(seeds), initial_embeddings, initial_parameters)
     place, task, settings = {seed: i for i, seed in enumerate(seeds)}, config.task, asdict(config)

@@ -30,7 +30,7 @@ import numpy as np
 
 from modadd import TrainingConfig, intervals, particles, structure, train, widgets
 from modadd.chapters import n07_weight_decay as chapter
-from modadd.experiment import Condition, gains
+from modadd.chapters.n07_weight_decay import Comparison, Condition
 from modadd.plots import show
 
 count, steps = (100, 1600) if PROFILE == "quick" else (300, 4000)
@@ -88,25 +88,29 @@ remembers, forgets = (particles.field(start, steps, weight_decay=w, **kept) for 
 
 # %%
 bare = Condition("no decay", "without", none)
-columns = {
-    "Decay or not": [bare, Condition("on everything", "with", everything)],
-    "Decay where?": [bare, Condition("layers only", "with", layers)],
-    "Decay switched": [bare, Condition("off, then on", "with", off_on)],
-    "No decay, but": [bare, Condition("smoothed labels", "with", smoothed)],
-    "Smaller steps": [Condition("no decay", "without", calm)],
-}
-columns["Decay where?"] += [Condition("embeddings only", "contrast", embeddings)]
-columns["Decay switched"] += [Condition("on, then off", "contrast", on_off)]
-columns["Smaller steps"] += [Condition("less smoothed", "with", calm_smoothed)]
-field = [
-    Condition("field remembers", "without", remembers),
-    Condition("field forgets", "with", forgets),
+all_on = Condition("on everything", "with", everything)
+layers_on = Condition("layers only", "with", layers)
+embeddings_on = Condition("embeddings only", "contrast", embeddings)
+switched_on = Condition("off, then on", "with", off_on)
+switched_off = Condition("on, then off", "contrast", on_off)
+smooth = Condition("smoothed labels", "with", smoothed)
+less = Condition("less smoothed", "with", calm_smoothed)
+
+# %%
+comparisons = [
+    Comparison("Decay or not", [bare, all_on]),
+    Comparison("Decay where?", [bare, layers_on, embeddings_on]),
+    Comparison("Decay switched", [bare, switched_on, switched_off], switch=half),
+    Comparison("No decay, but", [bare, smooth]),
+    Comparison("Smaller steps", [Condition("no decay", "without", calm), less]),
 ]
-columns["No weights"] = field
+remembering = Condition("field remembers", "without", remembers)
+forgetting = Condition("field forgets", "with", forgets)
+comparisons.append(Comparison("No weights", [remembering, forgetting]))
 
 # %%
 show(
-    chapter.time_courses(columns, switch=half),
+    chapter.time_courses(comparisons),
     name="07_weight_decay",
     caption=f"Figure 7. Median and middle half of {count} seeds, the same in all conditions of a column, "
     "and in all columns but that of the smaller steps. Grey: nothing keeps residuals alive. Green: "
@@ -149,9 +153,9 @@ show(
 # differences.
 
 # %%
-found = gains(columns)
+gain = chapter.gains(comparisons)
 show(
-    chapter.effect_rows(found),
+    chapter.effect_rows(gain),
     name="07_effects",
     caption="Differences at the last step from the grey condition of the same column, with 95 % "
     "intervals: ratio of residuals (geometric mean), closure, validation accuracy.",
@@ -218,13 +222,15 @@ show(
 
 # %%
 # NBVAL_CHECK_OUTPUT
-gain = {name: differences for name, (_, differences) in found.items()}
 clear = ["on everything", "off, then on", "on, then off", "less smoothed", "field forgets"]
-print("validation higher:", "; ".join(name for name in clear if gain[name][2].low > 0))
+print("validation higher:", "; ".join(name for name in clear if gain[name].validation.low > 0))
 clear += ["layers only"]
-print("closure higher:   ", "; ".join(name for name in clear if gain[name][1].low > 0))
-half_of_all = gain["on everything"][1].mean / 2
-print("embeddings only gain less than half of that:", gain["embeddings only"][1].high < half_of_all)
+print("closure higher:   ", "; ".join(name for name in clear if gain[name].closure.low > 0))
+half_of_all = gain["on everything"].closure.mean / 2
+print(
+    "embeddings only gain less than half of that:",
+    gain["embeddings only"].closure.high < half_of_all,
+)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -232,7 +238,7 @@ ends = [-1, moments.index(half)]
 jump, still = (
     intervals.paired(*structure.closure(run.embeddings[ends])) for run in (off_on, on_off)
 )
-print("residual with decay everywhere: over 10 times:", gain["on everything"][0].low > 1)
+print("residual with decay everywhere: over 10 times:", gain["on everything"].residual.low > 1)
 print("closure jumps after decay is switched on:", jump.low > 0.02)
 print("closure loses less than half of that once it is off:", still.low > -jump.mean / 2)
 best = max(doses, key=lambda rate: doses[rate].validation_accuracy[-1].mean())
@@ -250,7 +256,7 @@ def verdict(effect):
     return "higher" if effect.low > 0 else "lower" if effect.high < 0 else "not told apart"
 
 
-for name, (residual, closed, validation) in gain.items():
+for name, (_, residual, closed, validation) in gain.items():
     print(f"{name:16} residual × {10**residual.mean:.1f}")
     for what, effect in (("closure", closed), ("validation", validation)):
         print(f"{'':16} {what:10} {effect}  {verdict(effect)}")

@@ -30,7 +30,7 @@ FIRST_SEED = 8500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, interactions, intervals, plots, predictions, structure, widgets
+from modadd import TrainingConfig, forces, intervals, plots, predictions, structure, widgets
 from modadd.chapters import n08_phase_diagram as chapter
 from modadd.plots import show
 from modadd.sweep import sweep
@@ -60,7 +60,7 @@ kinds = np.array([structure.classify(run.final) for run in runs]).reshape(6, 6, 
 def weight_of_alignment(embeddings):
     """Of each seed by itself, (6, 6, S)."""
     found = [
-        [interactions.alignment_weight(E, c.bias_scale) for E in embeddings(r)]
+        [forces.alignment_weight(E, c.bias_scale) for E in embeddings(r)]
         for r, c in zip(runs, configs)
     ]
     return np.array(found).reshape(kinds.shape)

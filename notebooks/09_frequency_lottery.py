@@ -49,7 +49,7 @@ FIRST_SEED = 9000  # seeds that were used for nothing else
 # NBVAL_CHECK_OUTPUT
 import numpy as np
 
-from modadd import TrainingConfig, forces, intervals, lottery, particles, train
+from modadd import TrainingConfig, forces, intervals, particles, train
 from modadd.chapters import n09_frequency_lottery as chapter
 from modadd.plots import show
 
@@ -83,9 +83,9 @@ starts = [TrainingConfig(MODULUS, embedding_scale=0.3).initial(s).embeddings for
 runs["field, start × 0.3"] = particles.field(np.stack(starts), 2000, seeds=seeds, snapshots=moments)
 
 # %%
-races = {name: lottery.race(run) for name, run in runs.items()}
+races = {name: chapter.race(run) for name, run in runs.items()}
 biased = [races[name] for name in list(recipes)[:3]]
-with_bias = lottery.Race(*map(np.concatenate, zip(*biased)))
+with_bias = chapter.Race(*map(np.concatenate, zip(*biased)))
 by_lead = {"β = 1": with_bias, "β = 0": races["β = 0"], "field": races["field, start × 0.3"]}
 show(
     chapter.lottery(races, by_lead, MODULUS),
@@ -127,8 +127,8 @@ for name, found in by_lead.items():
     far = found.lead > np.median(found.lead)
     print(f"{name:6} a lead above the median: {found.circle[far].mean():.0%} circles", end="; ")
     print(f"below: {found.circle[~far].mean():.0%}")
-    rates = [f"{wins / n:4.0%} of {n}" for _, wins, n in lottery.hit_rates(found)]
-    print(f"{name:6} by lead {lottery.LEADS[:-1]}: {', '.join(rates)}")
+    rates = [f"{r.wins / r.circles:4.0%} of {r.circles}" for r in chapter.hit_rates(found)]
+    print(f"{name:6} by lead {chapter.LEADS[:-1]}: {', '.join(rates)}")
 
 # %% [markdown]
 # ## Check

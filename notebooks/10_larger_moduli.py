@@ -37,7 +37,7 @@ FIRST_SEED = 10500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, cost, intervals, structure, train
+from modadd import TrainingConfig, intervals, structure, train
 from modadd.chapters import n10_larger_moduli as chapter
 from modadd.plots import show
 
@@ -91,8 +91,7 @@ show(
 # %%
 shapes = {}
 for N, E in final.items():
-    kinds = structure.classify(E)
-    shapes[N] = structure.lattice_shape(structure.grid(E[np.isin(kinds, ["grid", "stripe"])]))
+    shapes[N] = chapter.shapes(E)
     near = [
         int((np.abs(shapes[N] - target) < 0.25).sum())
         for target in (structure.HEXAGONAL, structure.SQUARE)
@@ -115,7 +114,7 @@ for N, E in final.items():
 # engine works through the pairs in blocks.
 
 # %%
-costs = cost.training_cost([TrainingConfig(N, 128) for N in configs])
+costs = chapter.training_cost([TrainingConfig(N, 128) for N in configs])
 show(
     chapter.cost_over_moduli(list(configs), costs, 128),
     name="10_cost",

@@ -43,8 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """How to draw the same examples again."""
     seed = config.option.hypothesis_seed
-    return "properties: the same examples as ever" if seed is None else (
-        f"properties: new examples, again by --hypothesis-seed={seed}"
+    return (
+        "properties: the same examples as ever"
+        if seed is None
+        else (f"properties: new examples, again by --hypothesis-seed={seed}")
     )
 
 

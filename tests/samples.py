@@ -35,3 +35,23 @@ def check_frames(figure, names: list[str]) -> None:
         for index, moved in zip(frame.traces, frame.data, strict=True):
             assert moved.line.color is None
             assert len(moved.x) == len(figure.data[index].x)
+
+
+def check_inside(figure) -> None:
+    """Assert that every mark, line and bar of a figure lies within the ranges of its axes."""
+    for trace in figure.data:
+        for letter in "xy":
+            axis = figure.layout[f"{letter}axis{(trace[f'{letter}axis'] or letter)[1:]}"]
+            values = trace[letter]
+            if axis.range is None or values is None or not len(values):
+                continue
+            values = np.array(values, float)
+            if trace.type == "bar" and letter == "xy"[trace.orientation != "h"]:
+                values = values + np.array(trace.base if trace.base is not None else 0, float)
+            values = values[np.isfinite(values)]
+            if axis.type == "log":
+                values = np.log10(values)
+            low, high = sorted(axis.range)
+            room = 1e-6 * (high - low)
+            assert (values >= low - room).all(), (trace.name, letter, values.min(), axis.range)
+            assert (values <= high + room).all(), (trace.name, letter, values.max(), axis.range)

@@ -20,7 +20,7 @@ CONFIG = TrainingConfig(modulus=7, hidden=8, steps=40)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_kills_lose_nothing_and_finished_work_is_not_repeated():
-    kills = ["--training", "4", "--sweep", "2", "--rebuild", "0", "--sharing", "1"]
+    kills = ["--training", "4", "--sweep", "2", "--sharing", "1"]
     done = subprocess.run(
         [sys.executable, SCRIPT, *kills], capture_output=True, text=True, timeout=300
     )

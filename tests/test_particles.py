@@ -9,9 +9,7 @@ from scipy.stats import qmc
 
 from modadd import (
     TrainingConfig,
-    charges,
     forces,
-    kernel,
     model,
     particles,
     structure,
@@ -118,7 +116,7 @@ def force_error(E, degree, bias_scale):
     task = ModularAddition(len(E))
     exact = forces.exact(E.astype(np.float64), bias_scale)
     return relative(
-        first_force(E, degree, bias_scale), exact * charges.prefactor(task, 64, memory=1.0)
+        first_force(E, degree, bias_scale), exact * forces.prefactor(task, 64, memory=1.0)
     )
 
 
@@ -149,8 +147,8 @@ def test_multipoles_sum_to_the_kernel():
     x = (2 * starts(1, 12)[0]).T.astype(np.float32)
     phi = np.empty((3, len(rows) + 1, 12), np.float32)
     _particles._multipoles(x, np.float32(1.0), 1.0, rows, factors, phi)
-    expected = kernel.arc_cosine(x.T[:, None], x.T[None])
-    slope = kernel.arc_cosine_gradient(x.T[:, None], x.T[None])
+    expected = forces.arc_cosine(x.T[:, None], x.T[None])
+    slope = forces.arc_cosine_gradient(x.T[:, None], x.T[None])
     np.testing.assert_allclose(phi[0, :-1].T @ phi[0, :-1], expected, atol=1e-3)
     for axis in range(2):
         found = phi[1 + axis, :-1].T @ phi[0, :-1]
@@ -168,8 +166,8 @@ def history_sum(E, steps, rate, decay, hidden):
         Z, slope = np.zeros((n * n, n)), np.zeros((n * n, n, 2))
         for s, (y, alpha) in enumerate(deposits):
             weight = rate * (1 - rate * decay) ** (t - 1 - s) / n**2
-            Z += weight * (1 + kappa * kernel.arc_cosine(x[:, None], y)) @ alpha
-            gradient = kernel.arc_cosine_gradient(x[:, None], y)
+            Z += weight * (1 + kappa * forces.arc_cosine(x[:, None], y)) @ alpha
+            gradient = forces.arc_cosine_gradient(x[:, None], y)
             slope += weight * kappa * np.einsum("pqi,qm->pmi", gradient, alpha)
         alpha = target - np.exp(Z) / np.exp(Z).sum(-1, keepdims=True)
         force = np.einsum("pm,pmi->pi", alpha, slope) / n**2
@@ -256,9 +254,9 @@ def test_the_first_two_multipoles_push_only_along_the_pair_sums():
     E, task = starts(1)[0], ModularAddition(7)
     x = task.pair_sums(E)
     length = np.sqrt((x**2).sum(-1) + 1)
-    pull = charges.label_charges(task) @ (task.multiplicity * length)
+    pull = forces.label_charges(task) @ (task.multiplicity * length)
     pairs = (task.multiplicity * pull / length)[:, None] * x
-    expected = 64 / 6 * 0.1**2 / 7**4 * 3 / 16 * forces.embedding_forces(pairs, task)
+    expected = 64 / 6 * 0.1**2 / 7**4 * 3 / 16 * forces.scatter(pairs, task)
     run = particles.field(E, 2, 64, 0.0, learning_rate=0.1, momentum=0.0, degree=1, **QUIET)
     # The residuals have already moved by some per cent; at smaller steps float32 would not resolve.
     assert relative(run.final[0] - E, expected) < 0.06

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import a_run, noise
 
-from modadd import interactions, intervals, plots, predictions, structure
+from modadd import forces, intervals, plots, predictions, structure
 from modadd.chapters import n08_phase_diagram
 from modadd.plots.panels import WIDTH
 
@@ -57,14 +57,12 @@ def test_half_learnt_takes_each_seed_at_its_own_step():
 
 def test_alignment_weight_runs_from_0_to_1():
     E = noise(8, 17)
-    weights = [interactions.alignment_weight(size * E, 1.0) for size in (0.05, 0.3, 1, 3, 20)]
+    weights = [forces.alignment_weight(size * E, 1.0) for size in (0.05, 0.3, 1, 3, 20)]
     assert weights == sorted(weights)
     assert weights[0] < 0.05
     assert weights[-1] > 0.95
-    assert interactions.alignment_weight(E, 0.0) == 1.0
-    assert interactions.alignment_weight(3 * E, 3.0) == pytest.approx(
-        interactions.alignment_weight(E, 1.0)
-    )
+    assert forces.alignment_weight(E, 0.0) == 1.0
+    assert forces.alignment_weight(3 * E, 3.0) == pytest.approx(forces.alignment_weight(E, 1.0))
 
 
 def test_phase_diagram_marks_every_run_once(kinds):

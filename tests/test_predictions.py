@@ -1,12 +1,12 @@
 """The measures and figures of notebook 4."""
 
-from dataclasses import replace
+import dataclasses
 
 import numpy as np
 import pytest
 from samples import check_frames, noise
 
-from modadd import TrainingConfig, interactions, predictions, train
+from modadd import TrainingConfig, forces, predictions, train
 from modadd.chapters import n04_force_formulae
 from modadd.chapters import n04_force_formulae as _forces
 from modadd.predictions import LAWS
@@ -42,13 +42,15 @@ def test_the_unrolled_network_is_the_network(run):
     assert np.allclose(found.r2, 1, atol=1e-6)
 
 
-def test_a_frozen_first_layer_keeps_its_initial_features():
-    config = TrainingConfig(modulus=7, hidden=16, steps=8)
-    run = train(config, 0, snapshots=range(9), keep_parameters=True, progress=False)
-    first = {name: np.repeat(getattr(run.parameters, name)[:1], 9, 0) for name in ("w1", "b1")}
-    run = replace(run, parameters=run.parameters._replace(**first))
-    initial = predictions.predicted(run, STEPS, "field, initial features")
-    assert np.allclose(initial, predictions.predicted(run, STEPS, "field, actual features"))
+def test_features_that_stay_are_the_initial_ones(run):
+    kept = run.parameters._replace(
+        w1=np.broadcast_to(run.parameters.w1[:1], run.parameters.w1.shape),
+        b1=np.broadcast_to(run.parameters.b1[:1], run.parameters.b1.shape),
+    )
+    still = dataclasses.replace(run, parameters=kept)
+    initial = predictions.predicted(still, STEPS, "field, initial features")
+    assert np.allclose(initial, predictions.predicted(still, STEPS, "field, actual features"))
+    assert not np.allclose(initial, predictions.predicted(run, STEPS, "field, actual features"))
 
 
 def test_ideal_features_are_the_limit_of_many():
@@ -111,7 +113,7 @@ def test_scrubbing_frames_carry_what_changes_and_no_more(run):
 def test_two_faces_and_two_terms():
     assert "Alignment" in words(n04_force_formulae.two_faces())
     E, ratios = noise(2, 5), np.array([0.2, 1.0, 5.0])
-    fits = [interactions.two_term_fit(ratio * E) for ratio in ratios]
+    fits = [forces.two_term_fit(ratio * E) for ratio in ratios]
     worst = min(fit.r2 for fit in fits)
     assert f"{worst:.3f}" in words(n04_force_formulae.two_terms(ratios, fits))
 

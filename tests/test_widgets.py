@@ -77,7 +77,7 @@ def test_measured_arrows_are_the_force_and_the_modelled_ones_are_nearest_to_it(r
     training = CONFIG.task.training_pairs(0.8, 3)
     exact = forces.exact(run.embeddings[-1, 0], 1.0, 0.0, training=training)
     overlap = (exact * total[-1]).sum() / np.linalg.norm(exact) / np.linalg.norm(total[-1])
-    assert abs(overlap) > 0.9
+    assert overlap > 0.9
 
 
 def test_track_without_parameters_has_no_regions_but_scaled_forces():

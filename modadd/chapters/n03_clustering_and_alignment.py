@@ -1,11 +1,18 @@
-"""Figures of notebook 3: distances and angles between pair sums with the same label."""
+"""Notebook 3: how far pair sums with one label cluster, and how far they align.
+
+Distances and angles between couples of pair sums, within labels and over all of them. That the two
+tendencies build grids and circles is the paper's idea; these measures are defined here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d
 
 from modadd import _checks, structure
@@ -15,7 +22,140 @@ from modadd.plots.sliders import animate, frames_of
 from modadd.plots.traces import band, joined, pair_sums
 from modadd.run import Run
 from modadd.task import ModularAddition
-from modadd.tendencies import angles, distances, mean_squared_distances, nematic_order
+
+
+class Couples(NamedTuple):
+    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
+
+    same_label: np.ndarray
+    """(..., M)"""
+    everything: np.ndarray
+    """(..., D)"""
+
+
+class Order(NamedTuple):
+    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
+
+    same_label: np.ndarray
+    """(...): within labels."""
+    everything: np.ndarray
+    """(...): over all couples."""
+
+
+class MeanSquares(NamedTuple):
+    """Mean squared distances between pair sums, over ordered pairs."""
+
+    same_label: np.ndarray
+    """(...): over couples with one label."""
+    all_pairs: np.ndarray
+    """(...): over all couples."""
+
+
+def distances(E: ArrayLike) -> Couples:
+    """Distances |x_p − x_q| between the pair sums of E (..., N, 2), over the rms of all of them.
+
+    The unit is taken over ordered pairs (`mean_squared_distances`), in which the mean
+    square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
+    returned here both mean squares are a little above 1.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> same, everything = distances(E)
+    >>> same.shape, everything.shape
+    ((15,), (105,))
+    """
+    task, x = _pair_sums(E)
+    unit = np.sqrt(mean_squared_distances(E).all_pairs)[..., None]
+    return Couples(
+        *(np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit for p, q in _couples(task))
+    )
+
+
+def angles(E: ArrayLike) -> tuple[Couples, Couples]:
+    """Angles between the pair sums of E (..., N, 2) seen from the origin, and their weights.
+
+    Angles lie in [0, π]; the weights |x_p|² |x_q|² are in the embeddings' unit to the fourth power.
+
+    >>> quarter, _ = angles([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> float(quarter.everything.max() / np.pi)
+    0.5
+    """
+    task, x = _pair_sums(E)
+    z = x[..., 0] + 1j * x[..., 1]
+    turns = [z[..., q] * z[..., p].conj() for p, q in _couples(task)]
+    weights = Couples(*(np.abs(turn) ** 2 for turn in turns))
+    return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
+
+
+def nematic_order(E: ArrayLike) -> Order:
+    """Mean of cos 2Δφ over couples of distinct pairs of E (..., N, 2), weighted by |x_p|² |x_q|².
+
+    Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
+    antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
+    Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
+    difference.
+
+    >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
+    >>> order = nematic_order(np.stack([np.cos(angle), np.sin(angle)], -1))
+    >>> print(order.same_label.round(6))
+    1.0
+    """
+    task, x = _pair_sums(E)
+    double = (x[..., 0] + 1j * x[..., 1]) ** 2  # |x|² at twice the angle
+    size = np.abs(double)
+    onehot = np.eye(task.modulus)[task.labels]
+
+    def mean(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        # Σ_p≠q Re(d_p d̄_q) = |Σ d|² − Σ |d|², and the same for the weights.
+        own = (size**2).sum(-1)
+        whole = (sizes**2).sum(-1) - own
+        return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
+
+    return Order(
+        mean(double @ onehot, size @ onehot),
+        mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
+    )
+
+
+def mean_squared_distances(E: ArrayLike) -> MeanSquares:
+    """Mean |x_p − x_q|² over couples of ordered pairs of E (..., N, 2), in the unit of E squared.
+
+    The two are equal for any embeddings (derived here, from the sum rules): like pair sums can
+    never all come close. The couples include each pair with itself and with its twin (b, a), at
+    distance zero; these are a share of about 2/N of the same-label couples and 2/N² of all, so
+    among *distinct* unordered pairs the same-label mean is the larger one, by a factor of about
+    1 + 2/N.
+
+    >>> same, every = mean_squared_distances(np.random.default_rng(0).standard_normal((5, 2)))
+    >>> np.isclose(same, every)
+    np.True_
+    """
+    task, x = _pair_sums(E)
+    x = x - x.mean(-2, keepdims=True)
+    ordered = np.eye(task.modulus)[task.labels] * task.multiplicity[:, None]
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        # Σ_pq w_p w_q |x_p − x_q|² = 2 (Σ w) (Σ w |x|²) − 2 |Σ w x|², summed over columns of w.
+        count = weights.sum(0)
+        first = np.square(np.swapaxes(x, -1, -2) @ weights).sum(-2)
+        squared = 2 * count * (np.square(x).sum(-1) @ weights) - 2 * first
+        return squared.sum(-1) / np.square(count).sum()
+
+    return MeanSquares(mean(ordered), mean(ordered.sum(1, keepdims=True)))
+
+
+def _pair_sums(E: ArrayLike) -> tuple[ModularAddition, np.ndarray]:
+    """The task of E (..., N, 2), and its pair sums (..., P, 2) in float64."""
+    E = np.asarray(E, np.float64)
+    task = ModularAddition(E.shape[-2])
+    return task, task.pair_sums(E)
+
+
+@lru_cache(maxsize=4)
+def _couples(task: ModularAddition) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of distinct unordered pairs: (2, M) couples of one label, (2, D) all."""
+    everything = np.stack(np.triu_indices(len(task.pairs), 1))
+    same = task.labels[everything[0]] == task.labels[everything[1]]
+    return everything[:, same], everything
 
 
 def density(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, interactions, kernel, predictions
+from modadd import _checks, forces, predictions
 from modadd.plots.palette import STYLES, Style, faded, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.sliders import animate
@@ -36,7 +36,7 @@ def two_faces() -> go.Figure:
     r = np.linspace(0, 2.5, 101)
     x = np.stack([-r / 2, np.zeros_like(r)], -1)
     # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
-    law = 2 * np.pi * kernel.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
+    law = 2 * np.pi * forces.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
     _law(near, r, r * (1 - r), "clustering")
     _law(near, r, law[:, 0], None)
     near.axes(
@@ -48,7 +48,7 @@ def two_faces() -> go.Figure:
     places = {1: (112, 0.42, "left"), 3: (121, -0.24, "left"), 10: (108, -0.4, "right")}
     for size, (at, height, side) in places.items():
         here = np.array([1.0, 0.0])
-        across = 2 * np.pi * kernel.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
+        across = 2 * np.pi * forces.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
         _law(turn, np.degrees(phi), across[:, 1], None, 0.3 + 0.3 * list(places).index(size))
         text = f"|x| = {size} β" if size > 1 else "exact law, |x| = β"
         look = {"xref": turn.x, "yref": turn.y, "xanchor": side, "font": font(12)}
@@ -77,7 +77,7 @@ def _law(panel: Panel, x, y, style: str | None, opacity: float = 1.0) -> None:
     panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, hoverinfo="skip"))
 
 
-def two_terms(ratios: np.ndarray, fits: Sequence[interactions.TwoTermFit]) -> go.Figure:
+def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figure:
     """How well clustering plus alignment give the exact law, and with which weights.
 
     Args:
@@ -89,7 +89,7 @@ def two_terms(ratios: np.ndarray, fits: Sequence[interactions.TwoTermFit]) -> go
     """
     ratios = _checks.array("ratios", ratios, ("R",))
     for fit in (fits := _checks.sequence("fits", fits, len(ratios), len(ratios))):
-        _checks.instance("fits", fit, interactions.TwoTermFit)
+        _checks.instance("fits", fit, forces.TwoTermFit)
     figure, (share, weight) = sheet(330, [(60, 44, 330, 216), (484, 44, 286, 216)])
     best = np.array([fit.r2 for fit in fits])
     for panel in (share, weight):

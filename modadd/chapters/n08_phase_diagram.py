@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, structure
 from modadd.intervals import rank_correlation, wilson
 from modadd.plots.palette import blend, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
@@ -24,19 +23,7 @@ def predictors(
         scales: (R,) initial scales, told apart by colour.
         values: title=(name of the axis, numbers from 0 to 1) of each panel; (R, C) or (R, C, S)
             numbers, as `intervals.rank_correlation` takes them.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    kinds = _checks.words("kinds", kinds, (len(scales), "C", "S"), structure.KINDS)
-    known = {}
-    for title, pair in _checks.mapping("values", values, 1, 4).items():
-        name, x = _checks.sequence("values", pair, 2, 2)
-        x = _checks.array("values", x, finite=False)
-        known[title] = _checks.instance("values", name, str), x
-        if x.shape not in (kinds.shape, kinds.shape[:2]):
-            raise ValueError(f"values must be of shape {kinds.shape} or {kinds.shape[:2]}: {title}")
     circles = np.asarray(kinds) == "circle"
     columns = 2 if len(values) == 4 else len(values)
     each, tall = (WIDTH - 50) / columns, 290
@@ -47,7 +34,7 @@ def predictors(
     words = [f'<span style="color:{c}">●</span> {scale:g}' for c, scale in zip(shades, scales)]
     panels[0].note("scale of initial embeddings   " + "   ".join(words), yshift=52)
     left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
-    for panel, (_, column), (title, (axis, x)) in zip(panels, places, known.items(), strict=True):
+    for panel, (_, column), (title, (axis, x)) in zip(panels, places, values.items(), strict=True):
         found = rank_correlation(circles, x)
         panel.note(f"<b>{title}</b>", yshift=24)
         words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

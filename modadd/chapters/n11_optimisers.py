@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.linalg import orthogonal_procrustes
 
-from modadd import _checks, intervals, structure
+from modadd import intervals, structure
 from modadd.plots.palette import STYLES, theme
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import joined, segments
@@ -26,21 +26,7 @@ def recipes(
         finals: name of a recipe to its final embeddings (S, N, 2), the seeds in one order.
         default: (S, N, 2) those of the default recipe.
         levels: name to (S,) values of R², whose mean is drawn as a line for comparison.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    default = _checks.ensemble("default", default)
-    finals = {
-        name: _checks.ensemble("finals", E) for name, E in _checks.mapping("finals", finals).items()
-    }
-    for name, E in finals.items():
-        if E.shape != default.shape:
-            raise ValueError(f"finals must be {default.shape} as the default, got {name} otherwise")
-    levels = {
-        name: _checks.array("levels", values, ("S",))
-        for name, values in _checks.mapping("levels", levels, 0).items()
-    }
     left, top, tall, each = 124, 62, _ROW * len(finals), 82
     boxes = [(left + i * (each + 14), top, each, tall) for i in range(4)]
     boxes.append((left + 4 * (each + 14) + 20, top, WIDTH - left - 4 * (each + 14) - 36, tall))
@@ -89,21 +75,15 @@ def _points(x: ArrayLike, y: ArrayLike, marker: dict, hover: str) -> go.Scatter:
     )
 
 
-def one_start(ends: Mapping[str, np.ndarray], default: str, columns: int = 5) -> go.Figure:
+def one_start(ends: Mapping[str, np.ndarray], default: str) -> go.Figure:
     """Embeddings that different recipes reach from one start, turned onto those of the default.
 
     Args:
         ends: name to embeddings (N, 2), the default recipe's among them.
         default: its name.
-        columns: panels a row.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    ends = {name: _checks.tokens("ends", E) for name, E in _checks.mapping("ends", ends).items()}
-    default = _checks.choice("default", default, tuple(ends))
-    columns = _checks.integer("columns", columns, 1, 20)
-    side, gap = (WIDTH - 20) / columns, 48
+    columns, gap = 5, 48
+    side = (WIDTH - 20) / columns
     boxes = [
         (10 + i % columns * side, 40 + i // columns * (side + gap), side, side)
         for i in range(len(ends))

@@ -13,7 +13,7 @@ from modadd import _checks, structure
 from modadd.plots.palette import STYLES, theme
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import centred, embeddings, joined, segments
+from modadd.plots.traces import centred, embeddings, joined, listed, segments
 from modadd.run import Run
 
 
@@ -34,7 +34,7 @@ def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None
         titles = _checks.sequence("titles", titles, len(E), len(E))
     E = centred(E)
     E /= np.abs(E).max((-2, -1), keepdims=True)
-    kinds, (ring, patch) = structure.classify(E), (structure.circle(E), structure.grid(E))
+    kinds, ring, patch, joins = structure.describe(E)
     score = np.where(kinds == "circle", ring.score, patch.score)
     order = np.lexsort([-score, [structure.KINDS.index(kind) for kind in kinds]])
     side, gap, rows = (WIDTH - 20) / columns, 40, -(-len(E) // columns)
@@ -45,7 +45,7 @@ def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None
     figure, panels = sheet(rows * (side + gap), boxes)
     for panel, s in zip(panels, order, strict=True):
         panel.plane(1.3)
-        panel.add(*joined(E[s], 14))
+        panel.add(*joined(E[s], 14, listed(joins[s])))
         kind = f'<b><span style="color:{STYLES[kinds[s]].color}">{kinds[s]}</span></b>'
         title = f"{score[s]:.2f}" if titles is None else titles[s]
         if titles is None and kinds[s] == "other":

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 
 from modadd import _checks, model, structure
-from modadd._lattice import STEP_TOLERANCE, spacing
+from modadd._lattice import spacing
 from modadd.model import Parameters
 from modadd.plots.export import indexed_png
 from modadd.plots.palette import STYLES, blend, faded, text_on, theme, token_colors
@@ -83,58 +83,27 @@ def disc(token: int, point: np.ndarray, N: int, size: float = 22) -> list[go.Tra
 
 
 def bonds(E: np.ndarray) -> np.ndarray:
-    """Tokens that structure joins in E (N, 2): (B, 2) ints; empty where there is none.
-
-    On a grid a is joined to a + u and a + v, the steps of `structure.grid`, or diagonally where
-    that leaves a token of the patch alone; on a circle of
-    frequency k to the token next to it, a + 1/k (mod N).
-
-    Args:
-        E: embeddings.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    """Tokens that structure joins in E (N, 2), as `structure.describe` has it: (B, 2) ints.
 
     >>> angle = 2 * np.pi * np.arange(5) / 5
     >>> bonds(np.stack([np.cos(angle), np.sin(angle)], -1)).tolist()
     [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
     """
-    E = _checks.tokens("E", E)
-    N = len(E)
-    a = np.arange(N)
-    if structure.classify(E) == "circle":
-        k = int(structure.circle(E).frequency)
-        shared = np.gcd(k, N)
-        return np.stack([a, (a + pow(int(k // shared), -1, int(N // shared))) % N], -1)
-    patch = structure.grid(E)
-    (u, v), (g1, g2) = patch.steps, patch.vectors
-    found, lonely = [np.empty((0, 2), int)], patch.joined
-    for step, vector, anywhere in (
-        (u, g1, True),
-        (v, g2, True),
-        (u + v, g1 + g2, False),
-        (u - v, g1 - g2, False),
-    ):
-        b = (a + step) % N
-        near = np.linalg.norm(E[b] - E - vector, axis=-1) <= STEP_TOLERANCE * _spacing(E)
-        chosen = near & patch.joined & patch.joined[b] & (anywhere | lonely | lonely[b])
-        found.append(np.stack([a, b], -1)[chosen])
-        lonely = patch.joined & ~np.isin(a, np.concatenate(found))
-    return np.concatenate(found)
+    return listed(structure.describe(E).bonds)
 
 
-def joined(E: np.ndarray, size: float = 15) -> list[go.Trace]:
-    """Tokens as in `embeddings`, over the lines of their `bonds`.
+def listed(joined: np.ndarray) -> np.ndarray:
+    """Bonds (B, 2) from those of `structure.describe`, (N, 2) with −1 for none."""
+    token, place = np.nonzero(joined >= 0)
+    return np.stack([token, joined[token, place]], -1)
 
-    Args:
-        E: (N, 2).
-        size: of the discs, px.
 
-    Raises:
-        ValueError: naming the argument that does not fit.
+def joined(E: np.ndarray, size: float = 15, pairs: np.ndarray | None = None) -> list[go.Trace]:
+    """Tokens of E (N, 2) as in `embeddings`, `size` px, over the lines of their bonds.
+
+    `pairs` (B, 2) are the bonds where they are known already.
     """
-    E = _checks.tokens("E", E)
-    pairs = bonds(E)
+    pairs = bonds(E) if pairs is None else pairs
     return [*segments(E[pairs[:, 0]], E[pairs[:, 1]]), *embeddings(E, size)]
 
 

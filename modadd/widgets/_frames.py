@@ -93,7 +93,7 @@ def _one_thread() -> Iterator[None]:
 def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:
     """All arrays (T, ...) of a run with one seed: float32 first, so that they stay aligned."""
     E, count = one.embeddings[:, 0], len(one.steps)
-    ring, patch = structure.circle(E), structure.grid(E)
+    kinds, ring, patch, _ = structure.describe(E)
     arrows = _arrows(one, task, training) if task.modulus <= ARROWS_UP_TO else {}
     scale, r2 = arrows.pop("fit", (np.full(count, np.nan),) * 2)
     values = {
@@ -108,7 +108,7 @@ def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float)
         "scale": scale,
         "r2": r2,
         "reach": np.full(count, reach),
-        "kind": [structure.KINDS.index(kind) for kind in structure.kinds_of(ring, patch)],
+        "kind": [structure.KINDS.index(kind) for kind in kinds],
     }
     arrays = {"values": np.stack([values[name] for name in VALUES], -1), "embeddings": E} | arrows
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}

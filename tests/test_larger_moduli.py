@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from samples import noise, ring
+from samples import check_inside, noise, ring
 
-from modadd import TrainingConfig, cost, structure
-from modadd.chapters import n10_larger_moduli
-from modadd.chapters import n10_larger_moduli as _moduli
+from modadd import TrainingConfig, structure
+from modadd.chapters import n10_larger_moduli as chapter
 
 
 def patch(g1, g2, count: int = 5) -> np.ndarray:
@@ -36,39 +35,60 @@ def test_no_patch_has_no_shape():
 
 def test_third_bonds_make_triangles_of_a_hexagonal_lattice():
     E = patch((1, 0), (0.5, 3**0.5 / 2))
-    joined = _moduli.third_bonds(E, structure.grid(E))
+    joined = chapter.third_bonds(E, structure.grid(E))
     assert len(joined) == 16
     np.testing.assert_allclose(np.linalg.norm(E[joined[:, 0]] - E[joined[:, 1]], axis=-1), 1)
     for other in (patch((1, 0), (0, 1)), patch((1, 0), (0, 2)), patch((1, 0), (0.5, 2))):
-        assert not len(_moduli.third_bonds(other, structure.grid(other)))
+        assert not len(chapter.third_bonds(other, structure.grid(other)))
 
 
 def test_galleries_of_moduli():
     runs = {12: noise(5, 12), 113: noise(3, 113)}
-    figure = n10_larger_moduli.moduli_gallery(runs)
+    figure = chapter.moduli_gallery(runs)
     titles = [note.text for note in figure.layout.annotations]
     assert len([t for t in titles if "other" in t]) == 4 + 2
     assert "<b>N = 113</b>" in titles
-    figure = n10_larger_moduli.lattices(
+    figure = chapter.lattices(
         {25: np.stack([patch((1, 0), (0, 1)), ring(25, 3)]), 12: noise(4, 12)}
     )
     bars = [t for t in figure.data if t.type == "bar"]
     assert sorted(t.text for t in bars) == ["circle 1", "grid 1", "other 4"]
+    check_inside(figure)
+
+
+def test_long_rows_are_on_the_map():
+    far = patch((0.05, 0), (0.01, 1))
+    figure = chapter.lattices({25: far[None]})
+    check_inside(figure)
+    (tau,) = chapter.shapes(far[None])
+    assert tau.imag > 8 and tau.imag in [y for t in figure.data for y in t.y]
+
+
+def test_a_modulus_without_lattices_has_no_shapes():
+    assert chapter.shapes(noise(1, 12)).shape == (0,)
+    check_inside(chapter.lattices({12: noise(1, 12)}))
 
 
 def test_cost_grows_with_the_modulus():
-    costs = cost.training_cost([TrainingConfig(5, 8), TrainingConfig(41, 64)])
+    costs = chapter.training_cost([TrainingConfig(5, 8), TrainingConfig(41, 64)])
     assert 0 < costs[0].seconds < costs[1].seconds
     if np.isfinite(costs[0].bytes):
         assert costs[1].bytes > 60 * 4 * 64 * 41
-    figure = n10_larger_moduli.cost_over_moduli([5, 41], costs, 64)
+    figure = chapter.cost_over_moduli([5, 41], costs, 64)
     assert len(figure.layout.annotations) >= 2
+    check_inside(figure)
+
+
+def test_the_time_of_a_step_is_that_of_steps_alone():
+    """It must not hold what recording takes: thousands of steps in one call take as long each."""
+    (cost,) = chapter.training_cost([TrainingConfig(31, 64)])
+    config = TrainingConfig(31, 64, steps=4000)
+    each = min(chapter._time_of(config, 2) for _ in range(3)) / config.steps
+    assert 0.5 < cost.seconds / each < 2
 
 
 def test_unknown_memory_is_said():
-    costs = [cost.Cost(1e-4, float("nan")), cost.Cost(1e-3, float("nan"))]
-    words = [
-        note.text
-        for note in n10_larger_moduli.cost_over_moduli([12, 59], costs, 64).layout.annotations
-    ]
+    costs = [chapter.Cost(1e-4, float("nan")), chapter.Cost(1e-3, float("nan"))]
+    words = [note.text for note in chapter.cost_over_moduli([12, 59], costs, 64).layout.annotations]
     assert "not known on this machine" in words
+    check_inside(chapter.cost_over_moduli([12], [chapter.Cost(1e-4, 1e6)], 64))
