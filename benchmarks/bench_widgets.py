@@ -2,8 +2,8 @@
 
 Scrubbing: from an input event on the slider until the browser reports the frame after the drawing
 one, and the time spent drawing; on the reference run (N = 17, 200 snapshots, regions 80 × 80), at
-a new random step each time. Live training (N = 17, H = 64): steps and drawn frames in a second,
-after its first steps, which are drawn one by one. What is printed is the table of docs/widgets.md.
+a new random step each time. Live training (N = 17, H = 64) without a limit: steps and drawn
+frames in a second, after its first steps, which are drawn one by one.
 """
 
 import sys
@@ -23,7 +23,7 @@ CELLS = [
     "run = train(TrainingConfig(), 3, snapshots=range(0, 2500, 12)[:200], keep_parameters=True,"
     " progress=False)",
     "widgets.scrub(run)",
-    "widgets.live_training(speed=4000)",
+    "widgets.live_training()",
 ]
 
 SCRUB = """async ({ count, arrows }) => {
@@ -49,6 +49,9 @@ LIVE = """async (seconds) => {
     const now = () => [Number(root.querySelector("output.step").innerText.replace(/\\D/g, "")),
         Number(root.dataset.drawn), performance.now()];
     const wait = (ms) => new Promise(done => setTimeout(done, ms));
+    const rate = [...root.querySelectorAll("select")].find(each => /no limit/.test(each.innerText));
+    rate.selectedIndex = rate.options.length - 1;
+    rate.dispatchEvent(new Event("change"));
     root.querySelector(".group button").click();
     await wait(6000);
     const before = now();

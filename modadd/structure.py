@@ -342,10 +342,7 @@ def census(E_or_kinds: ArrayLike) -> Census:
     other              4 of 60    6.7%  (2.6% to 15.9%)
     grid + stripe     40 of 60   66.7%  (54.1% to 77.3%)
     """
-    try:
-        given = _checks.as_array(E_or_kinds)
-    except _checks.NOT_AN_ARRAY:
-        raise _checks.refuse("E_or_kinds", "embeddings (..., N, 2) or kinds", E_or_kinds) from None
+    given = _checks.numeric("E_or_kinds", E_or_kinds, (..., "N", 2), kinds="iufUO")
     if given.size == 0:
         raise ValueError(f"E_or_kinds must hold at least one embedding, got shape {given.shape}")
     words = given.dtype.kind in "UO"

@@ -266,15 +266,10 @@ parts = {
     "alignment": unit * fit.alignment * forces.alignment(first),
 }
 parts["sum"] = parts["clustering"] + parts["alignment"]
-courses = {
-    "Direction (cosine)": {law: a.cosine for law, a in found.items()},
-    "Size (coefficient)": {law: a.coefficient for law, a in found.items()},
-    "Direction, standard start": {law: a.cosine for law, a in found_other.items()},
-}
 
 # %%
 show(
-    chapter.force_balance(first, measured[0, 0], parts, courses, steps),
+    chapter.force_balance(first, measured[0, 0], parts, found, found_other, steps),
     name="04_force_formulae",
     caption=f"Figure 4. Top: the force on each embedding of seed {FIRST_SEED} after one step, measured, "
     "and predicted from the positions alone; all four on one scale, nothing fitted to the network. "

@@ -109,9 +109,7 @@ courses = {
 
 # %%
 show(
-    plots.side_by_side(
-        courses, "Share of Fourier power in one frequency", range=[0, 1.05], tickvals=[0, 0.5, 1]
-    ),
+    plots.side_by_side(courses, "Share of Fourier power in one frequency"),
     name="05_side_by_side",
     caption="One start under four alignment forces, from clustering alone (left) to alignment alone "
     "(right), in the same axes. Below, the circle score over the steps.",
@@ -256,15 +254,9 @@ for name, census in (rows | {"network": network}).items():
 
 
 # %%
-def thin(E):
-    """Collapsed onto a line: more than three times as long as wide."""
-    long, wide = np.linalg.svd(E - E.mean(1, keepdims=True), compute_uv=False).T
-    return wide < 0.3 * long
-
-
 for name, E in ((f"at a = {best:g}", swept[forces.index(best)]), ("among networks", grown)):
     others = E[structure.classify(E) == "other"]
-    print(f"others {name}: {len(others)}, on a line {thin(others).sum()}")
+    print(f"others {name}: {len(others)}, on a line {chapter.thin(others).sum()}")
 
 # %% [markdown]
 # ## What is the paper's, what is ours

@@ -26,6 +26,8 @@ DECAY = 0.003
 FIRST_SEED, SECOND_SEED = 7000, 7500  # seeds that were used for nothing else
 
 # %%
+from dataclasses import replace
+
 import numpy as np
 
 from modadd import TrainingConfig, intervals, particles, structure, train, widgets
@@ -82,9 +84,13 @@ fresh = range(SECOND_SEED, SECOND_SEED + count)
 calm, calm_smoothed = (
     network(fresh, weight_decay=0.0, learning_rate=0.1, label_smoothing=s) for s in (0.0, 0.2)
 )
-kept = {"embedding_decay": 0.0, "train_share": 0.8, "seeds": seeds, "snapshots": moments}
-start = none.embeddings[0]
-remembers, forgets = (particles.field(start, steps, weight_decay=w, **kept) for w in (0.0, DECAY))
+kept = TrainingConfig(steps=steps, train_share=0.8, embedding_decay=0.0)
+remembers, forgets = (
+    particles.field(
+        none.embeddings[0], replace(kept, weight_decay=w), seeds=seeds, snapshots=moments
+    )
+    for w in (0.0, DECAY)
+)
 
 # %%
 bare = Condition("no decay", "without", none)

@@ -79,8 +79,9 @@ for name, changes in recipes.items():
     runs[name] = train(config, range(first, first + count), snapshots=moments)
     first += count
 seeds = range(first, first + (100 if PROFILE == "quick" else 300))
-starts = [TrainingConfig(MODULUS, embedding_scale=0.3).initial(s).embeddings for s in seeds]
-runs["field, start × 0.3"] = particles.field(np.stack(starts), 2000, seeds=seeds, snapshots=moments)
+small = TrainingConfig(MODULUS, steps=2000, embedding_scale=0.3)
+starts = np.stack([small.initial(s).embeddings for s in seeds])
+runs["field, start × 0.3"] = particles.field(starts, small, seeds=seeds, snapshots=moments)
 
 # %%
 races = {name: chapter.race(run) for name, run in runs.items()}

@@ -55,10 +55,8 @@ CALLS = {
     training.train_with: KEPT | {"rule": "dropout", "config": CONFIG, "seeds": [0], "amount": 0.1},
     particles.two_force: LONG | DESCENT | {"alignment_force": 0.5, "step_size": 0.1, "reach": 0.6},
     particles.field: LONG
-    | DESCENT
-    | {"hidden": 4, "weight_decay": 0.1, "learning_rate": 0.1, "embedding_decay": None}
-    | {"bias_scale": 1.0, "degree": 4, "label_charges": False, "features": "ideal"}
-    | {"train_share": 1.0},
+    | {"E0": E, "config": CONFIG, "seeds": None}
+    | {"degree": 4, "label_charges": False, "features": "ideal"},
     structure.circle: EMBEDDINGS,
     structure.grid: EMBEDDINGS,
     structure.closure: EMBEDDINGS,
@@ -131,7 +129,7 @@ OUTSIDE = {
     "features": ["", None, 0],
     "rule": ["adam", None, 0],
     "task": [None, 5, ModularAddition],
-    "config": [None, 5, {}],
+    "config": [5, {}, TrainingConfig],
     "initial_parameters": [0, E, tuple(CONFIG.initial(0)), CONFIG.initial(0)],
     "stop": [0, True, np.zeros(1), np.zeros(2, np.uint8)],
     "training": [~ALL, np.ones(15), np.ones(14, bool), 1],

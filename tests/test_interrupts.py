@@ -42,12 +42,12 @@ every, quiet = range(0, 10**6, 500), {"progress": False}
 work = {
     "train": lambda: train(long, range(9), snapshots=every, **quiet),
     "two_force": lambda: two_force(start, steps=10**7, snapshots=every, **quiet),
-    "field": lambda: field(start, steps=10**7, snapshots=every, **quiet),
+    "field": lambda: field(start, long, snapshots=every, **quiet),
     "sweep": lambda: sweep([TrainingConfig(steps=100), long], range(4), snapshots=2, **quiet),
 }
 train(TrainingConfig(steps=1), 0, cache=False, **quiet)  # loads what is compiled
-for simulation in (two_force, field):
-    simulation(start, steps=1, cache=False, **quiet)
+two_force(start, steps=1, cache=False, **quiet)
+field(start, TrainingConfig(steps=1), cache=False, **quiet)
 for name in sys.argv[1:]:
     print(name, flush=True)
     try:
@@ -103,10 +103,12 @@ def test_what_was_recorded_is_in_reach(interrupted, name):
     assert found["said"].startswith(f"{begun} finished and {len(seeds)} under way, recorded up to")
     assert f"step {step}; sys.last_value.run holds them" in found["said"]
     start, options = LONG.initial(0).embeddings, QUIET | {"snapshots": [step]}
-    if name in ("two_force", "field"):
-        again = {"two_force": two_force, "field": field}[name](start, steps=step, **options)
-    else:
-        again = train(TrainingConfig(steps=step), seeds, **options)
+    config = TrainingConfig(steps=step)
+    again = {
+        "train": lambda: train(config, seeds, **options),
+        "two_force": lambda: two_force(start, steps=step, **options),
+        "field": lambda: field(start, config, **options),
+    }[name]()
     np.testing.assert_array_equal(np.array(found["final"], np.float32), again.final)
 
 

@@ -137,32 +137,21 @@ def test_any_two_forces_move_or_diverge_by_name(
     finished_or_diverged(begin, steps, [0, 1])
 
 
+@pytest.mark.filterwarnings("ignore:the loss of:RuntimeWarning")
 @given(
-    E0=moduli.flatmap(lambda n: starts(n, 2)),
-    steps=st.integers(0, 40),
-    hidden=st.integers(1, 2**16),
-    options=st.fixed_dictionaries(
-        {
-            "weight_decay": decays,
-            "learning_rate": rates,
-            "momentum": shares,
-            "embedding_decay": st.none() | decays,
-            "bias_scale": decays,
-            "train_share": st.floats(1e-6, 1.0),
-        }
-    ),
+    config=configs,
     law=st.one_of(
         st.fixed_dictionaries({"degree": st.integers(1, 16), "label_charges": st.booleans()}),
         st.sampled_from([{"features": "fixed"}, {"features": "moving"}]),
     ),
     scale=rates,
+    data=st.data(),
 )
-def test_any_field_moves_or_diverges_by_name(E0, steps, hidden, options, law, scale):
-    finished_or_diverged(
-        lambda: particles.field(E0 / 3 * scale, steps, hidden, **options, **law, **QUIET),
-        steps,
-        [0, 1],
-    )
+def test_any_field_moves_or_diverges_by_name(config, law, scale, data):
+    if "features" not in law:
+        config = dataclasses.replace(config, optimiser="gradient_descent")
+    E0 = data.draw(starts(config.modulus, 2)) / 3 * scale
+    finished_or_diverged(lambda: particles.field(E0, config, **law, **QUIET), config.steps, [0, 1])
 
 
 @given(power=st.floats(0, 30), readout=st.sampled_from(["zero", "standard"]), seed=st.integers(0))

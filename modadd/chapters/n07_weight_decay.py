@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from modadd import intervals, structure
 from modadd.intervals import Effect
-from modadd.plots.palette import STYLES, Style, blend, faded, theme
+from modadd.plots.palette import INK, MUTED, STYLES, Style, blend, faded
 from modadd.plots.panels import WIDTH, Panel, font, sheet, square_root
 from modadd.plots.traces import band, segments, whisker
 from modadd.run import Run
@@ -159,7 +159,7 @@ def _upright(panel: Panel, step: int) -> None:
     """A dotted line at a step."""
     place = {"xref": panel.x, "x0": step**0.5, "x1": step**0.5}
     place |= {"yref": f"{panel.y} domain", "y0": 0, "y1": 1}
-    line = {"color": theme().muted, "width": 1, "dash": "dot"}
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
     panel.figure.add_shape(type="line", line=line, **place)
 
 
@@ -167,7 +167,7 @@ def _head(panel: Panel, comparison: Comparison) -> None:
     panel.note(f"<b>{comparison.title}</b>", yshift=76, font=font(13))
     for i, condition in enumerate(comparison.conditions):
         style = ROLES[condition.role]
-        text = font(11, blend(style.color, theme().ink, 0.15))
+        text = font(11, blend(style.color, INK, 0.15))
         sign = {"solid": "━", "dash": "╍", "dot": "┅"}[style.dash]
         panel.note(f"{sign} {condition.name}", yshift=59 - 15 * i, font=text)
 
@@ -184,7 +184,7 @@ def effect_rows(found: Mapping[str, Gain]) -> go.Figure:
     for i, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         panel.note(f"<b>{title}</b>", yshift=8)
         panel.axes({"nticks": 5}, {"range": [len(found) - 0.5, -0.5], "visible": False})
-        panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], theme().muted))
+        panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], MUTED))
         for y, (name, (role, *effects)) in enumerate(found.items()):
             if i == 0:
                 look = font(13, ROLES[role].color)
@@ -240,7 +240,7 @@ def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
     residual.axes(None, {"range": [0, 1.04]})
     uniform = np.sqrt(1 - 1 / ends[0].modulus)
     residual.add(*segments([[x[0] - 0.1, uniform]], [[x[-1] + 0.1, uniform]]))
-    look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, theme().muted)}
+    look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, MUTED)}
     _at(residual, "uniform guess", uniform, **look)
     for name in ("validation", "training"):
         values = [run.validation_accuracy[-1] for run in ends]

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd.intervals import rank_correlation, wilson
-from modadd.plots.palette import blend, theme
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import whisker
 
@@ -30,7 +30,7 @@ def predictors(
     places = [divmod(i, columns) for i in range(len(values))]
     boxes = [(50 + c * each, 84 + r * tall, each - 40, 180) for r, c in places]
     figure, panels = sheet(36 + tall * (places[-1][0] + 1), boxes)
-    shades = [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(scales))]
+    shades = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(scales))]
     words = [f'<span style="color:{c}">●</span> {scale:g}' for c, scale in zip(shades, scales)]
     panels[0].note("scale of initial embeddings   " + "   ".join(words), yshift=52)
     left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
@@ -38,13 +38,13 @@ def predictors(
         found = rank_correlation(circles, x)
         panel.note(f"<b>{title}</b>", yshift=24)
         words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
-        panel.note(words.replace("-", "−"), yshift=8, font=font(12, theme().muted))
+        panel.note(words.replace("-", "−"), yshift=8, font=font(12, MUTED))
         panel.axes(
             {"range": [-0.04, 1.06], "tickvals": [0, 0.5, 1], "title": {"text": axis}},
             {"range": [-0.04, 1.02], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
         )
         if column == 0:
-            panel.note("circles", 0, 0.5, font=font(12, theme().muted), **left)
+            panel.note("circles", 0, 0.5, font=font(12, MUTED), **left)
         middle = x if x.ndim == 2 else np.nanmean(x, axis=-1)
         for row, scale in enumerate(scales):
             _shares_over(panel, middle[row], circles[row], shades[row], f"scale {scale:g}")
@@ -60,8 +60,8 @@ def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name
             x=x,
             y=share,
             mode="markers",
-            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": theme().paper}},
-            error_y=whisker(share, *ends.T, blend(color, theme().paper, 0.55), 1),
+            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}},
+            error_y=whisker(share, *ends.T, blend(color, PAPER, 0.55), 1),
             name=name,
             hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
         )

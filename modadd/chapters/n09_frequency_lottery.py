@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from modadd import structure
 from modadd.intervals import wilson
-from modadd.plots.palette import STYLES, Style, theme
+from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, segments, whisker
@@ -95,7 +95,7 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     title = {"text": "share of runs, with 95% Wilson interval"}
     rate.axes({**share, "title": title}, {"range": [len(races) - 0.5, -0.5], "visible": False})
-    rate.note("● circles   ○ all runs", yshift=10, font=font(12, theme().muted))
+    rate.note("● circles   ○ all runs", yshift=10, font=font(12, MUTED))
     for row, (name, found) in enumerate(races.items()):
         _row(rate, row, name, found)
     rates = {name: hit_rates(found) for name, found in by_lead.items()}
@@ -103,7 +103,7 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     ticks = {"tickvals": [1, 1.5, 2, 3], "ticktext": ["1", "1.5", "2", "3"]}
     ticks |= {"type": "log", "range": np.log10([0.97, max(3.2, 1.05 * largest)])}
     lead.axes(ticks | {"title": {"text": "largest over second largest power at the start"}}, share)
-    styles = (Style(theme().ink, "circle", "solid"), STYLES["alignment"], STYLES["validation"])
+    styles = (Style(INK, "circle", "solid"), STYLES["alignment"], STYLES["validation"])
     words = []
     for (name, found), style, nudge in zip(rates.items(), styles, (1, 0.985, 1.015)):
         words.append(f'<span style="color:{style.color}">{_SYMBOLS[style.symbol]} {name}</span>')
@@ -114,12 +114,12 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     _dotted(figure, x0=chance, x1=chance, **whole)
     whole = {"x0": 0, "x1": 1, "xref": f"{lead.x} domain", "yref": lead.y}
     _dotted(figure, y0=chance, y1=chance, **whole)
-    lead.note("chance", 1, chance + 0.01, xanchor="right", font=font(11, theme().muted))
+    lead.note("chance", 1, chance + 0.01, xanchor="right", font=font(11, MUTED))
     return figure
 
 
 def _dotted(figure: go.Figure, **place) -> None:
-    line = {"color": theme().muted, "width": 1, "dash": "dot"}
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
     figure.add_shape(type="line", line=line, **place)
 
 
@@ -131,7 +131,7 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
     blue, everyone = STYLES["circle"].color, np.ones(len(found.won), bool)
     for chosen, symbol, color, drop in (
         (found.circle, "circle", blue, -0.12),
-        (everyone, "circle-open", theme().muted, 0.2),
+        (everyone, "circle-open", MUTED, 0.2),
     ):
         wins, number = int(found.won[chosen].sum()), int(chosen.sum())
         if not number:
@@ -183,7 +183,7 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     k, winner = np.arange(1, share.shape[1] + 1), int(share[-1].argmax())
     boxes = [(60, 44, 320, 230), (470, 30, 250, 250), (60, 368, 660, 130)]
     figure, (bars, plane, courses) = sheet(652, boxes)
-    colors = [theme().line] * len(k)
+    colors = [LINE] * len(k)
     colors[winner] = STYLES["circle"].color
     ticks = {"range": [0, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     bars.axes(
@@ -195,7 +195,7 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     plane.note("<b>Embeddings</b>", yshift=0)
     over_steps(courses, steps[-1], "Shares over training", **ticks)
     for i in [i for i in range(len(k)) if i != winner] + [winner]:
-        line = {"color": theme().muted, "width": 1}
+        line = {"color": MUTED, "width": 1}
         if i == winner:
             line = {"color": colors[i], "width": 2.4}
         hover = "step %{customdata}: %{y:.0%}<extra>frequency " + f"{i + 1}</extra>"
@@ -206,9 +206,9 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     def moving(t: int) -> list[tuple[int, go.Trace]]:
         bar = go.Bar(x=k, y=share[t], marker={"color": colors, "line": {"width": 0}}, width=0.72)
         at = steps[t] ** 0.5
-        cursor = segments(np.array([[at, 0]]), np.array([[at, 1.04]]), theme().ink)
+        cursor = segments(np.array([[at, 0]]), np.array([[at, 1.04]]), INK)
         return list(enumerate([bar, *embeddings(E[t], 17), *cursor]))
 
     animate((bars, plane, courses), moving, [str(step) for step in steps], bottom=86)
-    bars.add(*segments(*ends, theme().ink, 1.4))
+    bars.add(*segments(*ends, INK, 1.4))
     return figure

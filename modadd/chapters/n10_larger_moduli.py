@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import structure
-from modadd.plots.palette import STYLES, blend, theme
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import centred, joined, segments
 from modadd.training import TrainingConfig, train
@@ -52,13 +52,13 @@ def _patch_of(panel: Panel, E: np.ndarray, tall: float) -> None:
     kind, patch = str(structure.classify(E)), structure.grid(E)
     panel.plane(1.1 * np.abs(E).max())
     third = third_bonds(E, patch) if kind in ("grid", "stripe") else np.empty((0, 2), int)
-    panel.add(*segments(E[third[:, 0]], E[third[:, 1]], theme().line))
+    panel.add(*segments(E[third[:, 0]], E[third[:, 1]], LINE))
     size = max(5.0, min(14.0, 0.44 * tall / np.sqrt(len(E))))
     panel.add(*joined(E, size))
     score = structure.circle(E).score if kind == "circle" else patch.score
     name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
     number = "" if kind == "other" else f" {score:.2f}"
-    look = {"xanchor": "center", "font": font(12, theme().muted)}
+    look = {"xanchor": "center", "font": font(12, MUTED)}
     panel.note(name + number, 0.5, yshift=2, **look)
 
 
@@ -100,11 +100,11 @@ def lattices(found: dict[int, np.ndarray]) -> go.Figure:
     height = 46 * len(found)
     figure, (chart, shares) = sheet(400, [(60, 50, 250, 290), (430, 50, 340, height)])
     figure.update_layout(barmode="overlay")
-    tones = [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(found))]
+    tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(found))]
     places = {N: shapes(E) for N, E in found.items()}
     _shape_map(chart, max([8, *(1.1 * tau.imag.max() for tau in places.values() if tau.size)]))
     for (N, tau), tone in zip(places.items(), tones):
-        marker = {"size": 9, "color": tone, "line": {"width": 0.8, "color": theme().ink}}
+        marker = {"size": 9, "color": tone, "line": {"width": 0.8, "color": INK}}
         data = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
         hover = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
         where = {"x": tau.real, "y": tau.imag, "customdata": data}
@@ -130,7 +130,7 @@ def _shape_map(panel: Panel, top: float) -> None:
     """The map of lattice shapes up to height `top`: its border, the square, the hexagonal."""
     arc = np.exp(1j * np.linspace(np.pi / 3, np.pi / 2, 40))
     border = np.concatenate([[0.5 + 1j * top], arc, [1j * top]])
-    line = {"color": theme().muted, "width": 1, "simplify": False}
+    line = {"color": MUTED, "width": 1, "simplify": False}
     panel.add(go.Scatter(x=border.real, y=border.imag, mode="lines", line=line, hoverinfo="skip"))
     heights = {"type": "log", "range": np.log10([0.68, top]), "title": {"text": "height, Im τ"}}
     heights["tickvals"] = [tick for tick in (1, 2, 4, 8, 16, 32, 64) if tick <= top]
@@ -154,7 +154,7 @@ def _kind_bar(panel: Panel, row: int, found: structure.Census) -> None:
         share, count = found.share(kind), found.count(kind)
         if not count:
             continue
-        tone = blend(STYLES[kind].color, theme().paper, 0.45)
+        tone = blend(STYLES[kind].color, PAPER, 0.45)
         panel.add(
             go.Bar(
                 x=[share],
@@ -272,9 +272,9 @@ def cost_over_moduli(moduli: Sequence[int], costs: Sequence[Cost], hidden: int) 
             {"type": "log", "dtick": 1, "range": [drawn.min() - 0.3, drawn.max() + 0.3]},
         )
         panel.note(f"<b>{title}</b>", yshift=8)
-        line = {"color": theme().muted, "width": 1, "dash": "dot"}
+        line = {"color": MUTED, "width": 1, "dash": "dot"}
         panel.add(go.Scatter(x=N, y=guide, mode="lines", line=line, hoverinfo="skip"))
-        words = f'<span style="color:{theme().muted}">┈ {law}</span>'
+        words = f'<span style="color:{MUTED}">┈ {law}</span>'
         panel.note(words, 1, 0.04, xanchor="right")
         hover = "N = %{x}: %{y:.3g}<extra>" + f"H = {hidden}</extra>"
         marker = {"size": 9, "color": style.color, "symbol": style.symbol}

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import orthogonal_procrustes
 
 from modadd import intervals, structure
-from modadd.plots.palette import STYLES, theme
+from modadd.plots.palette import INK, LINE, MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import joined, segments
 
@@ -40,9 +40,9 @@ def recipes(
     panels[4].note("<b>Same start, same structure?</b>", yshift=30, font=font(13))
     for name, values in levels.items():
         mean = float(np.mean(values))
-        panels[4].add(*segments([[mean, -0.5]], [[mean, len(finals) - 0.5]], theme().line, 1.5))
+        panels[4].add(*segments([[mean, -0.5]], [[mean, len(finals) - 0.5]], LINE, 1.5))
         place = {"x": mean, "xref": panels[4].x, "y": 1, "yref": f"{panels[4].y} domain"}
-        look = {"xanchor": "center", "yanchor": "bottom", "font": font(11, theme().muted)}
+        look = {"xanchor": "center", "yanchor": "bottom", "font": font(11, MUTED)}
         figure.add_annotation(text=name, yshift=2, **place, **look)
     for y, (name, E) in enumerate(finals.items()):
         _row(panels, y, name, structure.census(E), structure.procrustes_r2(E, default))
@@ -64,8 +64,8 @@ def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: Ar
     panels[4].add(_points(r2, spread, marker, f"{name}: %{{x:.2f}}<extra></extra>"))
     mean = intervals.mean(r2)
     if mean.high > mean.low:
-        panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], theme().ink, 2))
-        look = {"size": 9, "color": theme().ink, "symbol": "line-ns-open", "line": {"width": 2}}
+        panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], INK, 2))
+        look = {"size": 9, "color": INK, "symbol": "line-ns-open", "line": {"width": 2}}
         panels[4].add(_points([mean.mean], [y], look, f"{name}, mean: {mean}<extra></extra>"))
 
 
@@ -98,7 +98,7 @@ def one_start(ends: Mapping[str, np.ndarray], default: str) -> go.Figure:
         word = f'<b><span style="color:{STYLES[str(kind)].color}">{kind}</span></b>'
         panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=17)
         note = word if name == default else f"{word} R² {r2:.2f}"
-        panel.note(note, 0.5, xanchor="center", yshift=1, font=font(11, theme().muted))
+        panel.note(note, 0.5, xanchor="center", yshift=1, font=font(11, MUTED))
     return figure
 
 

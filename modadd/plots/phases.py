@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, structure
-from modadd.plots.palette import STYLES, blend, theme, token_colors
+from modadd import structure
+from modadd.plots.palette import INK, PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import Panel, font, sheet
 from modadd.plots.traces import bonds, centred, segments
 
@@ -26,14 +26,8 @@ def phase_diagram(
         scales: (R,) initial scales, of the rows from below.
         bias_scales: (C,) β, of the columns from the left.
         predictions: by name up to two of (R, C) w_a; the first is drawn dashed, the second solid.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    kinds, scales, bias_scales = _checked(kinds, scales, bias_scales)
-    for weight in _checks.mapping("predictions", predictions, 0, 2).values():
-        _checks.array("predictions", weight, kinds.shape[:2])
-    R, C, S = kinds.shape
+    R, C = kinds.shape[:2]
     side = 112
     figure, (panel,) = sheet(44 + side * R + 62, [(84, 44, side * C, side * R)])
     _cell_axes(panel, scales, bias_scales)
@@ -46,16 +40,6 @@ def phase_diagram(
     _cell_hover(panel, kinds, scales, bias_scales)
     _keys(panel, list(predictions))
     return figure
-
-
-def _checked(kinds, scales, bias_scales) -> tuple[np.ndarray, list[float], list[float]]:
-    """Kinds (R, C, S) with the scales (R,) of their rows and (C,) of their columns, all valid."""
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    bias_scales = [
-        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
-    ]
-    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
-    return kinds, scales, bias_scales
 
 
 def _cell_axes(panel: Panel, scales: Sequence[float], bias_scales: Sequence[float]) -> None:
@@ -88,7 +72,7 @@ def _tile(panel: Panel, column: int, row: int, kinds: np.ndarray, reach: float =
         xref=panel.x,
         yref=panel.y,
         line={"width": 0},
-        fillcolor=blend(theme().paper, STYLES["circle"].color, 0.04 + 0.36 * share),
+        fillcolor=blend(PAPER, STYLES["circle"].color, 0.04 + 0.36 * share),
         layer="below",
     )
 
@@ -118,7 +102,7 @@ def _half_line(panel: Panel, weight: np.ndarray, name: str, dash: str) -> None:
     """Line along which w_a (R, C) is a half."""
     beyond = np.pad(weight, 1, mode="reflect", reflect_type="odd")
     # Drawn twice, first wide in the colour of the paper, so that it stands off the marks.
-    for width, color in ((6, theme().paper), (2.5, theme().ink)):
+    for width, color in ((6, PAPER), (2.5, INK)):
         panel.add(
             go.Contour(
                 z=beyond,
@@ -173,14 +157,7 @@ def phase_examples(
         E: (R, C, N, 2) final embeddings of one seed.
         kinds: (R, C, S) kinds of all seeds, that one first.
         scales, bias_scales: as for `phase_diagram`.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    kinds, scales, bias_scales = _checked(kinds, scales, bias_scales)
-    E = _checks.embeddings("E", E)
-    if E.shape[:-2] != kinds.shape[:2]:
-        raise ValueError(f"E must have shape {kinds.shape[:2]} and (N, 2), got {E.shape}")
     R, C = kinds.shape[:2]
     side, top, bottom = 112, 20, 62
     figure, (panel,) = sheet(top + side * R + bottom, [(84, top, side * C, side * R)])
