@@ -170,7 +170,7 @@ def run_where_widgets_are_missing(paths: list[Path]) -> None:
 def read_figure(output, caption: str, anchor: str, into: Path) -> Figure:
     """A figure from a cell's output; its picture is written into the folder `into`."""
     image = base64.b64decode(output.data[PNG])
-    width, height = (round(n / export.SCALE) for n in struct.unpack(">II", image[16:24]))
+    width, height = struct.unpack(">II", image[16:24])
     (into / f"{anchor}.png").write_bytes(image)
     plot, page = output.data.get(export.PLOTLY), output.get("metadata", {}).get("page")
     return Figure(

@@ -63,11 +63,6 @@ from modadd.task import ModularAddition
 
 # --- kernel --------------------------------------------------------------------------------------
 
-# sin δ − δ cos δ = Σ_n (−1)^(n+1) 2n δ^(2n+1) / (2n+1)!, coefficients of δ³, δ⁵, ...
-_SERIES = (1 / 3, -1 / 30, 1 / 840, -1 / 45360, 1 / 3991680)
-# Below this δ five terms are exact to rounding, while the closed form loses digits as 1/δ².
-_SMALL = 0.2
-
 
 def arc_cosine(x: ArrayLike, y: ArrayLike, bias_scale: float = 1.0) -> np.ndarray:
     """Kernel k(x, y) of unit-variance features; the equation stands at the top of this module.
@@ -87,10 +82,9 @@ def arc_cosine(x: ArrayLike, y: ArrayLike, bias_scale: float = 1.0) -> np.ndarra
     >>> float(arc_cosine([3.0, 4.0], [-3.0, -4.0], bias_scale=0.0))  # θ = π: no common feature
     0.0
     """
-    norm_x, norm_y, cross, dot = _lifted(*_points(x, y, bias_scale))
-    # δ = π − θ, straight from atan2: the kernel vanishes as δ³ and must not inherit π's rounding.
-    delta = np.arctan2(cross, -dot)
-    return norm_x * norm_y * _profile(delta) / (2 * np.pi)
+    x, y, beta = _points(x, y, bias_scale)
+    norms, delta, _ = _lifted(x, y, beta)
+    return norms[0] * norms[1] * (np.sin(delta) - delta * np.cos(delta)) / (2 * np.pi)
 
 
 def arc_cosine_gradient(x: ArrayLike, y: ArrayLike, bias_scale: float = 1.0) -> np.ndarray:
@@ -98,17 +92,16 @@ def arc_cosine_gradient(x: ArrayLike, y: ArrayLike, bias_scale: float = 1.0) -> 
 
     With bias_scale = 0, k has a kink at x = 0, like a norm. The gradient there is 0 by
     convention: a point that switches on no feature is not moved, as with ReLU'(0) = 0.
-    Arguments and errors are those of `arc_cosine`.
+    x, y, bias_scale and the errors are as for `arc_cosine`.
 
     >>> arc_cosine_gradient([3.0, 4.0], [3.0, 4.0]).tolist()  # θ = 0: y / 2
     [1.5, 2.0]
     """
     x, y, beta = _points(x, y, bias_scale)
-    norm_x, _, cross, dot = _lifted(x, y, beta)
-    delta = np.arctan2(cross, -dot)
-    kink = norm_x == 0
+    norms, delta, cross = _lifted(x, y, beta)
+    kink = norms[0] == 0
     # (ñ_y / ñ_x) sin θ = |x̃ × ỹ| / ñ_x²: no sine needed, and no division by ñ_y.
-    along = cross / np.where(kink, 1.0, norm_x) ** 2
+    along = cross / np.where(kink, 1.0, norms[0]) ** 2
     gradient = along[..., None] * x + delta[..., None] * y
     return np.where(kink[..., None], 0.0, gradient) / (2 * np.pi)
 
@@ -126,31 +119,15 @@ def _points(x: ArrayLike, y: ArrayLike, bias_scale: float) -> tuple[np.ndarray, 
 
 
 def _lifted(x: np.ndarray, y: np.ndarray, beta: float) -> tuple[np.ndarray, ...]:
-    """Of lifted points: both lengths, length of their cross product, dot product, each (...).
+    """Of lifted points: both lengths (2, ...), π − θ, and the length of their cross product.
 
-    Near-coincident and near-opposite points keep their digits.
+    The angle is that of atan2, so that θ = 0 and θ = π are ordinary values.
     """
-    plane_dot = (x * y).sum(axis=-1)
-    # x × y = x × (y ∓ x), and y ∓ x is exact near x = ±y (Sterbenz), where x × y would cancel.
-    # From the shorter of the two: a step from the longer one would forget a tiny other.
-    size = np.hypot(x[..., 0], x[..., 1]), np.hypot(y[..., 0], y[..., 1])
-    step = np.where((plane_dot >= 0)[..., None], y - x, y + x)
-    base = np.where((size[0] <= size[1])[..., None], x, y)
-    plane_cross = base[..., 0] * step[..., 1] - base[..., 1] * step[..., 0]
-    gap = np.hypot(y[..., 0] - x[..., 0], y[..., 1] - x[..., 1])
+    plane = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
     # The lifted cross product is (β (x₂ − y₂), β (y₁ − x₁), x₁ y₂ − x₂ y₁).
-    cross = np.hypot(plane_cross, beta * gap)
-    return np.hypot(size[0], beta), np.hypot(size[1], beta), cross, plane_dot + beta**2
-
-
-def _profile(delta: np.ndarray) -> np.ndarray:
-    """Kernel over norms, sin δ − δ cos δ, to rounding at both ends: the series is for small δ."""
-    square = delta**2
-    series = np.zeros_like(delta)
-    for coefficient in reversed(_SERIES):
-        series = coefficient + square * series
-    closed = np.sin(delta) - delta * np.cos(delta)
-    return np.where(delta < _SMALL, delta * square * series, closed)
+    cross = np.hypot(plane, beta * np.hypot(*np.moveaxis(y - x, -1, 0)))
+    norms = np.hypot(np.hypot(*np.moveaxis(np.stack([x, y]), -1, 0)), beta)
+    return norms, np.arctan2(cross, -((x * y).sum(-1) + beta**2)), cross
 
 
 # --- charges, and absolute units -----------------------------------------------------------------
@@ -312,7 +289,7 @@ def clustering(
 
     The limit of the exact law for |x| ≪ β (where k = linear + r³ / 6πβ), in the gauge of 0. It
     is central and translation-invariant: the forces add up to zero. The force is exactly inverse
-    to β. Arguments and errors are those of `exact`.
+    to β. E, bias_scale > 0, training and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(clustering(E, bias_scale=4.0), clustering(E) / 4)
@@ -326,8 +303,8 @@ def clustering(
 def alignment(E: ArrayLike, training: ArrayLike | None = None) -> np.ndarray:
     """Alignment: the exact law with β = 0 in the gauge of 0, on embeddings.
 
-    Homogeneous of degree 1: embeddings twice as large feel twice the force. Arguments and errors
-    are those of `exact`.
+    Homogeneous of degree 1: embeddings twice as large feel twice the force. E, training
+    and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(alignment(E), exact(E, bias_scale=0.0))
@@ -340,7 +317,7 @@ def linear(E: ArrayLike, training: ArrayLike | None = None) -> np.ndarray:
     """Force of the kernel x·y/2: ½ Σ_q c_pq x_q, on embeddings.
 
     Zero over all pairs (a sum rule). Elsewhere it is the difference between the exact law in the
-    gauges of π and 0, and it dominates for |x| ≪ β. Arguments and errors are those of `exact`.
+    gauges of π and 0, and it dominates for |x| ≪ β. E, training and the errors are as for `exact`.
 
     >>> E = np.random.default_rng(0).standard_normal((5, 2))
     >>> np.allclose(linear(E), 0)
@@ -348,30 +325,6 @@ def linear(E: ArrayLike, training: ArrayLike | None = None) -> np.ndarray:
     """
     pairs = _pairs(E, training)
     return _on_embeddings(pairs, pairs.felt(pairs.sums) / 2)
-
-
-def quadratic(E: ArrayLike) -> np.ndarray:
-    """Force of the toy kernel (x·y)²: Σ_q c_pq 2 (x_p·x_q) x_q, on embeddings, at cost O(P).
-
-    Frequencies decouple exactly (derived here). With the unnormalised transform
-    Ê_k = Σ_a E_a exp(−2πi k a / N) of either coordinate,
-
-        F̂_k = 8 |Ê_k|² Ê_k for k ≠ 0        F̂_0 = 0        |Ê_k|² summed over both coordinates
-
-    Arguments and errors are those of `exact`.
-
-    >>> E = np.random.default_rng(0).standard_normal((7, 2))
-    >>> transform = np.fft.fft(E, axis=0)
-    >>> power = (abs(transform) ** 2).sum(axis=1, keepdims=True)
-    >>> power[0] = 0
-    >>> np.allclose(np.fft.fft(quadratic(E), axis=0), 8 * power * transform)
-    True
-    """
-    pairs = _pairs(E)
-    x = pairs.sums
-    outer = (x[..., :, None] * x[..., None, :]).reshape(*x.shape[:2], 4)
-    moments = pairs.felt(outer).reshape(*x.shape, 2)  # second moments spare the P² loop
-    return _on_embeddings(pairs, 2 * (moments @ x[..., None])[..., 0])
 
 
 def field_law(
@@ -454,7 +407,7 @@ class TwoTermFit(NamedTuple):
 
 
 def two_term_fit(E: ArrayLike, bias_scale: float = 1.0) -> TwoTermFit:
-    """Fit the exact force on embeddings (..., N, 2) by w_c · clustering + w_a · alignment.
+    """Fit the exact force on E (..., N, 2) by w_c · clustering + w_a · alignment; bias_scale β > 0.
 
     One pair of weights for the whole batch, no constant term: R² is 1 − Σ|F − fit|² / Σ|F|² over
     all components.
@@ -477,23 +430,6 @@ def two_term_fit(E: ArrayLike, bias_scale: float = 1.0) -> TwoTermFit:
 
     (near, far), r2 = fit(columns)
     return TwoTermFit(float(near), float(far), r2, fit(columns[:, :1])[1], fit(columns[:, 1:])[1])
-
-
-def alignment_weight(E: ArrayLike, bias_scale: float) -> float:
-    """Weight w_a of alignment in the two-term formula for embeddings (..., N, 2), at most 1.
-
-    Without bias the exact law is alignment, so the weight is 1.
-
-    Raises:
-        ValueError: as for `two_term_fit`.
-
-    >>> E = np.random.default_rng(0).standard_normal((8, 17, 2))
-    >>> alignment_weight(E, 0.1) > alignment_weight(E, 10.0)
-    True
-    """
-    without = _checks.real("bias_scale", bias_scale, 0.0, LARGEST) == 0
-    E = _checks.embeddings("E", E, limit=LARGEST)
-    return 1.0 if without else min(1.0, two_term_fit(E, bias_scale).alignment)
 
 
 # --- what all laws take ---------------------------------------------------------------------------

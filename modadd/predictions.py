@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from modadd import _checks, forces, model
+from modadd import forces, model
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -106,7 +106,8 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
     >>> predicted(run, steps=[9], law="label charges").shape
     (1, 2, 5, 2)
     """
-    _checks.choice("law", law, LAWS)
+    if law not in LAWS:
+        raise ValueError(f"law must be one of {'; '.join(LAWS)}, got {law!r}")
     last = max(steps)
     if not np.array_equal(run.steps[: last + 1], np.arange(last + 1)):
         raise ValueError(f"run must be recorded at every step up to {last}")
@@ -134,18 +135,6 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
             ]
         )
     return _through_features(run, steps, weights, E, alpha, law == "field, initial features")
-
-
-def half_learnt(run: Run) -> np.ndarray:
-    """Embeddings (S, N, 2) of networks at the first snapshot with half of the final accuracy.
-
-    >>> from modadd import TrainingConfig, train
-    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=50), [3, 4], progress=False)
-    >>> half_learnt(run).shape
-    (2, 5, 2)
-    """
-    first = (run.accuracy >= 0.5 * run.accuracy[-1]).argmax(axis=0)
-    return run.embeddings[first, np.arange(len(run.seeds))]
 
 
 def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray:

@@ -35,9 +35,6 @@ STRIPE_ROWS = 3  # a stripe is a grid of at most so many rows ...
 STRIPE_ASPECT = 1.5  # ... whose longest row has more than so many times as many tokens
 CLOSURE_TOLERANCE = 0.35  # pair sums this near (in spacings) coincide
 
-SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
-"""The shapes of the square and of the hexagonal lattice, see `lattice_shape`."""
-
 
 class Circle(NamedTuple):
     """The strongest frequency of each embedding; every field has the batch axes of E."""
@@ -250,28 +247,6 @@ def procrustes_r2(A: ArrayLike, B: ArrayLike) -> np.ndarray:
     # In two dimensions (σ1 + σ2)² = |M|² + 2 |det M|, so no decomposition is needed.
     determinant = M[..., 0, 0] * M[..., 1, 1] - M[..., 0, 1] * M[..., 1, 0]
     return np.minimum((M**2).sum((-2, -1)) + 2 * np.abs(determinant), 1.0)
-
-
-def lattice_shape(patch: Grid) -> np.ndarray:
-    """Shape of lattices from `grid`, whatever their size and direction: complex (...).
-
-    With the shorter vector of a reduced basis laid along 1, the longer one points to τ; mirror
-    images count as equal, so 0 <= Re τ <= 1/2 and |τ| >= 1. The square is i, the hexagonal lattice
-    exp(iπ/3), and |τ| is the ratio of the lengths. NaN where there is no patch.
-
-    Raises:
-        ValueError: patch is no Grid.
-
-    >>> i, j = np.divmod(np.arange(16), 4)
-    >>> lattice_shape(grid(np.stack([2.0 * i, 3.0 * j], -1))).round(6)
-    np.complex128(1.5j)
-    """
-    _checks.instance("patch", patch, Grid)
-    z = patch.vectors[..., 0] + 1j * patch.vectors[..., 1]
-    short = np.abs(z).argmin(-1)[..., None]
-    with np.errstate(invalid="ignore"):  # NaN where there is no patch
-        tau = np.take_along_axis(z, 1 - short, -1) / np.take_along_axis(z, short, -1)
-    return (np.abs(tau.real) + 1j * np.abs(tau.imag))[..., 0][()]
 
 
 @dataclass(frozen=True)

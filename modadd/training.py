@@ -389,7 +389,7 @@ def record(
     flat = np.empty((len(steps), theta.size), np.float32)
     scalars = np.empty((len(steps), len(SCALARS)), np.float32)
     if rule is None:
-        state = np.zeros((2, theta.size), np.float32)
+        state = _engine.begin(theta, pairs)
         found = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
     else:
         found = _rules.trace(theta, rule, recipe, pairs, steps, stop, flat, scalars)

@@ -30,7 +30,7 @@ FIRST_SEED = 8500  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, forces, intervals, plots, predictions, structure, widgets
+from modadd import TrainingConfig, intervals, plots, structure, widgets
 from modadd.chapters import n08_phase_diagram as chapter
 from modadd.plots import show
 from modadd.sweep import sweep
@@ -60,14 +60,14 @@ kinds = np.array([structure.classify(run.final) for run in runs]).reshape(6, 6, 
 def weight_of_alignment(embeddings):
     """Of each seed by itself, (6, 6, S)."""
     found = [
-        [forces.alignment_weight(E, c.bias_scale) for E in embeddings(r)]
+        [chapter.alignment_weight(E, c.bias_scale) for E in embeddings(r)]
         for r, c in zip(runs, configs)
     ]
     return np.array(found).reshape(kinds.shape)
 
 
 start = weight_of_alignment(lambda run: run.embeddings[0])
-half = weight_of_alignment(predictions.half_learnt)
+half = weight_of_alignment(chapter.half_learnt)
 lines = {"half alignment at the start": start.mean(-1), "when half learnt": half.mean(-1)}
 
 # %%
@@ -153,7 +153,7 @@ def typical_sum(E):
 
 for name, row in (("smallest", runs[:6]), ("largest", runs[-6:])):
     before = np.mean([typical_sum(r.embeddings[0]) for r in row])
-    later = np.mean([typical_sum(predictions.half_learnt(r)) for r in row])
+    later = np.mean([typical_sum(chapter.half_learnt(r)) for r in row])
     print(f"{name} start: |x| = {before:.2f}, when half learnt {later:.2f}")
 within = [intervals.rank_correlation(circles[:, c], half[:, c]).value for c in range(6)]
 print("law when half learnt, within each column of β:", " ".join(f"{rho:+.2f}" for rho in within))

@@ -94,7 +94,7 @@ for N, E in final.items():
     shapes[N] = chapter.shapes(E)
     near = [
         int((np.abs(shapes[N] - target) < 0.25).sum())
-        for target in (structure.HEXAGONAL, structure.SQUARE)
+        for target in (chapter.HEXAGONAL, chapter.SQUARE)
     ]
     found = f"{len(shapes[N]):3} lattices of {len(E):3}, near hexagonal {near[0]}, near square {near[1]}"
     ratio = np.median(np.abs(shapes[N]))
@@ -141,7 +141,7 @@ def share(moduli, *kinds):
 
 
 large = np.concatenate([shapes[N] for N in (31, 59, 113)])
-near = int((np.abs(large - structure.HEXAGONAL) < 0.25).sum())
+near = int((np.abs(large - chapter.HEXAGONAL) < 0.25).sum())
 hexagonal = intervals.wilson(near, len(large))
 lattice, circle = share((31, 59, 113), "grid", "stripe"), share((31, 59, 113), "circle")
 

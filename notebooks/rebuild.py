@@ -295,7 +295,14 @@ def make(source: Path, label: str, profile: str) -> list[dict]:
 
     before, started = times(source), time.time()
     try:
+        if STOPPED.is_set():
+            raise Failure
         draw(execute(source, profile, label))
+        written = [f for f, when in times(source).items() if when != before.get(f)]
+        if not written:
+            print(f"{source.name} wrote no figure", file=sys.stderr)
+            raise Failure
+        return [record(f, source, profile, started) for f in written]
     except CellExecutionError:
         report_failure(source)
         raise Failure from None
@@ -303,11 +310,9 @@ def make(source: Path, label: str, profile: str) -> list[dict]:
         if not STOPPED.is_set():
             print(f"\n{source.name}: its kernel died; was there memory enough?", file=sys.stderr)
         raise Failure from None
-    written = [f for f, when in times(source).items() if when != before.get(f)]
-    if not written:
-        print(f"{source.name} wrote no figure", file=sys.stderr)
-        raise Failure
-    return [record(f, source, profile, started) for f in written]
+    finally:
+        if sys.exception() is not None:
+            STOPPED.set()  # before this thread takes the next notebook
 
 
 if __name__ == "__main__":

@@ -64,6 +64,16 @@ def test_where_arguments_are_listed_none_is_missing(name):
 
 
 IDEAS = [name for name in FUNCTIONS if not re.match(r"modadd\.(chapters|plots|widgets)\.", name)]
+DOORS = [
+    name
+    for name in FUNCTIONS
+    if re.match(r"modadd\.((structure|forces|particles|sweep|theory)\.|training\.train)", name)
+]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_doors_state_the_errors_that_a_reader_can_cause(name):
+    assert re.search(r"Raises:|the errors are as for", FUNCTIONS[name].__doc__)
 
 
 @pytest.mark.parametrize("name", IDEAS)

@@ -17,7 +17,6 @@ EVERY_LAW = {
     "exact": forces.exact,
     "clustering": forces.clustering,
     "alignment": forces.alignment,
-    "quadratic": forces.quadratic,
 }
 
 
@@ -54,10 +53,6 @@ def torch_cubic(x, y, beta):
     return torch.where(same, 0.0, torch.where(same, 1.0, square) ** 1.5) / (6 * math.pi * beta)
 
 
-def torch_quadratic(x, y, beta):
-    return (x * y).sum(-1) ** 2
-
-
 def by_autograd(potential, embeddings, beta, charge, weights):
     """−∂/∂E of −½ Σ m_p m_q c_pq k(x_p, x_q)."""
     at = torch.tensor(embeddings, requires_grad=True)
@@ -90,12 +85,6 @@ def test_clustering_is_the_gradient_of_its_potential(share):
     weights = TASK.multiplicity * training
     expected = by_autograd(torch_cubic, embeddings, 1.0, forces.label_charges(TASK), weights)
     close(forces.clustering(embeddings, training=training), expected)
-
-
-def test_the_toy_law_is_the_gradient_of_its_potential():
-    embeddings, charge = draw(N, 2), forces.label_charges(TASK)
-    expected = by_autograd(torch_quadratic, embeddings, 1.0, charge, 1.0 * TASK.multiplicity)
-    close(forces.quadratic(embeddings), expected)
 
 
 def test_the_exact_law_is_the_plain_double_sum():
@@ -177,7 +166,6 @@ def test_scale_laws(factor):
     close(forces.exact(factor * embeddings, factor), factor * forces.exact(embeddings), 1e-10)
     close(forces.clustering(factor * embeddings), factor**2 * forces.clustering(embeddings))
     close(forces.clustering(embeddings, factor), forces.clustering(embeddings) / factor)
-    close(forces.quadratic(factor * embeddings), factor**3 * forces.quadratic(embeddings))
 
 
 @pytest.mark.parametrize("training", [None, TASK.training_pairs(0.6, 1)])
@@ -308,18 +296,6 @@ def test_fitted_weights_tend_to_the_limits():
     assert near.alignment == pytest.approx(0, abs=0.01)
     assert far.alignment == pytest.approx(1, abs=0.01)
     assert far.clustering == pytest.approx(0, abs=0.01)
-
-
-# --- toy kernel -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("modulus", [12, 17])
-def test_frequencies_decouple_under_the_toy_kernel(modulus):
-    embeddings = draw(5, modulus, 2) + 1.0
-    transform = np.fft.fft(embeddings, axis=-2)
-    power = np.square(np.abs(transform)).sum(-1, keepdims=True)
-    power[..., 0, :] = 0
-    close(np.fft.fft(forces.quadratic(embeddings), axis=-2), 8 * power * transform, 1e-13)
 
 
 # --- against networks, in absolute units ----------------------------------------------------------
@@ -464,7 +440,7 @@ def field_law(**change):
     return forces.field_law(**{"E": E5, "residuals": alpha} | past | change)
 
 
-LAWS = [forces.exact, forces.clustering, forces.alignment, forces.linear, forces.quadratic]
+LAWS = [forces.exact, forces.clustering, forces.alignment, forces.linear]
 LAWS += [forces.two_term_fit, forces.sum_rules]
 
 
@@ -475,7 +451,7 @@ def test_short_lists_are_refused(law, given):
         law(given)
 
 
-@pytest.mark.parametrize("law", LAWS[:5], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", LAWS[:4], ids=lambda law: law.__name__)
 def test_lists_and_tensors_that_learn_are_taken(law):
     E = torch.tensor(E5, requires_grad=True)
     np.testing.assert_array_equal(law(E), law(E5))

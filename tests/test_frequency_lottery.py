@@ -8,6 +8,17 @@ from modadd import TrainingConfig, structure, train
 from modadd.chapters import n09_frequency_lottery as chapter
 
 
+@pytest.mark.parametrize("modulus", [12, 17])
+def test_frequencies_decouple_under_the_toy_kernel(modulus):
+    E = noise(5, modulus) + 1.0
+    transform = np.fft.fft(E, axis=-2)
+    power = np.square(np.abs(transform)).sum(-1, keepdims=True)
+    power[..., 0, :] = 0
+    expected = 8 * power * transform
+    close = {"rtol": 0, "atol": 1e-13 * np.abs(expected).max()}
+    np.testing.assert_allclose(np.fft.fft(chapter.toy_force(E), axis=-2), expected, **close)
+
+
 def test_fourier_power_finds_the_frequency_and_adds_up():
     for k in range(1, 9):
         power = chapter.fourier_power(ring(17, k))

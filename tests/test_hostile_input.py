@@ -18,6 +18,7 @@ from modadd import (
     forces,
     particles,
     structure,
+    theory,
     train,
     training,
 )
@@ -29,6 +30,7 @@ E = np.random.default_rng(0).standard_normal((5, 2))
 ALPHA = np.eye(5)[TASK.labels] - 0.2
 ALL = np.ones(15, bool)
 CONFIG = TrainingConfig(modulus=5, hidden=4, steps=3)
+CIRCLE = theory.circle(5, 0.01)
 
 EMBEDDINGS = {"E": E}
 LAW = {"E": E, "training": ALL}
@@ -70,9 +72,7 @@ CALLS = {
     forces.clustering: LAW | {"bias_scale": 1.0},
     forces.alignment: LAW,
     forces.linear: LAW,
-    forces.quadratic: EMBEDDINGS,
     forces.two_term_fit: EMBEDDINGS | {"bias_scale": 1.0},
-    forces.alignment_weight: EMBEDDINGS | {"bias_scale": 1.0},
     forces.sum_rules: LAW,
     forces.field_law: EMBEDDINGS
     | {"residuals": ALPHA, "past_E": E[None], "past_residuals": ALPHA[None]}
@@ -86,13 +86,17 @@ CALLS = {
         "momentum": 0.5,
     },
     forces.prefactor: {"task": TASK, "hidden": 4, "memory": 1.0, "label_smoothing": 0.1},
-    structure.lattice_shape: {"patch": structure.grid(E)},
+    theory.circle: {"modulus": 5, "weight_decay": 0.01},
+    theory.critical_decay: {"modulus": 5},
+    theory.branch: {"modulus": 5, "points": 3},
+    theory.network: {"found": CIRCLE, "hidden": 10, "frequency": 1},
+    theory.certificate: {"found": CIRCLE, "bias_scale": 1.0, "mesh": 2},
     Run: {"source": "network", "settings": {}, "seeds": [0], "steps": [0], "parameters": None}
     | {name: [[0.5]] for name in SCALARS}
     | {"embeddings": E[None, None]},
 }
 """A valid call of every door."""
-MODULES = (forces, particles, structure, sweeping)
+MODULES = (forces, particles, structure, sweeping, theory)
 """Modules whose public functions are all doors."""
 
 COUNT = [-1, 1.5, True, "3", None]
@@ -143,7 +147,10 @@ OUTSIDE = {
     "past_E": [None, E, E[None, :4]],
     "past_residuals": [None, ALPHA, ALPHA[None, :4]],
     "initial_embeddings": [0, E, E[None, :4]],
-    "patch": [None, E, (1, 2)],
+    "points": [2, 10_001, *COUNT],
+    "found": [None, 0, tuple(CIRCLE)],
+    "frequency": [0, 5, *COUNT],
+    "mesh": [1, 1001, *COUNT],
 }
 FLAGS = ("keep_parameters", "cache", "progress", "label_charges")
 OUTSIDE |= {flag: [None, 0, 1, "yes", [True]] for flag in FLAGS}

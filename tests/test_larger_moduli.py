@@ -16,8 +16,8 @@ def patch(g1, g2, count: int = 5) -> np.ndarray:
 @pytest.mark.parametrize(
     ("g1", "g2", "tau"),
     [
-        ((1, 0), (0, 1), structure.SQUARE),
-        ((1, 0), (0.5, 3**0.5 / 2), structure.HEXAGONAL),
+        ((1, 0), (0, 1), chapter.SQUARE),
+        ((1, 0), (0.5, 3**0.5 / 2), chapter.HEXAGONAL),
         ((0, 2), (3, 0), 1.5j),
         ((1, 0), (-0.3, 1.1), 0.3 + 1.1j),
     ],
@@ -25,12 +25,12 @@ def patch(g1, g2, count: int = 5) -> np.ndarray:
 def test_lattice_shape_of_known_lattices(g1, g2, tau):
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     for E in (patch(g1, g2), 7 * patch(g1, g2) @ turn, patch(g1, g2) * [1, -1]):
-        assert structure.lattice_shape(structure.grid(E)) == pytest.approx(tau, abs=1e-6)
+        assert chapter.lattice_shape(structure.grid(E)) == pytest.approx(tau, abs=1e-6)
 
 
 def test_no_patch_has_no_shape():
     E = np.stack([patch((1, 0), (0, 1)), np.zeros((25, 2))])
-    assert np.isnan(structure.lattice_shape(structure.grid(E))).tolist() == [False, True]
+    assert np.isnan(chapter.lattice_shape(structure.grid(E))).tolist() == [False, True]
 
 
 def test_third_bonds_make_triangles_of_a_hexagonal_lattice():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from samples import a_run, noise
 
-from modadd import forces, intervals, plots, predictions, structure
-from modadd.chapters import n08_phase_diagram
+from modadd import intervals, plots, structure
+from modadd.chapters import n08_phase_diagram as chapter
 from modadd.plots.panels import WIDTH
 
 SIZES = [0.5, 1.0, 2.0]
@@ -52,17 +52,17 @@ def test_no_circle_anywhere_correlates_with_nothing():
 def test_half_learnt_takes_each_seed_at_its_own_step():
     E = noise(4, 2, 5)
     accuracy = np.array([[0.1, 0.2], [0.5, 0.3], [0.8, 0.6], [0.9, 1.0]], np.float32)
-    np.testing.assert_array_equal(predictions.half_learnt(a_run(E, accuracy)), [E[1, 0], E[2, 1]])
+    np.testing.assert_array_equal(chapter.half_learnt(a_run(E, accuracy)), [E[1, 0], E[2, 1]])
 
 
 def test_alignment_weight_runs_from_0_to_1():
     E = noise(8, 17)
-    weights = [forces.alignment_weight(size * E, 1.0) for size in (0.05, 0.3, 1, 3, 20)]
+    weights = [chapter.alignment_weight(size * E, 1.0) for size in (0.05, 0.3, 1, 3, 20)]
     assert weights == sorted(weights)
     assert weights[0] < 0.05
     assert weights[-1] > 0.95
-    assert forces.alignment_weight(E, 0.0) == 1.0
-    assert forces.alignment_weight(3 * E, 3.0) == pytest.approx(forces.alignment_weight(E, 1.0))
+    assert chapter.alignment_weight(E, 0.0) == 1.0
+    assert chapter.alignment_weight(3 * E, 3.0) == pytest.approx(chapter.alignment_weight(E, 1.0))
 
 
 def test_phase_diagram_marks_every_run_once(kinds):
@@ -88,7 +88,7 @@ def test_examples_stand_in_their_cells(kinds):
 
 def test_predictors_say_their_correlation(kinds):
     x, y = np.moveaxis(noise(3, 3), -1, 0)
-    figure = n08_phase_diagram.predictors(kinds, SIZES, {"One": ("x", x), "Two": ("y", y)})
+    figure = chapter.predictors(kinds, SIZES, {"One": ("x", x), "Two": ("y", y)})
     words = [note.text for note in figure.layout.annotations]
     assert sum("rank correlation" in word for word in words) == 2
     assert len(figure.data) == 6

@@ -122,9 +122,12 @@ def test_force_balance_scores_the_sum(run):
     E, F = run.embeddings[1, 0], predictions.measured(run, STEPS)
     law = predictions.predicted(run, STEPS, "label charges")
     parts = {"clustering": law[0, 0], "alignment": law[0, 0], "sum": 2 * F[0, 0]}
-    courses = {"Direction (cosine)": {"label charges": predictions.agreement(F, law).cosine}}
-    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, courses, STEPS)
+    found = {"label charges": predictions.agreement(F, law)}
+    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, found, found, STEPS)
     assert "direction 1.00, size 0.50" in words(figure)
+    direction, size, _ = (trace for trace in figure.data if trace.mode == "lines+markers")
+    np.testing.assert_allclose(direction.y, np.median(found["label charges"].cosine, axis=1))
+    np.testing.assert_allclose(size.y, np.median(found["label charges"].coefficient, axis=1))
 
 
 def test_arrows_point_along_their_vectors():

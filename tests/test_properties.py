@@ -330,17 +330,6 @@ def test_the_kernel_is_positive(x, beta):
     assert np.linalg.eigvalsh(table)[0] >= -1e-13 * np.trace(table)
 
 
-@given(x=points, y=points, beta=betas)
-def test_the_angle_is_that_of_the_lifted_points(x, y, beta):
-    lift = [np.column_stack([v, np.full(len(v), beta)]) for v in (x, y)]
-    sizes = [np.linalg.norm(v, axis=-1) for v in lift]
-    dot = (lift[0] * lift[1]).sum(-1)
-    *found, cross, there = forces._lifted(x, y, beta)
-    np.testing.assert_allclose(found, sizes, rtol=1e-14)
-    np.testing.assert_allclose(there, dot, atol=1e-14 * (sizes[0] * sizes[1]).max())
-    np.testing.assert_allclose(cross, np.linalg.norm(np.cross(*lift), axis=-1), atol=1e-11)
-
-
 # --- forces --------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from numba.core.dispatcher import Dispatcher
 
 from modadd._compiled import engine as _engine
 from modadd._compiled import particles as _particles
-from modadd._compiled import rules as _rules
+from modadd._compiled import rules
 from modadd._compiled import simd as _simd
 from modadd._compiled.simd import FLAGS, LANES, add_product, exp, forget_stale
 
@@ -61,7 +61,7 @@ def test_product_adds_to_the_columns_asked_for_and_leaves_the_rest(rows, inner):
         np.testing.assert_array_equal(out[:, columns:], start[:, columns:])
 
 
-@pytest.mark.parametrize("module", [_simd, _engine, _particles, _rules])
+@pytest.mark.parametrize("module", [_simd, _engine, _particles, rules])
 def test_what_may_be_rounded_in_several_ways_is_compiled_into_its_callers(module):
     """A call would reach one version where it was compiled, and another where it was loaded."""
     compiled = {k: v for k, v in vars(module).items() if isinstance(v, Dispatcher)}

@@ -120,5 +120,5 @@ def test_tendencies_name_kinds_and_steps(two_kinds):
 
 
 def test_scrubbing_frames_carry_what_changes_and_no_more(two_kinds):
-    figure = chapter.tendencies_scrub(two_kinds, (0, 1))
+    figure = chapter.tendencies_scrub(two_kinds, (0, 1), frames=36)
     check_frames(figure, ["0", "10", "20"])

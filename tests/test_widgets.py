@@ -160,13 +160,13 @@ def test_page_needs_nothing_from_outside(run):
 
 
 @pytest.fixture
-def shown(monkeypatch):
-    """What reaches the notebook: (content, metadata) of each output."""
+def shown(monkeypatch, tmp_path):
+    """What reaches a notebook whose figures go to tmp_path: (content, metadata) of each output."""
     outputs = []
-    monkeypatch.setattr(export, "browser", lambda: "there")
-    monkeypatch.setattr(export, "png", lambda figure, *_: export.pio.to_json(figure).encode())
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    monkeypatch.setattr(export, "_in_kernel", lambda: True)
     keep = lambda content, metadata=None, **_: outputs.append((content, metadata))  # noqa: E731
-    monkeypatch.setattr(export, "display", keep)
+    monkeypatch.setattr("IPython.display.display", keep)
     return outputs
 
 
@@ -178,21 +178,23 @@ def test_every_widget_leaves_a_picture_and_a_caption(run, shown):
         widgets.live_training(CONFIG),
     ):
         widget._ipython_display_()
-        (bundle, _), (caption, _) = shown
-        assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
+        (bundle, metadata), (caption, _) = shown
+        assert {"text/html", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
+        assert metadata["draw"] == {"figure": json.loads(widget.picture().to_json()), "name": None}
         assert bundle["text/plain"] == widget.caption
         assert caption.data == f"*{widget.caption}*"
         shown.clear()
 
 
-def test_a_named_widget_is_saved_like_a_figure(run, shown, tmp_path, monkeypatch):
-    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+def test_a_named_widget_is_saved_like_a_figure(run, shown, tmp_path):
     widget = widgets.scrub(run)
     export.show(widget, name="01_scrub", caption="Scrub: 3 < 4.")
     export.show(widgets.live_training(CONFIG), name="07_live")
-    assert [metadata for _, metadata in shown if metadata] == [{"page": "01_scrub.html"}]
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["01_scrub.html", "01_scrub.png", "07_live.png"]  # training takes a kernel
+    (_, scrub), _, (_, live) = shown
+    assert (scrub["page"], scrub["draw"]["name"]) == ("01_scrub.html", "01_scrub")
+    assert "page" not in live  # training takes a kernel
+    assert live["draw"]["name"] == "07_live"
+    assert [path.name for path in tmp_path.iterdir()] == ["01_scrub.html"]
     page = (tmp_path / "01_scrub.html").read_text(encoding="utf-8")
     assert widget.fragment() in page
     assert "Scrub: 3 &lt; 4." in page

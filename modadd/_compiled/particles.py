@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from modadd._compiled.engine import _softmax
 from modadd._compiled.simd import FLAGS, LANES, add_product, exp, inlined
 
 
@@ -208,6 +207,22 @@ def _legendre_derivatives(t, top):
             for p in range(t.size):
                 polar[ell, m, p] = first * t[p] * polar[ell - 1, m, p] - second * before[p]
     return polar
+
+
+@inlined
+def _softmax(z, top, total):
+    """Turn logits z (N, B) into exp(z − top), with top and total = Σ exp(z − top), both (B,)."""
+    n, b = z.shape
+    for p in range(b):
+        top[p] = z[0, p]
+        total[p] = np.float32(0.0)
+    for m in range(1, n):
+        for p in range(b):
+            top[p] = max(top[p], z[m, p])
+    for m in range(n):
+        for p in range(b):
+            z[m, p] = exp(z[m, p] - top[p])
+            total[p] += z[m, p]
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""The loops of the other update rules: one seed at a time, on the gradient of the engine.
+"""The compiled loop of the other update rules: the gradient of `engine`, moved along otherwise.
 
 What each rule does is written at `training.train_with`.
 """
@@ -10,15 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from modadd._compiled.engine import (
-    BETA2,
-    EPSILON,
-    Recipe,
-    _gradient,
-    _measure,
-    _workspace,
-    pack,
-)
+from modadd._compiled import engine
+from modadd._compiled.engine import BETA2, EPSILON, Recipe, _enter, _follow, _gradient
+from modadd._compiled.simd import FLAGS, inlined
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
 _SIGN, _MADAM, _MINIBATCH, _DROPOUT, _WIRING = range(5)
@@ -30,10 +24,11 @@ class Rule(NamedTuple):
     kind: int
     """Index in RULES."""
     amount: float
+    """What `train_with` calls so."""
     seed: int
-    """Of the noise."""
+    """Of the noise, below 2**32."""
     last: int
-    """Step at which η has fallen to zero."""
+    """Step at which the rate of "sign" and "madam" has fallen to zero."""
     decays: np.ndarray
     """(D,) float32 weight decay of each parameter."""
     bounds: np.ndarray
@@ -53,11 +48,11 @@ def rule_for(
     sizes = [np.full(g.size, amount * np.sqrt((g.astype(float) ** 2).mean())) for g in groups]
     bounds = np.minimum(np.concatenate(sizes), np.finfo(np.float32).max)
     first, second = _wire_lengths(n, h)
-    lengths = pack(np.zeros((n, 2)), first, np.zeros(h), second, np.zeros(n))
+    lengths = engine.pack(np.zeros((n, 2)), first, np.zeros(h), second, np.zeros(n))
     if kind == _WIRING:
         decays = np.where(lengths > 0, 0, decays)
     arrays = (array.astype(np.float32) for array in (decays, bounds, lengths))
-    return Rule(kind, amount, seed, last, *arrays)
+    return Rule(kind, float(amount), seed % 2**32, last, *arrays)
 
 
 def _wire_lengths(tokens: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +62,7 @@ def _wire_lengths(tokens: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.abs(a[:, None] - b) + 0.1 for a, b in ((inputs, units), (units, labels)))
 
 
-@njit(nogil=True)
+@inlined
 def _sample(rule, weights, theta, mask, recipe, pairs):
     """Draw the noise of one step: pairs of a mini-batch, or a mask over W2 put onto theta."""
     if rule.kind == _MINIBATCH:
@@ -77,17 +72,18 @@ def _sample(rule, weights, theta, mask, recipe, pairs):
             pairs.weights[p] = weights[p] * drawn
             total += pairs.weights[p]
         if total > 0:
-            pairs.weights[:] /= np.float32(total)
+            for p in range(weights.size):
+                pairs.weights[p] /= np.float32(total)
     if rule.kind == _DROPOUT:
-        n, h = recipe.tokens, recipe.hidden
-        for k in range(h):
+        n, w2 = recipe.tokens, 2 * recipe.tokens + 3 * recipe.hidden
+        for k in range(recipe.hidden):
             kept = np.random.random() >= rule.amount  # noqa: NPY002
             mask[k] = kept / (1.0 - rule.amount)
             for m in range(n):
-                theta[2 * n + 3 * h + m * h + k] *= mask[k]
+                theta[w2 + n * k + m] *= mask[k]
 
 
-@njit(nogil=True)
+@inlined
 def _move(theta, first, second, gradient, rule, recipe, step):
     """Update theta (D,) and its moments by one step, number `step` from 0."""
     kind, rate = rule.kind, recipe.rates[0]
@@ -112,34 +108,54 @@ def _move(theta, first, second, gradient, rule, recipe, step):
             theta[i] -= rate * first[i]
 
 
-@njit(nogil=True, cache=True)
 def trace(theta, rule, recipe, pairs, steps, stop, snapshots, scalars):
     """The counterpart of `engine.trace`, from step 0 on, with the same result."""
-    np.random.seed(rule.seed % 2**32)  # noqa: NPY002 (numba has its own state for each thread)
-    work, gradient = _workspace(recipe, pairs), np.empty_like(theta)
-    first, second = np.zeros_like(theta), np.zeros_like(theta)
-    weights, mask, now = pairs.weights.copy(), np.ones(recipe.hidden, np.float32), 0
-    kept = theta.copy()
-    start, stop_at = 2 * recipe.tokens + 3 * recipe.hidden, theta.size - recipe.tokens
-    for t in range(steps.size):
-        while now < steps[t]:
+    state = engine.begin(theta, pairs)
+    work = engine.workspace(theta, state, recipe, pairs)
+    return advance(theta, state, rule, recipe, pairs, work, steps, stop, snapshots, scalars)
+
+
+@njit(nogil=True, cache=True, fastmath=FLAGS)
+def advance(theta, state, rule, recipe, pairs, work, steps, stop, snapshots, scalars):
+    """`trace` in a workspace of the engine."""
+    np.random.seed(rule.seed)  # noqa: NPY002 (numba has its own state for each thread)
+    weights, kept, mask = pairs.weights.copy(), theta.copy(), np.ones(recipe.hidden, np.float32)
+    measured, gradient, w2 = np.empty(5), work.gradient, 2 * recipe.tokens + 3 * recipe.hidden
+    _enter(recipe, pairs, work)
+    now = t = 0
+    while t < steps.size:
+        record = now == steps[t]
+        if not record:
             if stop[0]:
                 return t, -1
-            kept[:] = theta
+            for i in range(theta.size):
+                kept[i] = theta[i]
             _sample(rule, weights, theta, mask, recipe, pairs)
-            _gradient(theta, recipe, pairs, work, gradient)
-            for i in range(start, stop_at):
-                gradient[i] *= mask[(i - start) % recipe.hidden]
-            theta[:] = kept
-            _move(theta, first, second, gradient, rule, recipe, now)
-            now += 1
-            if not np.isfinite(theta.sum()):
+        _follow(theta, recipe, pairs, work, state)
+        _gradient(theta, recipe, pairs, work, state, record, measured)
+        if record:
+            for i in range(theta.size):
+                snapshots[t, i] = theta[i]
+            for i in range(5):
+                scalars[t, i] = measured[i]
+            if not np.isfinite(scalars[t, 0]):
                 return t, now
-        pairs.weights[:] = weights
-        snapshots[t] = theta
-        measured = _measure(theta, recipe, pairs, work, gradient)
-        for i in range(5):
-            scalars[t, i] = measured[i]
-        if not np.isfinite(scalars[t, 0]):
+            t += 1
+            continue
+        for k in range(recipe.hidden):
+            for m in range(recipe.tokens):
+                gradient[w2 + recipe.tokens * k + m] *= mask[k]
+        total = np.float32(0.0)
+        for i in range(theta.size):
+            theta[i] = kept[i]
+        _move(theta, state[0], state[1], gradient, rule, recipe, now)
+        now += 1
+        state[0, theta.size] += 1
+        state[0, theta.size + 3] = 0
+        for i in range(theta.size):
+            total += theta[i]
+        if not np.isfinite(total):
             return t, now
-    return steps.size, -1
+        for p in range(weights.size):
+            pairs.weights[p] = weights[p]
+    return t, -1

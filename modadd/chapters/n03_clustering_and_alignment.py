@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from modadd import structure
 from modadd.plots.palette import INK, MUTED, STYLES, faded
-from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
+from modadd.plots.panels import Panel, font, holding, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
 from modadd.plots.traces import band, joined, pair_sums
 from modadd.run import Run
@@ -160,8 +160,6 @@ def _couples(task: ModularAddition) -> tuple[np.ndarray, np.ndarray]:
 
 # --- figures -------------------------------------------------------------------------------------
 
-FARTHEST = 2.6  # end of the axis of distances
-
 
 def density(
     values: np.ndarray, top: float, width: float, weights: np.ndarray | None = None
@@ -200,16 +198,17 @@ def tendencies(
     below = top[1] + tall + 124
     boxes += [(44 + 262 * i, below, 212, 130) for i in range(3)]
     figure, panels = sheet(below + 130 + 48, boxes)
-    for seed, (shape, near, turn) in zip(seeds, (panels[:3], panels[3:6]), strict=True):
-        one = run.select(seed)
+    chosen = [run.nearest(step) for step in steps]
+    runs = [run.select(seed) for seed in seeds]
+    top = _farthest([one.embeddings[chosen, 0] for one in runs])
+    for one, (shape, near, turn) in zip(runs, (panels[:3], panels[3:6]), strict=True):
         kind = str(structure.classify(one.final)[0])
         _structure(shape, one.final[0], kind)
-        chosen = [one.nearest(step) for step in steps]
         near.note("<b>Distances</b> within labels", yshift=12, font=font(13))
         turn.note("<b>Angles</b> within labels", yshift=12, font=font(13))
-        _scales(near, turn, {"range": [len(steps) - 0.85, -0.6], "visible": False})
+        _scales(near, turn, top, {"range": [len(steps) - 0.85, -0.6], "visible": False})
         for i, t in enumerate(chosen):
-            _ridge(near, turn, one.embeddings[t, 0], i, kind)
+            _ridge(near, turn, one.embeddings[t, 0], i, kind, top)
             place = {"x": 0, "y": 1 - (i + 0.6) / (len(steps) - 0.25), "xshift": -8}
             words = f"step {one.steps[t]:,}"
             near.note(words, **place, xanchor="right", font=font(11, MUTED))
@@ -226,17 +225,22 @@ def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
     panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
 
 
-def _scales(near: Panel, turn: Panel, y: dict) -> None:
-    """The axes of distances and of angles; `y`: properties of the other axis of both."""
+def _farthest(E: ArrayLike) -> float:
+    """Where an axis ends that holds all distances of E (..., N, 2)."""
+    return float(np.ceil(10 * distances(E).everything.max()) / 10)
+
+
+def _scales(near: Panel, turn: Panel, top: float, y: dict) -> None:
+    """Axes of distances up to `top`, and of angles; `y`: properties of the other axis of both."""
     title = {"text": "distance, in rms of all pair sums"}
-    near.axes({"range": [0, FARTHEST], "tickvals": [0, 1, 2], "title": title}, y)
+    near.axes({"range": [0, top], "tickvals": list(range(int(top) + 1)), "title": title}, y)
     degrees = {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°"}
     turn.axes(degrees | {"title": {"text": "angle seen from the origin"}}, y)
 
 
-def _ridge(near: Panel, turn: Panel, E: np.ndarray, row: int, kind: str) -> None:
+def _ridge(near: Panel, turn: Panel, E: np.ndarray, row: int, kind: str, top: float) -> None:
     """Distributions of same-label distances and angles of E (N, 2), standing on a row."""
-    for panel, traces in zip((near, turn), _shapes(E, kind), strict=True):
+    for panel, traces in zip((near, turn), _shapes(E, kind, top), strict=True):
         for trace in traces:
             trace.y = row - trace.y
             panel.add(trace)
@@ -246,13 +250,13 @@ def _ridge(near: Panel, turn: Panel, E: np.ndarray, row: int, kind: str) -> None
     near.add(go.Scatter(x=[mean], y=[row + 0.11], marker=marker, hovertemplate=hover))
 
 
-def _shapes(E: np.ndarray, kind: str) -> tuple[list, list]:
+def _shapes(E: np.ndarray, kind: str, top: float) -> tuple[list, list]:
     """Densities of distances and of angles of E (N, 2), within labels filled, of all a line.
 
     Heights are in units of a ridge's row.
     """
     turns, weights = angles(E)
-    near = [density(values, FARTHEST, 0.05) for values in distances(E)]
+    near = [density(values, top, 0.05) for values in distances(E)]
     turn = [
         density(np.degrees(values), 180, 5, weight)
         for values, weight in zip(turns, weights, strict=True)
@@ -298,10 +302,11 @@ def _population(panels: Sequence[Panel], run: Run, kinds: np.ndarray) -> None:
         ([-0.02, 0.42], [-0.12, 1.05], [0, 2]),
         strict=True,
     ):
+        bands = [trace for k in present for trace in band(run.steps, values[:, kinds == k], k, k)]
+        limits = holding(limits, np.concatenate([trace.y for trace in bands]))
         over_steps(panel, run.steps[-1], title, range=limits, nticks=4)
         panel.axes(places)
-        for kind in present:
-            panel.add(*band(run.steps, values[:, kinds == kind], kind, kind))
+        panel.add(*bands)
     for i, kind in enumerate(present[::-1]):
         words = f"<b>{(kinds == kind).sum()} {kind}s</b>"
         look = {"yshift": 34, "xshift": 80 * i, "font": font(12, STYLES[kind].color)}
@@ -332,20 +337,21 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
     chosen = frames_of(len(run.steps), frames)
     runs = [run.select(seed) for seed in seeds]
     kinds = [str(structure.classify(one.final)[0]) for one in runs]
+    top = _farthest([one.embeddings[chosen, 0] for one in runs])
     for one, kind, (sums, near, turn) in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
         sums.plane(2.1 * np.abs(one.embeddings).max())
         name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
         sums.note(f"<b>Pair sums</b> of a {name}, label 0 ringed", yshift=6)
         near.note("<b>Distances</b> within labels; all sums dotted", yshift=12)
         turn.note("<b>Angles</b> within labels", yshift=12)
-        _scales(near, turn, {"range": [0, 1.3], "visible": False})
+        _scales(near, turn, top, {"range": [0, 1.3], "visible": False})
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
         traces = []
         for i, (one, kind) in enumerate(zip(runs, kinds, strict=True)):
             E = one.embeddings[chosen[frame], 0]
             sums = pair_sums(E.astype(np.float32), task.labels != 0, size=6)
-            for j, part in enumerate((sums, *_shapes(E, kind))):
+            for j, part in enumerate((sums, *_shapes(E, kind, top))):
                 traces += [(3 * i + j, trace) for trace in part]
         return traces
 

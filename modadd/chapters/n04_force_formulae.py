@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from modadd import forces, predictions
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style
-from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd.plots.panels import WIDTH, Panel, font, holding, sheet
 from modadd.plots.sliders import animate
 from modadd.plots.traces import area, embeddings, segments
 from modadd.predictions import Agreement
@@ -55,7 +55,7 @@ def _clustering_face(panel: Panel) -> None:
     )
     panel.note("<b>Clustering</b>: pull of x′ on x along their line", yshift=10)
     panel.note("clustering", 0.52, 0.3, font=font(12, STYLES["clustering"].color))
-    panel.note("exact law", 0.86, 0.62, font=font(12))
+    panel.note("exact law", 0.82, 0.62, font=font(12))
 
 
 def _alignment_face(panel: Panel) -> None:
@@ -216,9 +216,8 @@ def _arrow_panels(
 
 
 def _limits(values: Iterable[np.ndarray]) -> list[float]:
-    """Range of an axis for the middle halves of values (T, S), with 0 and 1 in it."""
-    quartiles = [np.nanquantile(each, [0.25, 0.75], axis=1) for each in values]
-    return [min(0.0, np.nanmin(quartiles)) - 0.05, max(1.0, np.nanmax(quartiles)) + 0.06]
+    """Ends of an axis for the middle halves of values (T, S), with 0 and 1 in it."""
+    return holding([-0.05, 1.06], [np.nanquantile(each, [0.25, 0.75], axis=1) for each in values])
 
 
 def _courses(

@@ -1,4 +1,4 @@
-"""Figures of notebook 8: kinds over bias scale and initial scale, and what predicts circles."""
+"""Notebook 8: kinds over bias scale and initial scale, and what predicts circles."""
 
 from __future__ import annotations
 
@@ -7,10 +7,30 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from modadd.forces import two_term_fit
 from modadd.intervals import rank_correlation, wilson
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import whisker
+from modadd.run import Run
+
+
+def half_learnt(run: Run) -> np.ndarray:
+    """Embeddings (S, N, 2) of networks at the first snapshot with half of the final accuracy."""
+    first = (run.accuracy >= 0.5 * run.accuracy[-1]).argmax(axis=0)
+    return run.embeddings[first, np.arange(len(run.seeds))]
+
+
+def alignment_weight(E: np.ndarray, bias_scale: float) -> float:
+    """Weight w_a of alignment in the two-term formula for E (..., N, 2), at most 1.
+
+    Without bias the exact law is alignment, so the weight is 1.
+
+    >>> E = np.random.default_rng(0).standard_normal((8, 17, 2))
+    >>> alignment_weight(E, 0.1) > alignment_weight(E, 10.0)
+    True
+    """
+    return 1.0 if bias_scale == 0 else min(1.0, two_term_fit(E, bias_scale).alignment)
 
 
 def predictors(

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import structure
+from modadd import forces, structure
 from modadd.intervals import wilson
 from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, segments, whisker
 from modadd.run import Run
+from modadd.task import ModularAddition
 
 LEADS = (1.0, 1.15, 1.4, 1.8, np.inf)
 """Bounds of the groups of leads in `hit_rates`."""
@@ -34,6 +35,27 @@ class HitRate(NamedTuple):
     lead: float  #: their median
     wins: int
     circles: int
+
+
+def toy_force(E: np.ndarray) -> np.ndarray:
+    """Force of the toy kernel (x·y)² on embeddings (..., N, 2): Σ_q c_pq 2 (x_p·x_q) x_q.
+
+    Under label charges, frequencies decouple exactly (derived here). With the unnormalised
+    transform Ê_k = Σ_a E_a exp(−2πi k a / N) of either coordinate,
+
+        F̂_k = 8 |Ê_k|² Ê_k for k ≠ 0        F̂_0 = 0        |Ê_k|² summed over both coordinates
+
+    >>> E = np.random.default_rng(0).standard_normal((7, 2))
+    >>> transform = np.fft.fft(E, axis=0)
+    >>> power = (abs(transform) ** 2).sum(axis=1, keepdims=True)
+    >>> power[0] = 0
+    >>> np.allclose(np.fft.fft(toy_force(E), axis=0), 8 * power * transform)
+    True
+    """
+    task = ModularAddition(E.shape[-2])
+    x, ordered = task.pair_sums(E), task.multiplicity
+    pull = forces.label_charges(task) * ordered * (x @ x.mT)  # from ordered pairs q
+    return forces.scatter(2 * ordered[:, None] * (pull @ x), task)
 
 
 def fourier_power(E: np.ndarray) -> np.ndarray:

@@ -17,8 +17,11 @@ import plotly.graph_objects as go
 from modadd import structure
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import centred, joined, segments
+from modadd.plots.traces import centred, joined, listed, segments
 from modadd.training import TrainingConfig, train
+
+SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
+"""The shapes τ of the square and of the hexagonal lattice."""
 
 # --- galleries ------------------------------------------------------------------------------------
 
@@ -49,13 +52,14 @@ def moduli_gallery(runs: dict[int, np.ndarray]) -> go.Figure:
 def _patch_of(panel: Panel, E: np.ndarray, tall: float) -> None:
     """Embeddings (N, 2) in a panel, with their bonds and, above, their kind and score."""
     E = centred(E)
-    kind, patch = str(structure.classify(E)), structure.grid(E)
+    found = structure.describe(E)
+    kind, patch = str(found.kind), found.grid
     panel.plane(1.1 * np.abs(E).max())
     third = third_bonds(E, patch) if kind in ("grid", "stripe") else np.empty((0, 2), int)
     panel.add(*segments(E[third[:, 0]], E[third[:, 1]], LINE))
     size = max(5.0, min(14.0, 0.44 * tall / np.sqrt(len(E))))
-    panel.add(*joined(E, size))
-    score = structure.circle(E).score if kind == "circle" else patch.score
+    panel.add(*joined(E, size, listed(found.bonds)))
+    score = found.circle.score if kind == "circle" else patch.score
     name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
     number = "" if kind == "other" else f" {score:.2f}"
     look = {"xanchor": "center", "font": font(12, MUTED)}
@@ -85,10 +89,28 @@ def third_bonds(E: np.ndarray, patch: structure.Grid) -> np.ndarray:
 # --- shapes and kinds -----------------------------------------------------------------------------
 
 
+def lattice_shape(patch: structure.Grid) -> np.ndarray:
+    """Shapes τ of lattices, whatever their size and direction: complex (...).
+
+    With the shorter vector of a reduced basis laid along 1, the longer one points to τ; mirror
+    images count as equal, so 0 <= Re τ <= 1/2 and |τ| >= 1. The square is i, the hexagonal lattice
+    exp(iπ/3), and |τ| is the ratio of the lengths. NaN where there is no patch.
+
+    >>> i, j = np.divmod(np.arange(16), 4)
+    >>> lattice_shape(structure.grid(np.stack([2.0 * i, 3.0 * j], -1))).round(6)
+    np.complex128(1.5j)
+    """
+    z = patch.vectors[..., 0] + 1j * patch.vectors[..., 1]
+    short = np.abs(z).argmin(-1)[..., None]
+    with np.errstate(invalid="ignore"):  # NaN where there is no patch
+        tau = np.take_along_axis(z, 1 - short, -1) / np.take_along_axis(z, short, -1)
+    return (np.abs(tau.real) + 1j * np.abs(tau.imag))[..., 0][()]
+
+
 def shapes(E: np.ndarray) -> np.ndarray:
-    """Shapes τ of the lattices among embeddings (S, N, 2), see `structure.lattice_shape`."""
-    lattice = np.isin(structure.classify(E), ["grid", "stripe"])
-    return structure.lattice_shape(structure.grid(E[lattice]))
+    """Shapes τ of the lattices among embeddings (S, N, 2)."""
+    found = structure.describe(E)
+    return lattice_shape(found.grid)[np.isin(found.kind, ["grid", "stripe"])]
 
 
 def lattices(found: dict[int, np.ndarray]) -> go.Figure:
@@ -136,7 +158,7 @@ def _shape_map(panel: Panel, top: float) -> None:
     heights["tickvals"] = [tick for tick in (1, 2, 4, 8, 16, 32, 64) if tick <= top]
     skew = {"range": [-0.06, 0.62], "tickvals": [0, 0.5], "title": {"text": "skew, Re τ"}}
     panel.axes(skew, heights)
-    for word, tau in (("square", structure.SQUARE), ("hexagonal", structure.HEXAGONAL)):
+    for word, tau in (("square", SQUARE), ("hexagonal", HEXAGONAL)):
         marker = {"size": 18, "symbol": "circle-open", "color": STYLES["grid"].color}
         panel.add(
             go.Scatter(x=[tau.real], y=[tau.imag], mode="markers", marker=marker, hoverinfo="skip")

@@ -93,6 +93,20 @@ def over_steps(panel: Panel, last: float, title: str, **y) -> None:
     panel.note(f"<b>{title}</b>", yshift=8)
 
 
+def holding(limits: Sequence[float], values: ArrayLike) -> list[float]:
+    """Ends of an axis, moved out where finite values lie beyond them.
+
+    >>> holding([0, 1], [0.5, 2.0, np.nan])
+    [0.0, 2.1]
+    """
+    (low, high), slack = limits, 0.05 * (limits[1] - limits[0])
+    least, most = float(np.nanmin(values)), float(np.nanmax(values))
+    return [
+        float(low) if least >= low else least - slack,
+        float(high) if most <= high else most + slack,
+    ]
+
+
 def square_root(steps: ArrayLike) -> np.ndarray:
     """Where steps (...) stand on the axis of `over_steps`.
 

@@ -40,10 +40,7 @@ def squeeze(image: bytes, half: bool = False) -> bytes:
     rgb = _pixels(image)
     if rgb is None:
         return image
-    if half:
-        quarters = rgb[: len(rgb) // 2 * 2, : rgb.shape[1] // 2 * 2].astype(np.uint32)
-        quarters = quarters.reshape(len(rgb) // 2, 2, -1, 2, 3)
-        rgb = (quarters.sum((1, 3)) + 2) // 4
+    rgb = halved(rgb) if half else rgb
     code, pixels, count = np.unique(
         rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32),
         return_inverse=True,
@@ -52,6 +49,13 @@ def squeeze(image: bytes, half: bool = False) -> bytes:
     every = np.stack([code >> 16, code >> 8 & 255, code & 255], -1).astype(float)
     colors, nearest = _fewer(every, count)
     return indexed_png(nearest[pixels].reshape(rgb.shape[:2]), colors)
+
+
+def halved(rgb: np.ndarray) -> np.ndarray:
+    """Colours (2Y, 2X, 3) at half the size, (Y, X, 3): means of four."""
+    Y, X, _ = rgb.shape
+    quarters = rgb.astype(np.uint32).reshape(Y // 2, 2, X // 2, 2, 3)
+    return (quarters.sum((1, 3)) + 2) // 4
 
 
 def _pixels(image: bytes) -> np.ndarray | None:

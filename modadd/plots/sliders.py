@@ -27,6 +27,7 @@ def animate(
     names: Sequence[str],
     shown: int = -1,
     bottom: float = 66,
+    prefix: str = "step ",
 ) -> None:
     """Put what moves into the panels of a figure, under a slider that works without a kernel.
 
@@ -34,9 +35,10 @@ def animate(
         panels: of one figure, which may hold traces that stay.
         moving: gives the traces of a frame, with the index of each one's panel; the same number of
             traces, in the same order, for every frame.
-        names: of the frames, the steps that the slider shows.
+        names: of the frames, as the slider shows them.
         shown: index of the frame that stands there at first.
         bottom: of the slider, px from the figure's lower edge.
+        prefix: words before the name of the frame shown.
     """
     figure = panels[0].figure
     first, shown = len(figure.data), shown % len(names)
@@ -52,7 +54,7 @@ def animate(
     jump = still | {"frame": {"duration": 0, "redraw": True}}
     slider = {
         "active": shown,
-        "currentvalue": {"prefix": "step ", "font": font(13), "offset": 6},
+        "currentvalue": {"prefix": prefix, "font": font(13), "offset": 6},
         "steps": [{"label": name, "method": "animate", "args": [[name], jump]} for name in names],
         "x": left / WIDTH,
         "len": (WIDTH - left - 20) / WIDTH,

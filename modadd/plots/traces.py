@@ -56,7 +56,7 @@ def bonds(E: np.ndarray) -> np.ndarray:
 
 def listed(joined: np.ndarray) -> np.ndarray:
     """Bonds (B, 2) from those of `structure.describe`, (N, 2) with −1 for none."""
-    token, place = np.nonzero(joined >= 0)
+    place, token = np.nonzero(joined.T >= 0)
     return np.stack([token, joined[token, place]], -1)
 
 

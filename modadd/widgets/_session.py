@@ -34,9 +34,9 @@ class Session:
         self.step, self.keep = 0, keep
         self.decays: list[tuple[int, float]] = [(0, config.weight_decay)]
         self._theta, self._recipe, self._pairs = training.prepare(
-            config, config.task, self.seed, None
+            config, config.task, self.seed, {}
         )
-        self._state = np.zeros((2, self._theta.size), np.float32)
+        self._state = _engine.begin(self._theta, self._pairs)
         self._steps: list[int] = []
         self._snapshots: list[tuple[np.ndarray, np.ndarray]] = []
         self.advance(0)
