@@ -30,9 +30,9 @@ import numpy as np
 
 from modadd import TrainingConfig, forecasts, intervals, particles, structure, train
 from modadd.chapters import n11_optimisers as chapter
-from modadd.optimisers import train_with
 from modadd.plots import show
 from modadd.plots.shares import tables
+from modadd.training import train_with
 
 each, count = (16, 60) if PROFILE == "quick" else (64, 500)
 bias_scales, sizes = [0, 0.1, 0.3, 1], [0.05, 0.14, 0.5, 1]
@@ -72,8 +72,8 @@ show(
 #
 # ## What is known of the paper's setting
 #
-# We could not read the paper's text beyond abstract, introduction and demo page. What is known of its training
-# comes from a public review of it. Where it is silent, the map above says what would follow.
+# This project knows the paper's abstract, its introduction and its demo page. What is stated of its training below
+# comes from a public review of it. Where that is silent, the map above says what would follow.
 #
 # | | stated | left open | measured here |
 # |---|---|---|---|
