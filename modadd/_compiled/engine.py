@@ -9,8 +9,8 @@ visited in an order in which few units switch between neighbours, a tour (see `t
   and v_k W2_k to the columns of A and β b_k W2_k to c;
 - the force on a pair sum is Aᵀδ with δ = ∂L/∂z;
 - backward, Σ δ, Σ δ x and Σ δ y over the pairs at which a unit is on follow from the running sums
-  of these three along the tour: add them where it goes off, subtract them where it comes on. They give
-  the gradients of the unit's outgoing weights, W2_k, and of its incoming ones.
+  of these three along the tour: add them where it goes off, subtract them where it comes on. They
+  give the gradients of the unit's outgoing weights, W2_k, and of its incoming ones.
 
 A pair with s switches costs O((1 + s) N) operations, instead of O(N H) as a product does.
 
