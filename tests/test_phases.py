@@ -52,7 +52,8 @@ def test_no_circle_anywhere_correlates_with_nothing():
 def test_half_learnt_takes_each_seed_at_its_own_step():
     E = noise(4, 2, 5)
     accuracy = np.array([[0.1, 0.2], [0.5, 0.3], [0.8, 0.6], [0.9, 1.0]], np.float32)
-    np.testing.assert_array_equal(chapter.half_learnt(a_run(E, accuracy)), [E[1, 0], E[2, 1]])
+    found = chapter.half_learnt(a_run(E, accuracy))
+    np.testing.assert_array_equal(found, np.float32([E[1, 0], E[2, 1]]))
 
 
 def test_alignment_weight_runs_from_0_to_1():
