@@ -268,8 +268,7 @@ def _on(lines, width, x, y, words, at, apart):
 
 @lean
 def _by_cells(theta, pairs, work, first, last):
-    """Order the pairs in these places by cells of the plane, column by column, up and down in turn.
-    """
+    """Order the pairs in these places by cells of the plane, column by column, up and down in turn."""
     order, count = work.order, last - first
     columns = max(1, int(np.sqrt(count) / 2))
     rows = 8 * columns
