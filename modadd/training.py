@@ -288,7 +288,7 @@ def _check_device(engine: str, device: object) -> None:
 
 
 def prepare(
-    config: TrainingConfig, task: ModularAddition, seed: int, start: Mapping[str, np.ndarray]
+    config: TrainingConfig, task: ModularAddition, seed: int, start: Mapping[str, np.ndarray] | None
 ) -> tuple[np.ndarray, _engine.Recipe, _engine.Pairs]:
     """Flat parameters, recipe and pairs of one seed for the compiled engine.
 
@@ -296,7 +296,7 @@ def prepare(
         config: the recipe.
         task: its task.
         seed: integer >= 0.
-        start: arrays that replace those of the seed, by field of Parameters.
+        start: arrays that replace those of the seed, by field of Parameters; None: none.
 
     Raises:
         ValueError: as for `train`.
@@ -306,7 +306,7 @@ def prepare(
     >>> theta.size == 5 * 2 + 3 * 8 + 8 * 5 + 5
     True
     """
-    parameters = config.initial(seed)._replace(**start)
+    parameters = config.initial(seed)._replace(**start or {})
     training = task.training_pairs(config.train_share, seed)
     pairs = _engine.padded_pairs(
         task.pairs,

@@ -251,7 +251,9 @@ for N, pair in built.items():
 # * *Cause or symptom?* All conditions that build have live forces. It does not follow that live forces build.
 #   Without decay every arrangement that separates the training pairs is a minimum, at infinity: nothing prefers the
 #   finished one. Decay and smoothed labels both put the minimum at a finite place and so tell arrangements apart;
-#   live forces would then be the symptom. FINDING_D
+#   live forces would then be the symptom. This is a conjecture. It fits that ten times as many steps without decay, at
+#   forces that fade but never vanish, build nothing more (last numbers of the Check). The clean control, forces kept alive by
+#   a rate that grows as one over the loss, was tried and is none: such steps become too long, and destroy what there is.
 
 # %% [markdown]
 # ## Check
@@ -313,6 +315,18 @@ for name, (_, residual, closed, validation) in gain.items():
 valid = [intervals.paired(*run.validation_accuracy[ends]) for run in (off_on, on_off)]
 print("after the switch: on, closure", jump, "validation", valid[0])
 print("                 off, closure", still, "validation", valid[1])
+
+# %%
+group = seeds[:12] if PROFILE == "quick" else seeds[:60]
+patient = TrainingConfig(steps=10 * steps, train_share=0.8, weight_decay=0.0)
+patient, early = train(patient, group, snapshots=[10 * steps]), none.select(group)
+print("ten times the steps without decay:")
+print(
+    "closure   ", intervals.paired(structure.closure(patient.final), structure.closure(early.final))
+)
+print(
+    "validation", intervals.paired(patient.validation_accuracy[-1], early.validation_accuracy[-1])
+)
 
 # %%
 runs = {"no decay": none, "on everything": everything, "embeddings only": embeddings}
