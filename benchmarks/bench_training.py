@@ -5,8 +5,7 @@ Contenders, all on the reference problem's recipe (full batch, momentum, weight 
     plain loop      an ordinary torch.nn.Module and torch.optim.SGD, one seed at a time
     torch vmap      torch.func.vmap over an ensemble
     JAX vmap+jit    the same in JAX (needs the extra: pip install modadd[bench])
-    torch engine    modadd.train(..., engine="torch")
-    compiled        modadd.train(..., engine="compiled")
+    compiled        modadd.train
 
 The unit is seed-steps per second. The last column is the share of the machine's single-precision
 peak, taken as the best rate of a large matrix product in the same run, that the floating-point
@@ -122,10 +121,10 @@ def make_jax(modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], 
     return lambda: jax.block_until_ready(run(state))
 
 
-def engine(name: str, modulus: int, hidden: int, seeds: int, steps: int) -> None:
-    """One of this package's engines, through the public call."""
+def compiled(modulus: int, hidden: int, seeds: int, steps: int) -> None:
+    """This package, through the public call."""
     config = TrainingConfig(modulus=modulus, hidden=hidden, steps=steps)
-    train(config, range(seeds), snapshots=2, engine=name, cache=False, progress=False)
+    train(config, range(seeds), snapshots=2, cache=False, progress=False)
 
 
 def best_times(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -154,8 +153,7 @@ def compare(modulus: int, hidden: int, seeds: int, work: dict[str, int], rounds:
         "plain loop": lambda: plain_loop(modulus, hidden, 1, work["plain loop"]),
         "torch vmap": lambda: torch_vmap(modulus, hidden, seeds, work["torch vmap"]),
         "JAX vmap+jit": make_jax(modulus, hidden, seeds, work["JAX vmap+jit"]),
-        "torch engine": lambda: engine("torch", modulus, hidden, seeds, work["torch engine"]),
-        "compiled": lambda: engine("compiled", modulus, hidden, seeds, work["compiled"]),
+        "compiled": lambda: compiled(modulus, hidden, seeds, work["compiled"]),
         "sgemm": lambda: b @ b,
     }
     calls = {name: call for name, call in calls.items() if call is not None}
@@ -186,18 +184,18 @@ def main() -> None:
     print(
         f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads"
     )
-    engine("compiled", 5, 4, 1, 1)  # compile, or load the compilation
-    names = ("plain loop", "torch vmap", "JAX vmap+jit", "torch engine", "compiled")
+    compiled(5, 4, 1, 1)  # compile, or load the compilation
+    names = ("plain loop", "torch vmap", "JAX vmap+jit", "compiled")
 
     def steps(*counts):
         return dict(zip(names, counts, strict=True))
 
     for seeds in (32,) if quick else (1, 8, 32, 128):
         batch = max(50, 400 // seeds)
-        compare(17, 64, seeds, steps(300, batch, batch, batch, 1000), 3)
+        compare(17, 64, seeds, steps(300, batch, batch, 1000), 3)
     if not quick:
-        compare(31, 128, 16, steps(60, 10, 10, 10, 200), 3)
-        compare(59, 256, 8, steps(20, 5, 5, 5, 40), 3)
+        compare(31, 128, 16, steps(60, 10, 10, 200), 3)
+        compare(59, 256, 8, steps(20, 5, 5, 40), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory of this process, all contenders together: {peak:.2f} GiB")
 

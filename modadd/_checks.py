@@ -138,31 +138,25 @@ def _count(name: str, value: Sequence | Mapping, low: int, high: int | None) -> 
         raise ValueError(f"{name} must hold at most {high:,}, got more")
 
 
-NOT_AN_ARRAY = (TypeError, ValueError, RuntimeError)
-"""What numpy raises for what is no array, such as ragged lists."""
-
-
-def as_array(value: object) -> np.ndarray:
-    """What numpy reads; a torch tensor that wants a gradient is detached from it first."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+_KINDS = {"iuf": "real numbers", "iu": "integers", "b": "bools", "UO": "words"}
+"""What numpy's kinds of types are called."""
 
 
 def numeric(name: str, value: object, shape: tuple, kinds: str = "iuf") -> np.ndarray:
-    """Numbers of any shape and precision as an array; a tensor without its gradient.
+    """An array of any shape and precision; of a tensor, without its gradient.
 
     Args:
         name: of the argument.
-        value: numbers, nested in lists, in an array or in a torch tensor.
+        value: numbers, nested in lists, in an array or in a torch tensor; or bools, or words.
         shape: axes wanted, as `array` takes them, for the message.
         kinds: of numpy's types that are taken.
     """
     try:
-        found = as_array(value)
-    except NOT_AN_ARRAY:
-        raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
-    if found.dtype.kind not in kinds:
-        what = "integers" if "f" not in kinds else "real numbers"
-        raise refuse(name, f"{what} of shape {_axes(shape)}", value)
+        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, say
+        found = None
+    if found is None or found.dtype.kind not in kinds:
+        raise refuse(name, f"{_KINDS.get(kinds, 'numbers')} of shape {_axes(shape)}", value)
     return found
 
 
@@ -208,55 +202,28 @@ def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
     """Embeddings (..., N, 2) as float64, N >= 3, finite."""
     found = array(name, value, finite=False)
     if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
-        more = found.ndim > 1 and found.shape[-1] > 2 and found.shape[-2] > 2
-        advice = "; of more dimensions give two, such as the first two principal components"
+        wide = found.ndim > 1 and found.shape[-1] > 2
+        advice = "; of more than two dimensions choose two, such as principal components" * wide
         raise ValueError(
-            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice * more}"
+            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice}"
         )
     return array(name, found, (..., "N", 2), limit=limit)
 
 
-def tokens(name: str, value: object) -> np.ndarray:
-    """Embeddings (N, 2), of their own precision."""
-    if embeddings(name, value).ndim != 2:
-        raise ValueError(f"{name} must have shape (N, 2), got {np.shape(value)}")
-    return as_array(value)
-
-
-def ensemble(name: str, value: object) -> np.ndarray:
-    """Embeddings (S, N, 2), S >= 1."""
-    found = embeddings(name, value)
-    if found.ndim != 3 or not len(found):
-        raise ValueError(f"{name} must have shape (S, N, 2) with S >= 1, got {found.shape}")
-    return found
-
-
 def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> np.ndarray:
     """Allowed words in an array of the wanted shape."""
-    wanted = f"words of shape {_axes(shape)}"
-    try:
-        found = as_array(value)
-    except NOT_AN_ARRAY:
-        raise refuse(name, wanted, value) from None
-    if found.dtype.kind not in "UO" or found.ndim != len(shape):
-        raise refuse(name, wanted, value)
+    found = numeric(name, value, shape, "UO")
     fits(name, found, shape)
     for word in found.ravel():
         choice(name, word, allowed)
     return found.astype(str)
 
 
-def bools(name: str, value: object, count: int | str, some: bool = True) -> np.ndarray:
-    """Bools (..., count), if `some` with one of each set True."""
-    allowed = f"bools of shape (..., {count})"
-    try:
-        found = as_array(value)
-    except NOT_AN_ARRAY:
-        raise refuse(name, allowed, value) from None
-    right = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
-    if found.dtype != bool or not right:
-        raise ValueError(f"{name} must be {allowed}, got {found.dtype} of shape {found.shape}")
-    if some and not found.any(axis=-1).all():
+def bools(name: str, value: object, count: int) -> np.ndarray:
+    """Bools (..., count), at least one of each set True."""
+    found = numeric(name, value, (..., count), "b")
+    fits(name, found, (..., count))
+    if not found.any(axis=-1).all():
         raise ValueError(f"{name} must hold at least one pair, got none")
     return found
 

@@ -9,7 +9,6 @@ from itertools import islice
 
 import numpy as np
 
-from modadd import _checks
 from modadd._progress import progress_bar
 from modadd.run import Interrupted, Run
 
@@ -46,7 +45,6 @@ def run_in_threads(
     if threads is None:
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         threads = threads or os.cpu_count() or 1
-    threads = _checks.integer("threads", threads, 1)
     flag = np.zeros(1, np.uint8)
     pool, waiting, pending = ThreadPoolExecutor(threads), iter(seeds), set()
     try:

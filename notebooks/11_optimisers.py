@@ -29,8 +29,8 @@ import numpy as np
 
 from modadd import TrainingConfig, intervals, structure, train
 from modadd.chapters import n11_optimisers as chapter
-from modadd.optimisers import train_with
 from modadd.plots import show
+from modadd.training import train_with
 
 count = 80 if PROFILE == "quick" else 500
 seeds = range(FIRST_SEED, FIRST_SEED + count)

@@ -406,7 +406,7 @@ def test_the_cache_gives_the_same_run(simulate, tmp_path, monkeypatch):
     monkeypatch.setenv("MODADD_CACHE", str(tmp_path))
     E = starts(2)
     fresh = simulation(simulate, E, 5, cache=True)
-    files = list(tmp_path.glob("*/*.npz"))
+    files = list(tmp_path.rglob("*.npz"))
     again = simulation(simulate, E, 5, cache=True)
     assert len(files) == 2 and again.source == fresh.source == simulate.__name__
     np.testing.assert_array_equal(again.embeddings, fresh.embeddings)

@@ -17,14 +17,13 @@ from modadd import (
     forces,
     intervals,
     model,
-    optimisers,
     particles,
     structure,
     train,
 )
 from modadd.chapters import n03_clustering_and_alignment
 from modadd.run import SCALARS, DivergenceError, Run
-from modadd.training import OPTIMISERS, snapshot_steps
+from modadd.training import OPTIMISERS, RULES, snapshot_steps, train_with
 
 QUIET = {"cache": False, "progress": False}
 
@@ -54,7 +53,6 @@ configs = st.builds(
     embedding_scale=rates,
     readout_init=st.sampled_from(["zero", "standard"]),
     label_smoothing=shares,
-    freeze_first_layer=st.booleans(),
 )
 seeds = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=3, unique=True)
 
@@ -89,11 +87,10 @@ def finished_or_diverged(begin, last: int, known: list[int]) -> Run | None:
 # --- whatever is valid trains, or stops with a stated reason -------------------------------------
 
 
-@given(config=configs, seeds=seeds, engine=st.sampled_from(["compiled", "torch"]))
-def test_any_valid_recipe_trains_or_diverges_by_name(config, seeds, engine):
-    options = {"keep_parameters": True, "engine": engine}
+@given(config=configs, seeds=seeds)
+def test_any_valid_recipe_trains_or_diverges_by_name(config, seeds):
     run = finished_or_diverged(
-        lambda: train(config, seeds, **options, **QUIET), config.steps, seeds
+        lambda: train(config, seeds, keep_parameters=True, **QUIET), config.steps, seeds
     )
     if run is None:
         return
@@ -102,19 +99,18 @@ def test_any_valid_recipe_trains_or_diverges_by_name(config, seeds, engine):
     assert (np.isfinite(run.validation_accuracy) == held_out).all()
 
 
-@pytest.mark.parametrize("engine", ["compiled", "torch"])
-def test_a_force_beyond_float32_is_reported_though_the_loss_is_finite(engine):
+def test_a_force_beyond_float32_is_reported_though_the_loss_is_finite():
     config = TrainingConfig(3, 1, 1, learning_rate=1e23, weight_decay=0, bias_scale=0)
     with pytest.raises(DivergenceError, match="step 1 of seed 0"):
-        train(config, 0, engine=engine, **QUIET)
+        train(config, 0, **QUIET)
 
 
 @given(config=configs, seed=st.integers(0, 99), amount=st.floats(1e-3, 0.999), data=st.data())
 def test_any_valid_rule_trains_or_diverges_by_name(config, seed, amount, data):
-    rule = data.draw(st.sampled_from(optimisers.RULES))
+    rule = data.draw(st.sampled_from(RULES))
     config = dataclasses.replace(config, optimiser="gradient_descent")
     finished_or_diverged(
-        lambda: optimisers.train_with(rule, config, seed, amount, **QUIET), config.steps, [seed]
+        lambda: train_with(rule, config, seed, amount, **QUIET), config.steps, [seed]
     )
 
 
@@ -427,12 +423,12 @@ def test_agreement_is_symmetric_and_a_share(data, modulus):
     assert found == pytest.approx(structure.procrustes_r2(B, A), abs=1e-12)
 
 
-@given(trials=st.integers(1, 10**6), data=st.data(), confidence=st.floats(0.01, 0.999))
-def test_wilson_intervals_hold_the_share_and_mirror_that_of_failures(trials, data, confidence):
+@given(trials=st.integers(1, 10**6), data=st.data())
+def test_wilson_intervals_hold_the_share_and_mirror_that_of_failures(trials, data):
     successes = data.draw(st.integers(0, trials))
-    low, high = intervals.wilson(successes, trials, confidence)
+    low, high = intervals.wilson(successes, trials)
     assert 0 <= low <= successes / trials + 1e-12 and successes / trials - 1e-12 <= high <= 1
-    failing = intervals.wilson(trials - successes, trials, confidence)
+    failing = intervals.wilson(trials - successes, trials)
     assert failing == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 

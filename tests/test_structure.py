@@ -557,6 +557,3 @@ def test_other_errors():
         structure.census(["circle"]).share("square")
     with pytest.raises(ValueError, match="at least one embedding"):
         structure.census(np.zeros((0, 17, 2)))
-    for arguments in ((1, 0), (-1, 3), (4, 3), (1, 3, 1.5)):
-        with pytest.raises(ValueError, match=r"trials|successes|confidence"):
-            intervals.wilson(*arguments)
