@@ -125,17 +125,17 @@ closer = {17: final[17], 31: final[31], 59: final[59]}
 for i, N in enumerate((19, 23)):
     group = range(FIRST_SEED + 1000 + 200 * i, FIRST_SEED + 1000 + 200 * i + counts[17])
     closer[N] = train(TrainingConfig(N), group, snapshots=[2500]).final
-found = {N: chapter.cells(closer[N]) for N in sorted(closer)}
+compact = {N: chapter.cells(closer[N]) for N in sorted(closer)}
 one = closer[59][structure.classify(closer[59]) == "grid"][0]
 
 # %%
 show(
-    chapter.cell_figure(one, found),
+    chapter.cell_figure(one, compact),
     name="10_cells",
     caption="Left: a lattice of 59 tokens, its copies by L, and the Wigner–Seitz cell around its "
     "middle. Right: mean squared distance of the tokens from their middle, over the area they stand for.",
 )
-for N, c in found.items():
+for N, c in compact.items():
     print(
         f"N = {N}: {len(c.moment):2} lattices; nearest of their class {c.nearest.mean():.0%}",
         end=" ",
@@ -177,7 +177,7 @@ def share(moduli, *kinds):
 
 
 right, chance = (
-    np.concatenate([np.abs(getattr(c, n) - chapter.HEXAGONAL) < 0.25 for c in found.values()])
+    np.concatenate([np.abs(getattr(c, n) - chapter.HEXAGONAL) < 0.25 for c in compact.values()])
     for n in ("shape", "random_shape")
 )
 large = np.concatenate([shapes[N] for N in (31, 59, 113)])
@@ -195,10 +195,10 @@ print(f"N = 31 to 113, more lattices than circles: {lattice[0] > circle[1]}")
 print(f"... fewer circles than for N = 17:       {circle[1] < share((17,), 'circle')[0]}")
 print(f"... most lattices are hexagonal:         {hexagonal[0] > 0.5}")
 print(f"... most lattices are not hexagonal:     {hexagonal[1] < 0.5}")
-compact = [
-    np.mean(c.nearest > c.random_nearest) > 0.5 and c.nearest.mean() > 0.8 for c in found.values()
+in_cell = [
+    np.mean(c.nearest > c.random_nearest) > 0.5 and c.nearest.mean() > 0.8 for c in compact.values()
 ]
-print(f"over 80% of tokens in the cell of L, more than by chance, for every N: {all(compact)}")
+print(f"over 80% of tokens in the cell of L, more than by chance, for every N: {all(in_cell)}")
 near_l, near_chance = (intervals.wilson(int(x.sum()), len(x)) for x in (right, chance))
 print(f"L is near hexagonal more often than for random steps: {near_l[0] > near_chance[1]}")
 
