@@ -1,9 +1,10 @@
-"""Kills, a full disk, a read-only cache, processes side by side: nothing is lost or spoilt.
+"""Kills, a full disk, a read-only cache, forks, processes side by side: nothing is lost or spoilt.
 
 trust/faults.py kills a hundred times and more; here it does so a few times.
 """
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from modadd import Run, TrainingConfig, train
+from modadd import Run, TrainingConfig, forces, model, train
 
 SCRIPT = Path(__file__).resolve().parent.parent / "trust" / "faults.py"
 CONFIG = TrainingConfig(modulus=7, hidden=8, steps=40)
@@ -79,3 +81,47 @@ def test_a_read_only_cache_is_read_told_of_and_costs_no_result(small_disk, tmp_p
     assert "1 damaged entry" in said[0]
     assert "cannot be written: [Errno 30] Read-only file system" in said[1]
     assert damaged.read_bytes() == b"PK"
+
+
+def simulated_laws(seed: int) -> float:
+    E = np.random.default_rng(seed).standard_normal((20, 31, 2))
+    return forces.exact(E).sum()
+
+
+def reference_loss(seed: int) -> float:
+    config = TrainingConfig(59, 256)
+    weights = model.pair_weights(config.task, np.ones(len(config.task.pairs), bool))
+    return model.loss(config.initial(seed).map(torch.tensor), config.task, torch.tensor(weights))
+
+
+def trained(seed: int) -> float:
+    return train(CONFIG, [seed, seed + 9], cache=False, progress=False).final.sum()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("work", [simulated_laws, reference_loss, trained])
+def test_forked_workers_do_what_their_parent_did_before(work):
+    here = [float(work(seed)) for seed in range(4)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        there = pool.map_async(work, range(4)).get(timeout=60)
+    np.testing.assert_allclose([float(found) for found in there], here, rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "default"])
+def test_several_threads_may_compute_forces_at_a_time(layer):
+    program = (
+        "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
+        "from modadd import forces\n"
+        "E = np.random.default_rng(0).standard_normal((20, 31, 2))\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    found = list(pool.map(forces.exact, [E] * 20))\n"
+        "print(all((each == found[0]).all() for each in found))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout == "True\n", done.stderr

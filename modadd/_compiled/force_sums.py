@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from modadd._threads import share_out
 from modadd.task import ModularAddition
 
 EXACT, CLUSTERING = 0, 1
@@ -63,9 +64,28 @@ class Pairs(NamedTuple):
         return self._rows(EXACT, alpha, past, past_alpha, beta, math.pi)
 
     def _rows(self, law, alpha, sources, source_alpha, beta, gauge) -> np.ndarray:
-        weights = np.tile(self.weights, (len(sources), 1))
-        charged = (weights, weights, self.task.labels, alpha, np.ascontiguousarray(source_alpha.mT))
-        return _row_sums(law, self.sums, sources, *charged, beta, gauge)
+        source_alpha = np.ascontiguousarray(source_alpha.mT)
+        charges = Charges(self.weights, self.task.labels, alpha, source_alpha)
+        total = np.zeros(self.sums.shape)
+
+        def rows(first: int, apart: int) -> None:
+            _sum_rows(law, self.sums, sources, charges, beta, gauge, total, first, apart)
+
+        share_out(rows, operations=total.size * total.shape[1])
+        return total
+
+
+class Charges(NamedTuple):
+    """What the charges of pairs are made of; without residuals they are label charges."""
+
+    weights: np.ndarray
+    """(P,) those of Pairs"""
+    labels: np.ndarray
+    """(P,)"""
+    residuals: np.ndarray
+    """(B, P, N), or (B, P, 0)"""
+    source_residuals: np.ndarray
+    """(B, N, P), or (B, 0, P)"""
 
 
 @lru_cache(maxsize=16)
@@ -176,41 +196,36 @@ def _clustering_row(x, sources, charges, beta, gauge):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _charge_row(p, weight, source_weights, labels, residuals, source_residuals):
+def _charge_row(p, weights, labels, residuals, source_residuals):
     """Charges of the pair p with all sources, times the number of orderings of both."""
-    count = source_weights.shape[0]
+    count, weight = weights.shape[0], weights[p]
     row = np.empty(count)
     if residuals.shape[1] == 0:
         uniform = 1.0 / (labels.max() + 1)
         for q in range(count):
-            row[q] = weight * source_weights[q] * ((labels[q] == labels[p]) - uniform)
+            row[q] = weight * weights[q] * ((labels[q] == labels[p]) - uniform)
         return row
     row[:] = 0.0
     for label in range(residuals.shape[1]):
         for q in range(count):
             row[q] += residuals[p, label] * source_residuals[label, q]
     for q in range(count):
-        row[q] *= weight * source_weights[q]
+        row[q] *= weight * weights[q]
     return row
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
-def _row_sums(
-    law, sums, sources, weights, source_weights, labels, residuals, source_residuals, beta, gauge
-):
-    """One row for each target: threads share rows, never a row, so sums keep their order."""
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _sum_rows(law, sums, sources, charges, beta, gauge, total, first, apart):
+    """Fill every so manieth row of total (B, P, 2), from the first on: a row is one thread's."""
+    weights, labels, residuals, source_residuals = charges
     batch, count = sums.shape[:2]
-    total = np.zeros((batch, count, 2))
-    for row in numba.prange(batch * count):
+    for row in range(first, batch * count, apart):
         b, p = row // count, row % count
-        if weights[b, p] == 0.0:
+        if weights[p] == 0.0:
             continue
-        charges = _charge_row(
-            p, weights[b, p], source_weights[b], labels, residuals[b], source_residuals[b]
-        )
+        charged = _charge_row(p, weights, labels, residuals[b], source_residuals[b])
         if law == EXACT:
-            fx, fy = _exact_row(sums[b, p], sources[b], charges, beta, gauge)
+            fx, fy = _exact_row(sums[b, p], sources[b], charged, beta, gauge)
         else:
-            fx, fy = _clustering_row(sums[b, p], sources[b], charges, beta, gauge)
+            fx, fy = _clustering_row(sums[b, p], sources[b], charged, beta, gauge)
         total[b, p, 0], total[b, p, 1] = fx, fy
-    return total
