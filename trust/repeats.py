@@ -44,8 +44,8 @@ def compute(chance: random.Random) -> dict[str, list[str]]:
         for name, config in RECIPES.items()
     }
     starts = np.stack([TrainingConfig().initial(seed).embeddings for seed in seeds])
-    for name, simulate in (("two_force", two_force), ("field", field)):
-        found[name] = digests(simulate(starts, steps=200, seeds=seeds, **options))
+    found["two_force"] = digests(two_force(starts, steps=200, seeds=seeds, **options))
+    found["field"] = digests(field(starts, TrainingConfig(steps=200), seeds=seeds, **options))
     return found
 
 
