@@ -67,8 +67,8 @@ show(
 )
 
 # %% [markdown]
-# Two things decide: the bias, and *how small the embeddings start*. From embeddings of size 1 Adam grows hardly a
-# circle where there is a bias. From the small ones of a standard initialisation it grows both.
+# Two things decide: the bias, and *how small the embeddings start*. From embeddings of size 1 Adam grows
+# hardly a circle. From the small ones of a standard initialisation it grows both.
 #
 # ## What is known of the paper's setting
 #
