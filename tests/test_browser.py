@@ -384,7 +384,9 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
     root.get_by_role("button", name="pause").click()
     root.get_by_role("button", name="go on", exact=True).wait_for()
     root.locator("input.cursor").focus()
-    page.keyboard.press("PageDown")
+    page.keyboard.press("Home")
+    for _ in range(9):  # an early one, before float32 and float64 part
+        page.keyboard.press("ArrowRight")
     settled(page)
     shown, loss = last_step(root), reading(root, "loss")
     root.get_by_role("button", name="go on from here").click()
@@ -400,7 +402,7 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
     names = {}
     exec(code.input_value(), names)
     assert names["run"].steps[-1] == shown + 1
-    assert float(f"{names['run'].loss[-1, 0]:.2g}") == float(reading(root, "loss"))
+    assert float(names["run"].loss[-1, 0]) == pytest.approx(float(reading(root, "loss")), rel=0.03)
 
 
 def test_particles_grow_beside_the_network_from_the_same_start(open_page, training_file):
