@@ -15,7 +15,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from modadd import widgets
-from modadd.plots import export
+from modadd.plots import png
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from browsing import ARGUMENTS, jupyterlab, notebook_of, run_all_cells
@@ -81,7 +81,7 @@ def in_page(browser, folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and print the table."""
-    path = export.browser()
+    path = png.browser()
     if path is None:
         print("left out: no Chrome or Chromium found")
         return

@@ -25,7 +25,7 @@ class Effect(NamedTuple):
         return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
 
 
-def mean(values: ArrayLike) -> Effect:
+def mean(values: ArrayLike, confidence: float = 0.95) -> Effect:
     """Mean of values (S,), one a seed, S >= 2, with Student's t interval.
 
     >>> print(mean([1.0, 2.0, 3.0, 4.0]))
@@ -35,11 +35,11 @@ def mean(values: ArrayLike) -> Effect:
     centre = float(values.mean())
     if np.ptp(values) <= 1e-12 * np.abs(values).max():  # equal up to rounding
         return Effect(centre, centre, centre)
-    low, high = ttest_1samp(values, centre).confidence_interval()
+    low, high = ttest_1samp(values, centre).confidence_interval(confidence)
     return Effect(centre, float(low), float(high))
 
 
-def paired(treated: ArrayLike, control: ArrayLike) -> Effect:
+def paired(treated: ArrayLike, control: ArrayLike, confidence: float = 0.95) -> Effect:
     """Mean difference, treated minus control, (S,) each, over the same seeds in the same order.
 
     The interval is Student's t of the differences, so what a seed adds to both drops out.
@@ -47,7 +47,7 @@ def paired(treated: ArrayLike, control: ArrayLike) -> Effect:
     >>> print(paired([1.1, 2.3, 3.2], [1.0, 2.0, 3.0]))
     +0.200 (-0.048 to +0.448)
     """
-    return mean([float(a) - float(b) for a, b in zip(treated, control, strict=True)])
+    return mean([float(a) - float(b) for a, b in zip(treated, control, strict=True)], confidence)
 
 
 def bootstrap_mean(values: ArrayLike) -> Effect:

@@ -124,8 +124,11 @@ show(
 # ## Where the pure kernel leaves the line
 #
 # It grows too many circles, nearly everywhere. Notebook 8 found the reason: features that learn shed their bias
-# at small starts, and at large ones they learn in place of the embeddings. The recipes at which it is
-# farthest off:
+# at small starts, and at large ones they learn in place of the embeddings. (Let the features of the kernel learn,
+# and its diagram there is as good as any.) If that is so here, too, the kernel ought to be worst for *narrow*
+# layers: the field of $H$ units grows $H$ times as fast as one of them learns, so that a unit of a narrow layer has
+# learnt more by the time that the pairs are fitted. The recipes at which the kernel is farthest off, and its excess
+# over the width:
 
 # %%
 off = {
@@ -137,11 +140,11 @@ for i in np.argsort(-np.abs(off["Pure kernel"]))[:6]:
 print(
     "recipes whose steps are too long for the kernel's field:", forecasts.steep(runs["Pure kernel"])
 )
+widths = {r.config.hidden: i for i, r in enumerate(recipes) if r.knob in ("width", "default")}
+excess = ", ".join(f"H = {H}: {off['Pure kernel'][widths[H]]:+.2f}" for H in sorted(widths))
+print(f"excess of circles by the pure kernel, {excess}")
 
 # %% [markdown]
-# Much decay is a case of its own: it kills a network, first layer and all, where a kernel that cannot
-# shrink lives on.
-#
 # ## One start, told before it is trained
 #
 # The sharpest test asks for no shares. Take one start. Five networks are trained from it that share no layer.

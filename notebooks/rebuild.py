@@ -123,18 +123,17 @@ def execute(source: Path, profile: str, label: str) -> Path:
 
 def draw(executed: Path) -> None:
     """Give the figures of an executed notebook their pictures, and save those that have names."""
-    from modadd.plots import export
-    from modadd.plots.png import squeeze
+    from modadd.plots import export, png
 
     notebook = nbformat.read(executed, as_version=4)
     for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
         wanted = output.get("metadata", {}).pop("draw", None)
-        image = wanted and export.draw(wanted["figure"])
+        image = wanted and png.draw(wanted["figure"])
         if image is None:
             continue
         if wanted["name"] is not None:
-            export.write(FIGURES / f"{wanted['name']}.png", squeeze(image))
-        output.data["image/png"] = base64.b64encode(squeeze(image, half=True)).decode()
+            export.write(FIGURES / f"{wanted['name']}.png", png.squeeze(image))
+        output.data["image/png"] = base64.b64encode(png.squeeze(image, half=True)).decode()
         output.metadata["image/png"] = {"alt": output.data["text/plain"]}
         del output.data["text/html"]  # what stood for the picture
     nbformat.write(notebook, executed)
@@ -263,9 +262,9 @@ def main() -> int:
 
 def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
     """Execute `sources`, some at once, and report; returns the exit status."""
-    from modadd.plots import export
+    from modadd.plots import png
 
-    if renew_committed and export.browser() is None:
+    if renew_committed and png.browser() is None:
         raise Refusal("No Chrome or Chromium was found: the notebooks would have no pictures")
     os.environ["MODADD_FIGURES"] = str(FIGURES)  # for the kernels: beside these notebooks
     warnings.formatwarning = lambda message, *_: f"{message}\n"

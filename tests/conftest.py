@@ -58,9 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """Path of Chrome or Chromium. Without one: skip, but fail where CI is set."""
-    from modadd.plots import export  # here, so that collecting tests need not wait for it
+    from modadd.plots import png  # here, so that collecting tests need not wait for it
 
-    path = export.browser()
+    path = png.browser()
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chrome or Chromium found")
     return path

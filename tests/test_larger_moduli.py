@@ -92,3 +92,38 @@ def test_unknown_memory_is_said():
     words = [note.text for note in chapter.cost_over_moduli([12, 59], costs, 64).layout.annotations]
     assert "not known on this machine" in words
     check_inside(chapter.cost_over_moduli([12], [chapter.Cost(1e-4, 1e6)], 64))
+
+
+def test_a_cell_of_its_superlattice_is_told_from_other_patches():
+    # The hexagonal patch of 19 points around the middle is the Wigner–Seitz cell of L for 3 and 5 …
+    i, j = (k.ravel() for k in np.meshgrid(np.arange(-2, 3), np.arange(-2, 3), indexing="ij"))
+    inside = np.abs(i + j) <= 2
+    g = np.array([[1, 0], [0.5, 3**0.5 / 2]])
+    points = (np.stack([i, j], -1) @ g)[inside]
+    labels = (3 * i + 5 * j)[inside] % 19
+    assert len(set(labels.tolist())) == 19
+    E = points[np.argsort(labels)]
+    a, b = chapter.superlattice(3, 5, g @ [1, 1j], 19)
+    assert abs(a) == pytest.approx(19**0.5) == abs(b)
+    found = chapter.cells(np.stack([E, E * 7, noise(19)]))
+    assert found.nearest.tolist() == [1, 1]
+    assert found.moment == pytest.approx([found.moment[0]] * 2)
+    assert found.moment[0] == pytest.approx(5 / (18 * 3**0.5), rel=0.05)
+    np.testing.assert_allclose(np.abs(found.shape - chapter.HEXAGONAL), 0, atol=1e-6)
+    assert (found.random_moment > found.moment).all()
+    assert (found.random_nearest < 1).all()
+    check_inside(chapter.cell_figure(E, {19: found}))
+
+
+def test_the_border_of_a_cell_is_as_near_to_two_copies():
+    a, b = 1 + 0j, 0.3 + 1.1j
+    for corner in chapter._corners(a, b):
+        copies = np.abs(corner - np.array([a, -a, b, -b, b - a, a - b]))
+        assert np.isclose(copies, abs(corner)).sum() == 2
+        assert (copies > abs(corner) - 1e-9).all()
+
+
+def test_random_patches_hold_each_label_once():
+    z = chapter._random(3, 5, np.array([1, 1j]), 17, np.random.default_rng(0))
+    labels = (3 * z.real + 5 * z.imag).round().astype(int) % 17
+    assert sorted(labels.tolist()) == list(range(17))

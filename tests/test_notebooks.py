@@ -19,7 +19,7 @@ import jupytext.cli
 import nbformat
 import pytest
 
-from modadd.plots import export
+from modadd.plots import png
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
@@ -284,7 +284,7 @@ def test_pages_without_new_pictures_are_told_of(rebuild, monkeypatch, capsys, tm
 
 
 def test_notebooks_are_not_renewed_without_a_browser(rebuild, monkeypatch):
-    monkeypatch.setattr(export, "browser", lambda: None)
+    monkeypatch.setattr(png, "browser", lambda: None)
     with pytest.raises(rebuild.Refusal, match="No Chrome or Chromium"):
         rebuild.rebuild(SOURCES, "quick", renew_committed=True)
 
@@ -310,8 +310,9 @@ def test_pictures_are_drawn_once_and_put_where_they_belong(project, browser_path
     root = project("01_shown.py", HEADER + PARAMETERS + SHOWN)
     done = run(root)
     assert done.returncode == 0, done.stderr
-    names = ["00_older.png", "01_live.png", "01_shown.html", "01_shown.png", "plotly.min.js"]
-    assert sorted(path.name for path in (root / "figures").iterdir()) == names
+    names = [f"{name}.{kind}" for name in ("01_live", "01_shown") for kind in ("html", "png")]
+    written = sorted(path.name for path in (root / "figures").iterdir())
+    assert written == ["00_older.png", *names, "plotly.min.js"]
     cells = code_cells(nbformat.read(root / "build/notebooks/01_shown.ipynb", as_version=4))
     named, bare, live = (next(o for o in c.outputs if "data" in o) for c in cells[2:])
     assert named.metadata == {"page": "01_shown.html", PNG: {"alt": "A figure."}}
@@ -331,7 +332,7 @@ def test_a_browser_that_does_not_start_leaves_pages_and_one_warning(project, tmp
     done = run(root, BROWSER_PATH=str(broken))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("no PNG are drawn") == 1
-    assert "Without a picture: 01_shown." in done.stdout
+    assert "Without a picture: 01_live, 01_shown." in done.stdout
     assert (root / "figures/01_shown.html").exists()
 
 

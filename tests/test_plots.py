@@ -349,7 +349,7 @@ def figure():
 
 @pytest.fixture
 def no_browser(monkeypatch):
-    monkeypatch.setattr(export, "browser", lambda: None)
+    monkeypatch.setattr(png, "browser", lambda: None)
 
 
 def test_figures_go_beside_the_package_or_where_one_works(monkeypatch, tmp_path):
@@ -444,14 +444,14 @@ def test_a_browser_that_does_not_start_is_as_good_as_none(figure, tmp_path, monk
 
 
 def test_a_browser_that_hangs_is_given_up(figure, monkeypatch, tmp_path):
-    class Hanging(export._Browser):
+    class Hanging(png._Browser):
         def run(self, action):
             raise TimeoutError
 
     monkeypatch.setenv("BROWSER_PATH", broken(tmp_path, "sleep 600"))
-    monkeypatch.setattr(export, "_Browser", Hanging)
+    monkeypatch.setattr(png, "_Browser", Hanging)
     with pytest.warns(UserWarning, match="does not .TimeoutError"):
-        assert export.draw(figure.to_dict()) is None
+        assert png.draw(figure.to_dict()) is None
     Hanging.on.cache_clear()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import check_inside
+from samples import a_run, check_inside, noise, ring
 
 from modadd import TrainingConfig, structure, train
 from modadd.chapters.n07_weight_decay import (
@@ -10,6 +10,7 @@ from modadd.chapters.n07_weight_decay import (
     Condition,
     dose_curve,
     effect_rows,
+    finished,
     gains,
     time_courses,
 )
@@ -81,6 +82,22 @@ def test_gains_are_paired_with_the_first_of_the_comparison(comparisons, runs):
     assert found["some"].closure.mean in shown and len(shown) == 3 * 3
 
 
+def test_gains_at_a_higher_confidence_have_wider_intervals(comparisons):
+    usual, strict = gains(comparisons), gains(comparisons, 1 - 0.05 / 16)
+    assert usual["some"].closure.mean == strict["some"].closure.mean
+    assert strict["some"].closure.high > usual["some"].closure.high
+
+
+def test_finished_counts_kinds_and_closes_lattices_alone(runs):
+    i, j = np.divmod(np.arange(16), 4)
+    lattice = np.stack([2.0 * i, 3.0 * j], -1)
+    E = np.stack([ring(16, 3), lattice, noise(16, seed=1)])
+    found = finished(a_run(E[None]))
+    assert (found.circles, found.lattices) == pytest.approx((1 / 3, 1 / 3))
+    assert found.kind.tolist() == [True, True, False]
+    np.testing.assert_allclose(found.closure, [structure.closure(lattice)])
+
+
 def test_only_runs_of_as_many_seeds_are_compared(runs):
     fewer = Condition("some", "with", runs[1e-3].select([0, 1, 2]))
     with pytest.raises(ValueError, match="longer|shorter"):
@@ -92,7 +109,8 @@ def test_a_comparison_without_a_treatment_gains_nothing(comparisons):
 
 
 def test_dose_curve_shows_means(runs):
-    figure = dose_curve(runs)
+    figure = dose_curve(runs, limit=0.03)
+    assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx([np.log10(0.03)] * 3)
     marks = [t for t in figure.data if t.mode == "markers"]
     assert len(marks) == 4
     expected = [runs[rate].validation_accuracy[-1].mean() for rate in sorted(runs)]

@@ -52,13 +52,14 @@ class Gain(NamedTuple):
     validation: Effect  #: accuracy on the pairs held out
 
 
-def gains(comparisons: Sequence[Comparison]) -> dict[str, Gain]:
+def gains(comparisons: Sequence[Comparison], confidence: float = 0.95) -> dict[str, Gain]:
     """Each condition but the controls, by name, against the control of its comparison."""
     found = {}
     for _, (control, *others), _ in comparisons:
         for condition in others:
             pairs = zip(_measures(condition.run), _measures(control.run), strict=True)
-            found[condition.name] = Gain(condition.role, *(intervals.paired(*p) for p in pairs))
+            effects = (intervals.paired(*p, confidence=confidence) for p in pairs)
+            found[condition.name] = Gain(condition.role, *effects)
     return found
 
 
@@ -66,6 +67,23 @@ def _measures(run: Run) -> tuple[np.ndarray, ...]:
     """What `Gain` compares, (S,) each, at the last step."""
     residual = np.log10(run.residual_rms[-1])
     return residual, structure.closure(run.final), run.validation_accuracy[-1]
+
+
+class Finished(NamedTuple):
+    """What an ensemble has built: shares of S seeds, and closure where closure means something."""
+
+    circles: float
+    lattices: float
+    kind: np.ndarray  #: (S,) bools: a circle or a lattice, not one of no kind
+    closure: np.ndarray  #: (L,) of the lattices among them; a circle closes nothing
+
+
+def finished(run: Run) -> Finished:
+    """What the ensemble has built at the last step."""
+    kinds = structure.classify(run.final)
+    lattice = np.isin(kinds, ["grid", "stripe"])
+    closure = structure.closure(run.final[lattice])
+    return Finished((kinds == "circle").mean(), lattice.mean(), kinds != "other", closure)
 
 
 # --- time courses ---------------------------------------------------------------------------------
@@ -217,11 +235,12 @@ def _whisker(effect: Effect, y: float, role: str, name: str) -> go.Trace:
     )
 
 
-def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
+def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
     """What a decay rate does in the end: means over seeds with their 95 % t intervals.
 
     Args:
         runs: decay rate to its run, 0 and two more at least.
+        limit: a decay beyond which nothing is expected to stand, drawn as a line.
     """
     rates = np.array(sorted(runs))
     ends = [runs[rate] for rate in rates]
@@ -233,9 +252,13 @@ def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
     ticks = {"tickvals": [x[0], -3, -2], "ticktext": ["0", "10⁻³", "10⁻²"], "tickangle": 0}
     for title, panel in titles.items():
         panel.note(f"<b>{title}</b>", yshift=8)
-        panel.axes(
-            ticks | {"title": {"text": "weight decay λ"}}, {"rangemode": "tozero", "nticks": 5}
-        )
+        ends_of_x = {"range": [x[0] - 0.15, max(x[-1], np.log10(limit)) + 0.1]}
+        title = {"title": {"text": "weight decay λ"}}
+        panel.axes(ticks | title | ends_of_x, {"rangemode": "tozero", "nticks": 5})
+        place = {"x0": np.log10(limit), "x1": np.log10(limit), "xref": panel.x}
+        place |= {"y0": 0, "y1": 1, "yref": f"{panel.y} domain"}
+        line = {"color": STYLES["circle"].color, "width": 1.5, "dash": "dot"}
+        figure.add_shape(type="line", line=line, **place)
     accuracy.axes(None, {"range": [0, 1.04], "tickformat": ".0%", "nticks": 4})
     residual.axes(None, {"range": [0, 1.04]})
     uniform = np.sqrt(1 - 1 / ends[0].modulus)

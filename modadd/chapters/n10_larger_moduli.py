@@ -197,6 +197,139 @@ def _kind_bar(panel: Panel, row: int, found: structure.Census) -> None:
         start += share
 
 
+# --- the superlattice of labels -------------------------------------------------------------------
+
+
+class Cells(NamedTuple):
+    """How compact M lattices are as cells of their superlattice, beside random patches of it."""
+
+    moment: np.ndarray  #: (M,) mean squared distance from the middle, over the area of N tokens
+    nearest: np.ndarray  #: (M,) share of tokens nearer to the middle than all their copies
+    shape: np.ndarray  #: (M,) complex τ of the superlattice, see `lattice_shape`
+    random_moment: np.ndarray  #: (M,) of one random connected patch of the same lattice and steps
+    random_nearest: np.ndarray  #: (M,)
+    random_shape: np.ndarray  #: (M,) τ of the same lattice with random steps
+
+
+def cells(E: np.ndarray, seed: int = 0) -> Cells:
+    """Lattices among embeddings (S, N, 2), N prime, as cells of their superlattice.
+
+    The label i u + j v (mod N) does not tell a lattice point from another that lies a vector of
+    L = {(i, j): i u + j v ≡ 0 mod N} away. So a patch chooses one point of each coset of L, and its
+    ideal is the Wigner–Seitz cell of L: the points nearer to the middle than to any of its copies.
+    """
+    rng, rows = np.random.default_rng(seed), []
+    n = E.shape[-2]
+    kinds = structure.classify(E)
+    for tokens in E[np.isin(kinds, ["grid", "stripe"])].astype(float):
+        found = structure.grid(tokens)
+        u, v = (int(step) for step in found.steps)
+        g = found.vectors @ [1, 1j]
+        area = n * abs((g[0].conj() * g[1]).imag)
+        other = rng.choice(np.arange(1, (n + 1) // 2), 2, replace=False) * rng.choice([-1, 1], 2)
+        drawn = superlattice(int(other[0]), int(other[1]), g, n)
+        basis = superlattice(u, v, g, n)
+        both = [_compactness(z, basis, area) for z in (tokens @ [1, 1j], _random(u, v, g, n, rng))]
+        rows.append([*both[0], basis[1] / basis[0], *both[1], drawn[1] / drawn[0]])
+    columns = np.array(rows).reshape(-1, 6).T
+    tau, drawn_tau = (np.abs(c.real) + 1j * np.abs(c.imag) for c in columns[2::3])
+    moment, nearest, _, other_moment, other_nearest, _ = columns.real
+    return Cells(moment, nearest, tau, other_moment, other_nearest, drawn_tau)
+
+
+def superlattice(u: int, v: int, g: np.ndarray, modulus: int) -> tuple[complex, complex]:
+    """Reduced basis of i g₁ + j g₂ with i u + j v ≡ 0 (mod N), the shorter first; N prime."""
+    short, long = modulus * g[0], -v * pow(u, -1, modulus) % modulus * g[0] + g[1]
+    while True:
+        if abs(short) > abs(long):
+            short, long = long, short
+        times = round((long / short).real)
+        if not times:
+            return short, long
+        long -= times * short
+
+
+def _compactness(z: np.ndarray, basis: tuple[complex, complex], area: float) -> tuple[float, float]:
+    """Second moment over the area, and share of points z (N,) nearest to the middle."""
+    z, (a, b) = z - z.mean(), basis
+    moves = np.array([s * m for m in (a, b, a + b, a - b) for s in (1, -1)])
+    copies = np.abs(z[:, None] + moves) ** 2
+    # Points on the border of the cell have a copy as near as themselves.
+    nearest = (np.abs(z[:, None]) ** 2 <= copies + 0.02 * abs(a) ** 2).all(-1)
+    return (np.abs(z) ** 2).mean() / area, nearest.mean()
+
+
+def _random(u: int, v: int, g: np.ndarray, modulus: int, rng: np.random.Generator) -> np.ndarray:
+    """A connected patch with each label once, grown from one point by random neighbours: (N,)."""
+    labels, edge, points = {0}, [(1, 0), (0, 1), (-1, 0), (0, -1)], [(0, 0)]
+    while len(points) < modulus:
+        i, j = edge.pop(rng.integers(len(edge)))
+        if (label := (i * u + j * v) % modulus) not in labels:
+            labels.add(label)
+            points.append((i, j))
+            edge += [(i + 1, j), (i, j + 1), (i - 1, j), (i, j - 1)]
+    return np.array(points) @ g
+
+
+def cell_figure(E: np.ndarray, found: dict[int, Cells]) -> go.Figure:
+    """One lattice within its Wigner–Seitz cell; second moments of all, beside random patches.
+
+    Args:
+        E: (N, 2) of a lattice, N prime.
+        found: by modulus.
+    """
+    figure, (plane, moments) = sheet(380, [(10, 44, 330, 310), (430, 44, 350, 270)])
+    n, patch = len(E), structure.grid(E)
+    g = patch.vectors @ [1, 1j]
+    a, b = superlattice(*(int(s) for s in patch.steps), g, n)
+    z = E.astype(float) @ [1, 1j]
+    z -= z.mean()
+    around = np.array([i * a + j * b for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j])
+    reach = 1.05 * np.abs(around).min() + 0.5 * np.abs(z).max()
+    plane.plane(reach)
+    plane.note("<b>One lattice</b>, and copies of it by L", yshift=8)
+    copies = (z[:, None] + around).ravel()
+    copies = copies[np.maximum(np.abs(copies.real), np.abs(copies.imag)) < reach]
+    marker = {"size": 6, "color": LINE}
+    where = {"x": copies.real, "y": copies.imag, "mode": "markers", "hoverinfo": "skip"}
+    plane.add(go.Scatter(**where, marker=marker))
+    corners = _corners(a, b)
+    line = {"color": STYLES["grid"].color, "width": 1.5}
+    x, y = corners.real, corners.imag
+    plane.add(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip"))
+    plane.add(*joined(np.stack([z.real, z.imag], -1), 13))
+    moments.note("<b>Second moment</b> over the area", yshift=8)
+    for row, cells in enumerate(found.values()):
+        for values, style, drop in (
+            (cells.moment, "grid", -0.15),
+            (cells.random_moment, "floor", 0.15),
+        ):
+            look = {"color": STYLES[style].color, "size": 6, "opacity": 0.4}
+            hover = "%{x:.3f}<extra></extra>"
+            y = np.full(len(values), row + drop)
+            moments.add(go.Scatter(x=values, y=y, mode="markers", marker=look, hovertemplate=hover))
+    hexagon = 5 / (18 * 3**0.5)
+    moments.add(*segments([[hexagon, -0.5]], [[hexagon, len(found) - 0.5]]))
+    rows = {"range": [len(found) - 0.5, -0.5], "tickvals": list(range(len(found)))}
+    ticks = {"ticktext": [f"N = {N}" for N in found]}
+    moments.axes({"title": {"text": "line: a hexagon"}}, rows | ticks)
+    words = [("grid", "trained"), ("floor", "random patches of the same lattice")]
+    colored = [f'<span style="color:{STYLES[s].color}">● {word}</span>' for s, word in words]
+    moments.note("   ".join(colored), 0, 0, yanchor="top", yshift=-44)
+    return figure
+
+
+def _corners(a: complex, b: complex) -> np.ndarray:
+    """The closed border of the Wigner–Seitz cell of a reduced basis: (7,) complex."""
+    if (b / a).real < 0:
+        b = -b
+    # Circumcentres of the triangles around the origin: those of 0, p, q.
+    ring = [a, b, b - a, -a, -b, a - b]
+    pairs = zip(ring, ring[1:] + ring[:1])
+    found = [1j * p * q * (p - q).conjugate() / (2 * (p.conjugate() * q).imag) for p, q in pairs]
+    return np.array([*found, found[0]])
+
+
 # --- what training costs --------------------------------------------------------------------------
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import html
 import json
 import os
 import re
 import tempfile
-import threading
-import warnings
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import plotly.graph_objects as go
 
 from modadd.plots.palette import FONT, INK, PAPER
-from modadd.plots.png import squeeze
+from modadd.plots.png import draw, squeeze
 
 PLOTLY = "application/vnd.plotly.v1+json"
 PLOTLY_JS = "plotly.min.js"  # 4.8 MB, beside the figures and shared by them
@@ -63,79 +58,6 @@ class Widget(Protocol):
 
     def fragment(self) -> str | None:
         """Part of a page that needs no kernel; None where the widget takes one."""
-
-
-def browser() -> str | None:
-    """Path of the Chrome or Chromium that draws PNG, as kaleido finds it; None without one.
-
-    The environment variable BROWSER_PATH names one, and is then the only one tried.
-
-    >>> path = browser()  # None, or for example '/usr/bin/chromium'
-    """
-    from choreographer.browsers.chromium import Chromium
-
-    path = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)
-    return str(path) if path and os.access(path, os.X_OK) else None
-
-
-def draw(figure: dict) -> bytes | None:
-    """A figure's JSON as PNG of twice its size: 3 s for the first of a process, then 0.3 s each.
-
-    None without a browser. One that does not start, or not answer within two minutes, is as good
-    as none: a warning says so, once, and it is not asked again.
-    """
-    path = browser()
-    drawer = path and _Browser.on(path)
-    if drawer is None or drawer.failed:
-        return None
-    size = {side: figure["layout"][side] for side in ("width", "height")}
-    try:
-        return drawer.run(
-            lambda kaleido: kaleido.calc_fig(figure, {"format": "png", "scale": 2, **size})
-        )
-    except Exception as error:  # whatever a foreign program can do wrong
-        drawer.failed = True
-        what = f"{type(error).__name__} {error}".strip()
-        warnings.warn(f"no PNG are drawn: the browser {path} does not ({what})", stacklevel=2)
-        return None
-
-
-class _Browser:
-    """One headless browser for all figures of a process, on an event loop of its own."""
-
-    # kaleido's own server waits for ever for a browser that does not start.
-
-    @staticmethod
-    @cache
-    def on(path: str) -> _Browser:
-        return _Browser(path)
-
-    def __init__(self, path: str) -> None:
-        self.path, self.kaleido, self.failed = path, None, False
-        self.lock = threading.Lock()
-
-    def run(self, action):
-        """Await action(kaleido), for two minutes at most."""
-        with self.lock:
-            if self.kaleido is None:
-                self.open()
-            return self.wait(action(self.kaleido))
-
-    def open(self) -> None:
-        import kaleido
-
-        self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        # Without mathjax=False each page would ask the network for MathJax.
-        self.kaleido = kaleido.Kaleido(path=self.path, mathjax=False)
-        self.wait(self.kaleido.open())
-        atexit.register(lambda: self.wait(self.kaleido.close()))
-
-    def wait(self, action):
-        async def limited():
-            return await asyncio.wait_for(action, 120)
-
-        return asyncio.run_coroutine_threadsafe(limited(), self.loop).result()
 
 
 def folder() -> Path:

@@ -1,11 +1,90 @@
-"""PNG of at most 256 colours, a quarter of the size of Chromium's, at the size wanted."""
+"""PNG: figures drawn by a headless browser, and any picture in at most 256 colours."""
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import os
 import struct
+import threading
+import warnings
 import zlib
+from functools import cache
 
 import numpy as np
+
+
+def browser() -> str | None:
+    """Path of the Chrome or Chromium that draws PNG, as kaleido finds it; None without one.
+
+    The environment variable BROWSER_PATH names one, and is then the only one tried.
+
+    >>> path = browser()  # None, or for example '/usr/bin/chromium'
+    """
+    from choreographer.browsers.chromium import Chromium
+
+    path = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)
+    return str(path) if path and os.access(path, os.X_OK) else None
+
+
+def draw(figure: dict) -> bytes | None:
+    """A figure's JSON as PNG of twice its size: 3 s for the first of a process, then 0.3 s each.
+
+    None without a browser. One that does not start, or not answer within two minutes, is as good
+    as none: a warning says so, once, and it is not asked again.
+    """
+    path = browser()
+    drawer = path and _Browser.on(path)
+    if drawer is None or drawer.failed:
+        return None
+    size = {side: figure["layout"][side] for side in ("width", "height")}
+    try:
+        return drawer.run(
+            lambda kaleido: kaleido.calc_fig(figure, {"format": "png", "scale": 2, **size})
+        )
+    except Exception as error:  # whatever a foreign program can do wrong
+        drawer.failed = True
+        what = f"{type(error).__name__} {error}".strip()
+        warnings.warn(f"no PNG are drawn: the browser {path} does not ({what})", stacklevel=2)
+        return None
+
+
+class _Browser:
+    """One headless browser for all figures of a process, on an event loop of its own."""
+
+    # kaleido's own server waits for ever for a browser that does not start.
+
+    @staticmethod
+    @cache
+    def on(path: str) -> _Browser:
+        return _Browser(path)
+
+    def __init__(self, path: str) -> None:
+        self.path, self.kaleido, self.failed = path, None, False
+        self.lock = threading.Lock()
+
+    def run(self, action):
+        """Await action(kaleido), for two minutes at most."""
+        with self.lock:
+            if self.kaleido is None:
+                self.open()
+            return self.wait(action(self.kaleido))
+
+    def open(self) -> None:
+        import kaleido
+
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        # Without mathjax=False each page would ask the network for MathJax.
+        self.kaleido = kaleido.Kaleido(path=self.path, mathjax=False)
+        self.wait(self.kaleido.open())
+        atexit.register(lambda: self.wait(self.kaleido.close()))
+
+    def wait(self, action):
+        async def limited():
+            return await asyncio.wait_for(action, 120)
+
+        return asyncio.run_coroutine_threadsafe(limited(), self.loop).result()
 
 
 def indexed_png(pixels: np.ndarray, colors: np.ndarray) -> bytes:
@@ -52,9 +131,13 @@ def squeeze(image: bytes, half: bool = False) -> bytes:
 
 
 def halved(rgb: np.ndarray) -> np.ndarray:
-    """Colours (2Y, 2X, 3) at half the size, (Y, X, 3): means of four."""
-    Y, X, _ = rgb.shape
-    quarters = rgb.astype(np.uint32).reshape(Y // 2, 2, X // 2, 2, 3)
+    """Colours (Y, X, 3) at half the size: means of four. What is odd loses its last row or column.
+
+    >>> halved(np.arange(18).reshape(3, 2, 3)).tolist()
+    [[[5, 6, 7]]]
+    """
+    Y, X = rgb.shape[0] // 2, rgb.shape[1] // 2
+    quarters = rgb[: 2 * Y, : 2 * X].astype(np.uint32).reshape(Y, 2, X, 2, 3)
     return (quarters.sum((1, 3)) + 2) // 4
 
 
