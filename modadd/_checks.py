@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 import numpy as np
@@ -63,17 +63,10 @@ def integer(name: str, value: object, low: int, high: int | None = None) -> int:
 
 
 def real(
-    name: str,
-    value: object,
-    low: float,
-    high: float = math.inf,
-    *,
-    open_low: bool = False,
-    open_high: bool = False,
+    name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
-    """A finite float in [low, high], or ]low, high[ where the ends are open."""
-    left, right = "]" if open_low else "[", "[" if open_high or math.isinf(high) else "]"
-    allowed = f"a finite number in {left}{low:g}, {high:g}{right}"
+    """A finite float in [low, high], or ]low, high]."""
+    left, right = "]" if open_low else "[", "[" if math.isinf(high) else "]"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     try:
@@ -81,11 +74,10 @@ def real(
             raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise refuse(name, allowed, value) from None
-    outside = number < low or number > high
-    at_end = (open_low and number == low) or (open_high and number == high)
-    if not math.isfinite(number) or outside or at_end:
-        raise refuse(name, allowed, value)
+        number = math.nan
+    inside = low <= number <= high and not (open_low and number == low)
+    if not inside or math.isinf(number):
+        raise refuse(name, f"a finite number in {left}{low:g}, {high:g}{right}", value)
     return number
 
 
@@ -111,31 +103,28 @@ def instance(name: str, value: object, kind: type) -> object:
     return value
 
 
-def mapping(name: str, value: object, low: int = 1, high: int | None = None) -> Mapping:
-    """A dict that maps words to something, low to high of them."""
+def mapping(name: str, value: object, low: int = 1) -> Mapping:
+    """A dict that maps words to something, at least so many of them."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise refuse(name, "a dict whose keys are str", value)
-    _count(name, value, low, high)
+    if len(value) < low:
+        raise ValueError(f"{name} must hold at least {low}, got {len(value) or 'none'}")
     return value
 
 
-def sequence(name: str, value: object, low: int = 1, high: int | None = None) -> list:
+def sequence(name: str, value: object, low: int = 1, high: int = _MANY) -> list:
     """A list of low to high elements, from any iterable but a word or a dict."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise refuse(name, "a sequence", value)
     try:
-        found = list(islice(value, _MANY + 1))
+        found = list(islice(value, high + 1))
     except TypeError:  # an array of no dimension
         raise refuse(name, "a sequence", value) from None
-    _count(name, found, low, _MANY if high is None else high)
-    return found
-
-
-def _count(name: str, value: Sequence | Mapping, low: int, high: int | None) -> None:
-    if len(value) < low:
-        raise ValueError(f"{name} must hold at least {low}, got {len(value) or 'none'}")
-    if high is not None and len(value) > high:
+    if len(found) < low:
+        raise ValueError(f"{name} must hold at least {low}, got {len(found) or 'none'}")
+    if len(found) > high:
         raise ValueError(f"{name} must hold at most {high:,}, got more")
+    return found
 
 
 _KINDS = {"iuf": "real numbers", "iu": "integers", "b": "bools", "UO": "words"}

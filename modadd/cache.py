@@ -61,7 +61,7 @@ def cached(
     compute: Callable[[list[int], Callable[[Run], None]], None],
     progress: bool = False,
 ) -> Run:
-    """Collect the runs of all seeds, from the cache where they are there.
+    """The Run of all seeds in their order, from the cache where they are there.
 
     Args:
         key: JSON-compatible; everything that decides the result, besides seed and code version;
@@ -71,13 +71,8 @@ def cached(
             each seed as soon as this is done; so that what is finished survives an interruption.
         progress: show a progress bar where loading takes longer than a second.
 
-    Returns:
-        the Run of all seeds in the order of `seeds`. A damaged entry is computed again, with a
-        warning. Where the cache cannot be written, a warning says so and the result is returned
-        all the same.
-
-    Raises:
-        Interrupted: on Ctrl-C during `compute`.
+    A damaged entry is computed again, with a warning. Where the cache cannot be written, a warning
+    says so and the result is returned all the same.
 
     >>> from modadd import TrainingConfig, train
     >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=3, progress=False)

@@ -164,11 +164,7 @@ class Run:
         return held | {f"parameters.{name}": array for name, array in named.items()}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write a run file to `path`; it appears whole or not at all.
-
-        Raises:
-            OSError: where it cannot be written.
-        """
+        """Write a run file to `path`; it appears whole or not at all."""
         path, arrays = Path(path), self._arrays()
         header = {
             "format": FORMAT,
@@ -293,16 +289,11 @@ def join(runs: Sequence[Run]) -> Run:
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, or the stop button of a notebook; holds what was recorded until then.
 
-    In a notebook or a console, `sys.last_value` is the exception that was shown last:
-
-        import sys
-        run = sys.last_value.run
+    In a notebook or a console, `sys.last_value` is the exception that was shown last, and
+    `sys.last_value.run` what it holds. `finished` are the seeds that were done, with all snapshots,
+    a Run for each configuration that had any; `under_way` those that were not, each with the
+    snapshots that it had reached, at least one; `total` is how many were asked for.
     """
-
-    finished: list[Run]
-    """The seeds that were done, with all snapshots: one Run for each configuration that had any."""
-    under_way: list[Run]
-    """The seeds that were not, each with the snapshots that it had reached, at least one."""
 
     def __init__(self, finished: Sequence[Run], under_way: Sequence[Run], total: int) -> None:
         self.finished = list(finished)
@@ -346,12 +337,8 @@ class DivergenceError(ArithmeticError):
 def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray, bad: int = -1) -> None:
     """Report divergence, also where the loss is still finite but the force overflows float32.
 
-    Args:
-        seed: the seed.
-        steps: (T,) steps at which it was to be recorded.
-        scalars: (t, 5) what was recorded at the first t of them; the validation accuracy is NaN
-            where there are no validation pairs.
-        bad: the step at which a loop found a parameter that is not finite; -1: none.
+    `scalars` (t, 5) is what was recorded of the seed at the first t `steps`; `bad` is the step at
+    which a loop found a parameter that is not finite, or -1.
 
     Raises:
         DivergenceError: naming the first step that is not finite.

@@ -51,8 +51,7 @@ def sweep(
         one Run for each configuration, in their order, with the seeds in their order.
 
     Raises:
-        ValueError: for an argument out of range, before any training.
-        DivergenceError: naming step and seed, when a seed's loss stops being finite.
+        ValueError, DivergenceError: as for `train`.
         Interrupted: on Ctrl-C, within a second; it holds the finished jobs. Joblib's threads and
             processes end with it; the workers of a Dask cluster finish the jobs they are at.
 

@@ -197,8 +197,8 @@ def train(
 
     def work(seed: int, stop: np.ndarray) -> Run:
         start = {name: array[place[seed]] for name, array in given.items()}
-        theta, recipe, pairs = prepare(config, task, seed, start)
-        return record("network", settings, seed, theta, recipe, pairs, steps, keep_parameters, stop)
+        ready = prepare(config, task, seed, start)
+        return record("network", settings, seed, *ready, steps, keep_parameters, stop)
 
     def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
         run_in_threads(work, missing, keep, threads, progress, "training", stop)
@@ -274,9 +274,8 @@ def train_with(
     def work(seed: int, stop: np.ndarray) -> Run:
         theta, recipe, pairs = prepare(config, task, seed)
         by = _rules.rule_for(rule, amount, seed, config.steps, theta, recipe)
-        return record(
-            "network", settings, seed, theta, recipe, pairs, steps, keep_parameters, stop, by
-        )
+        ready = (theta, recipe, pairs, steps, keep_parameters, stop, by)
+        return record("network", settings, seed, *ready)
 
     def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
         run_in_threads(work, missing, keep, threads, progress, rule)
@@ -324,12 +323,8 @@ def prepare(
     """
     parameters = config.initial(seed)._replace(**start or {})
     training = task.training_pairs(config.train_share, seed)
-    pairs = _engine.padded_pairs(
-        task.pairs,
-        task.labels,
-        model.pair_weights(task, training),
-        task.multiplicity * ~training,
-    )
+    weights, held_out = model.pair_weights(task, training), task.multiplicity * ~training
+    pairs = _engine.padded_pairs(task.pairs, task.labels, weights, held_out)
     decays = np.full(4, config.weight_decay, np.float32)
     if config.embedding_decay is not None:
         decays[0] = config.embedding_decay
@@ -360,22 +355,10 @@ def record(
     stop: np.ndarray,
     rule: _rules.Rule | None = None,
 ) -> Run:
-    """Advance one seed, by the recipe's optimiser or by another rule, and record it.
+    """The Run of one seed that starts from theta (D,), by the recipe's optimiser or another rule.
 
-    Args:
-        source: of the Run.
-        settings: of the Run.
-        seed: its name.
-        theta: (D,) float32, the flat parameters at the start; left as they are.
-        recipe: what the loop is told.
-        pairs: the same.
-        steps: (T,) increasing int64, when to record.
-        keep_parameters: record all of them, not only the embeddings.
-        stop: (1,) uint8.
-        rule: None for the optimiser of the recipe.
-
-    Returns:
-        the Run of this seed; ends early, with the snapshots so far, once `stop[0]` is set.
+    It is recorded at the `steps` (T,), and ends early once another thread sets stop[0]. `source`,
+    `settings` and `keep_parameters` are for the Run.
 
     Raises:
         DivergenceError: when loss or parameters stop being finite.
@@ -399,7 +382,7 @@ def record(
     return Run(
         source=source,
         settings=settings,
-        seeds=np.array([seed], np.int64),
+        seeds=np.array([seed]),
         steps=steps[:count],
         embeddings=parameters.embeddings.copy(),
         parameters=parameters.map(np.copy) if keep_parameters else None,
