@@ -48,9 +48,9 @@ configs = {
     17: TrainingConfig(17),
     31: TrainingConfig(31, 128, 2000, learning_rate=0.3, weight_decay=1.5e-3),
     59: TrainingConfig(59, 128, 1500, learning_rate=0.5, weight_decay=5e-4),
-    113: TrainingConfig(113, 256, 1000, learning_rate=1.0, weight_decay=2e-4),
+    113: TrainingConfig(113, 256, 2000, learning_rate=1.0, weight_decay=2e-4),
 }
-counts = {12: 60, 17: 60, 31: 16, 59: 8, 113: 2}
+counts = {12: 60, 17: 60, 31: 60, 59: 60, 113: 12}
 
 # %%
 final, accuracy, first = {}, {}, FIRST_SEED
@@ -62,7 +62,7 @@ for N, config in configs.items():
 # %% [markdown]
 # ## What they build
 #
-# The first four networks of each modulus, and of $N = 113$ two: not chosen. Lines join tokens that
+# The first four networks of each modulus, two of $N = 113$: not chosen. Lines join tokens that
 # differ by the two steps of the lattice; pale lines join across the short diagonal of its cells, so
 # that a hexagonal lattice shows its triangles.
 
