@@ -329,10 +329,13 @@ def _even_cube(count: int) -> np.ndarray:
     """Evenly spread points of the cube [−1/√2, 1/√2]³, each with its opposite, (count, 3).
 
     The additive recurrence with the powers of 1/g, g⁴ = g + 1 (Roberts 2018), has low discrepancy.
+    What is left of unevenness in the second moments, some percent, is taken out by a linear map.
     """
     g = 1.2207440846057596
     offsets = np.arange(1, count // 2 + 1)[:, None] / g ** np.arange(1, 4)
     half = (2 * ((0.5 + offsets) % 1) - 1) / math.sqrt(2)
+    sizes, axes = np.linalg.eigh(6 * half.T @ half / len(half))
+    half = half @ (axes / np.sqrt(sizes)) @ axes.T
     return np.concatenate([half, -half])
 
 
