@@ -60,9 +60,9 @@ E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
 #   $\kappa = H\sigma^2$ with the variance $\sigma^2 = 1/6$ of the network's first weights. Nothing in it is
 #   random and nothing is fitted: rate, momentum, decay and $\kappa$ are those of the network.
 # * **The field with the network's own features.** The kernel above is that of Gaussian weights; the
-#   network draws its own from a box. The wide limit of *that* has 256 features, spread evenly where the
+#   network draws its own from a box. The wide limit of *that* has 128 features, spread evenly where the
 #   network draws 64 at random, each standing for a quarter of a hidden unit.
-# * **The field with moving features.** In the network the first layer learns too. Here the 256 features
+# * **The field with moving features.** In the network the first layer learns too. Here the 128 features
 #   do, like particles. This is a network again, but a deterministic one: it has no weights to be drawn.
 
 # %%
@@ -368,13 +368,13 @@ print("own features minus field:     ", intervals.paired(own_r2, field_r2))
 #
 # * The start decides *given the recipe*: the bias scale or the size of the start shifts the kinds
 #   (notebook 8), and rules that rescale gradients read the same start differently (notebook 11).
-# * The readout starts at zero here. In notebook 11 it starts at random, and networks that share the start
-#   but not the layers agree less.
+# * *The domain.* The readout starts at zero here, and the embeddings at size 1. With a random readout and small
+#   starts (notebook 11) two networks agree no better with each other than with the start they came from.
 # * About half of the comparisons are equal, the others spread over a wide range; a mean $R^2$ blends
 #   the two.
 # * The frequencies of unrelated circles are compared in so few starts that their expectation is rough.
 # * Of the fields only the one with the ideal kernel has tokens and nothing else. With moving features
-#   the simulation has as many parts as a network of 256 units; what it lacks is chance.
+#   the simulation has as many parts as a network of 128 units; what it lacks is chance.
 # * One modulus, one width.
 #
 # **Next:** [7 · Weight decay](07_weight_decay.ipynb)

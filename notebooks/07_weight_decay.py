@@ -151,8 +151,8 @@ show(
 show(
     widgets.live_training(TrainingConfig(train_share=0.8, weight_decay=0.0), FIRST_SEED + 2),
     name="07_live",
-    caption="Live training takes a running kernel: run this cell in JupyterLab. Until then a picture "
-    "stands here: the network without decay after 0, 150 and 1500 steps.",
+    caption="Live training: run this cell to play. Until then a picture stands here: the network "
+    "without decay after 0, 150 and 1500 steps.",
 )
 
 # %% [markdown]
