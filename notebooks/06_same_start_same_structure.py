@@ -61,7 +61,7 @@ E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
 #   random and nothing is fitted: rate, momentum, decay and $\kappa$ are those of the network.
 # * **The field with the network's own features.** The kernel above is that of Gaussian weights; the
 #   network draws its own from a box. The wide limit of *that* has 128 features, spread evenly where the
-#   network draws 64 at random, each standing for a quarter of a hidden unit.
+#   network draws 64 at random, each standing for half a hidden unit.
 # * **The field with moving features.** In the network the first layer learns too. Here the 128 features
 #   do, like particles. This is a network again, but a deterministic one: it has no weights to be drawn.
 
