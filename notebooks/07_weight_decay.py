@@ -32,7 +32,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from modadd import TrainingConfig, intervals, particles, structure, theory, train, widgets
+from modadd import (
+    TrainingConfig,
+    forecasts,
+    intervals,
+    particles,
+    structure,
+    theory,
+    train,
+    widgets,
+)
 from modadd.chapters import n07_weight_decay as chapter
 from modadd.chapters.n07_weight_decay import Comparison, Condition
 from modadd.plots import show
@@ -89,13 +98,20 @@ calm = network(**slow, weight_decay=0.0)
 calm_smoothed = network(**slow, weight_decay=0.0, label_smoothing=0.2)
 layers = network(**slow, weight_decay=DECAY, embedding_decay=0.0)
 embeddings = network(**slow, weight_decay=0.0, embedding_decay=DECAY)
+
+# %% [markdown]
+# In a few starts a field that forgets nothing becomes too steep for steps of this length, and overshoots. They
+# count like all others.
+
+# %%
 kept = TrainingConfig(steps=steps, train_share=0.8, embedding_decay=0.0)
-remembers, forgets = (
-    particles.field(
-        none.embeddings[0], replace(kept, weight_decay=w), seeds=seeds, snapshots=moments
+with forecasts.steep_fields():
+    remembers, forgets = (
+        particles.field(
+            none.embeddings[0], replace(kept, weight_decay=w), seeds=seeds, snapshots=moments
+        )
+        for w in (0.0, DECAY)
     )
-    for w in (0.0, DECAY)
-)
 
 # %%
 bare, bare_slow = Condition("no decay", "without", none), Condition("no decay", "without", calm)

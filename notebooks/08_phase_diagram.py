@@ -197,7 +197,7 @@ show(
 # ## Why must features move?
 #
 # The law with *fixed* features goes wrong in two corners: too many circles at large starts with little bias,
-# too few at small starts with much. Three questions to the runs of the smallest and the largest start, and
+# and, as trials suggested, too few at small starts with much. Three questions to the runs of the smallest and the largest start, and
 # one experiment. By the time that half of the accuracy is learnt: how much of their start have the embeddings
 # kept, how far have the hidden units turned, and how much of a unit is its bias?
 
@@ -249,8 +249,9 @@ for name, one in rows.items():
     print(f"{name:24}" + "".join(f"  {share:<8.0%} " for share in (one == "circle").mean(-1)))
 
 # %% [markdown]
-# So the first layer explains both corners, the upper one better than the lower: at the largest bias the bias
-# that is left brings back a part of the circles, not all.
+# So the first layer explains the upper corner. The lower one remains open: in a first run, with features spread
+# less evenly, fixed ones had too few circles there and the bias that is left brought a part of them back; whether
+# they do in this one, the last two lines of the Check say. An effect that hangs on such a thing is not shown.
 #
 # ## Look at the runs
 #

