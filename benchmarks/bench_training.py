@@ -4,8 +4,8 @@ Contenders, all on the reference problem's recipe (full batch, momentum, weight 
 
     plain loop      an ordinary torch.nn.Module and torch.optim.SGD, one seed at a time
     torch vmap      torch.func.vmap over an ensemble
-    JAX             vmap, jit and a loop in JAX, a process of one thread on each core: faster than its
-                    own threads (needs the extra: pip install modadd[bench])
+    JAX             vmap, jit and a loop in JAX, a process of one thread on each core: faster than
+                    its own threads (needs the extra: pip install modadd[bench])
     earlier         modadd.train of another checkout, where --against names one
     modadd          modadd.train
 
