@@ -380,7 +380,8 @@ def _follow(theta, recipe, pairs, work, state):
 def _enter(recipe, pairs, work):
     """Bring the pairs into the order of the tour."""
     n, trained = recipe.tokens, work.counts[0]
-    work.place[:] = work.push.size // 2 - 1
+    for i in range(n * n):
+        work.place[i] = work.push.size // 2 - 1
     for p in range(work.counts[1]):
         i, j = pairs.first[work.order[p]], pairs.second[work.order[p]]
         work.tour[0, p], work.tour[1, p], work.tour[2, p] = i, j, pairs.labels[work.order[p]]
@@ -440,7 +441,7 @@ def _switches(work, width, count, begins, ends):
                 changed &= changed - one
         found = n - start
         events[n] = events[n + 1] = dummy
-        n = start + max(2, found + (found & 1))
+        n = start + (found + (found & 1) if found else 2)
         if p == count:
             before = g
         elif p > 0 or not begins:
@@ -545,12 +546,13 @@ def _forward(theta, recipe, work, start, count, begins, ends):
             line = times_plus(entry(strip, p), u, times_plus(entry(strip, b + p), v, c))
             words[width * (p + 1) + w] = positive(line)
     if begins:
-        carry[:] = np.float32(0.0)
+        for i in range(6 * row):
+            carry[i] = np.float32(0.0)
         for m in range(row):
             b2 = theta.size - n
             carry[2 * row + m] = theta[b2 + m] - theta[b2 + n - 1] if m < n - 1 else NONE
     found = _switches(work, width, count, begins, ends)
-    first = 0
+    first = np.int64(0)
     while row - first >= 4 * LANES:
         _carry(nought4(), first, row, found[0], work)
         first += 4 * LANES
@@ -603,7 +605,7 @@ def _backward(recipe, pairs, work, start, count, twos):
         label = work.tour[2, start + p]
         if label < n - 1:
             planes[3 * row * p + 2 * row + label] -= hit * total
-    first = 0
+    first = np.int64(0)
     while row - first >= 4 * LANES:
         _add_up(nought4(), first, row, count, work)
         first += 4 * LANES
@@ -627,15 +629,17 @@ def _gradient(theta, recipe, pairs, work, state, record):
     """Fill work.gradient with ∂L/∂θ, and work.measured if that is asked for."""
     n, row, b = recipe.tokens, work.real.size, work.strip.size // 6
     gradient, scalars, trained = work.gradient, work.measured, work.counts[0]
-    last, switches, start = work.counts[int(record)], 0, 0
+    last, switches, start = work.counts[int(record)], 0, np.int64(0)
     _lay_out(theta, recipe, work)
     b2 = theta.size - n
-    gradient[b2:] = np.float32(0.0)
-    scalars[:] = 0.0
+    for m in range(n):
+        gradient[b2 + m] = np.float32(0.0)
+    for i in range(5):
+        scalars[i] = 0.0
     while start < last:
         trains = start < trained
         limit = trained if trains else last
-        count = min(b, limit - start)
+        count = b if start + b < limit else limit - start
         begins = start % SEGMENT == 0 or start == trained
         ends = (start + b) % SEGMENT == 0 or start + b >= limit
         twos, all_twos, found = _forward(theta, recipe, work, start, count, begins, ends)
@@ -666,7 +670,9 @@ def _gradient(theta, recipe, pairs, work, state, record):
         p = work.place[(n + 1) * a]
         gradient[2 * a], gradient[2 * a + 1] = fx + work.push[p], fy + work.push[q + p]
     if record:
-        held_out, force = pairs.validation.sum(), 0.0
+        held_out = force = 0.0
+        for p in range(pairs.validation.size):
+            held_out += pairs.validation[p]
         scalars[2] = scalars[2] / held_out if held_out > 0 else np.nan
         for i in range(2 * n):
             force += gradient[i] ** 2

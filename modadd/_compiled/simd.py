@@ -51,7 +51,7 @@ inside the caller, and the two would train networks that drift apart.
 UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "_nrt": False}
 """Options of functions that allocate nothing, so that no references to arrays need be counted."""
 
-lean = njit(forceinline=True, **UNCOUNTED)
+lean = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **UNCOUNTED)
 """The same as `inlined`, for functions that allocate nothing."""
 
 
