@@ -69,20 +69,20 @@ PACKAGES := pyproject.toml constraints.txt
 		exit 1; }
 	@echo "Installing the packages into .venv: once, a few minutes, one to several GB (PyTorch)"
 	@"$(PYTHON)" -m venv .venv
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/installed-test: .venv/installed
 	@echo "Installing the packages for the tests into .venv"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
 .venv/installed-site: .venv/installed
 	@echo "Installing the packages for the site into .venv"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+	@$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[site]'
 	@touch $@
 
 .venv/installed-bench: .venv/installed
 	@echo "Installing the packages for the benchmarks into .venv"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[bench]'
 	@touch $@

@@ -79,7 +79,9 @@ def main() -> None:
         residuals = rng.standard_normal((len(task.pairs), modulus))
         calls = {
             "exact": lambda e=embeddings: forces.exact(e),
-            "residual charges": lambda e=embeddings, r=residuals: forces.exact(e, residuals=r),
+            "residual charges": lambda e=embeddings, r=residuals: forces.field_law(
+                e, r, e[None], r[None], [1.0]
+            ),
             "clustering": lambda e=embeddings: forces.clustering(e),
         }
         if fits(len(task.pairs)):

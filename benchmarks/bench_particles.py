@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from modadd import ModularAddition, particles
+from modadd import ModularAddition, TrainingConfig, particles
 
 QUIET = {"snapshots": 2, "cache": False, "progress": False}
 
@@ -109,11 +109,13 @@ def main() -> None:
                 lambda k, batch=batch: two_force_torch(batch, k),
             ),
             "field": (
-                lambda k, E=E: particles.field(E, steps=k, **QUIET),
+                lambda k, E=E: particles.field(E, TrainingConfig(len(E[0]), steps=k), **QUIET),
                 lambda k, batch=batch: field_torch(batch, k),
             ),
             "field, moving features": (
-                lambda k, E=E: particles.field(E, steps=k, features="moving", **QUIET),
+                lambda k, E=E: particles.field(
+                    E, TrainingConfig(len(E[0]), steps=k), features="moving", **QUIET
+                ),
                 None,
             ),
         }

@@ -4,23 +4,24 @@ Contenders, all on the reference problem's recipe (full batch, momentum, weight 
 
     plain loop      an ordinary torch.nn.Module and torch.optim.SGD, one seed at a time
     torch vmap      torch.func.vmap over an ensemble
-    JAX vmap+jit    the same in JAX (needs the extra: pip install modadd[bench])
-    torch engine    modadd.train(..., engine="torch")
-    compiled        modadd.train(..., engine="compiled")
+    JAX             vmap, jit and a loop in JAX, a process of one thread on each core: faster than its
+                    own threads (needs the extra: pip install modadd[bench])
+    earlier         modadd.train of another checkout, where --against names one
+    modadd          modadd.train
 
-The unit is seed-steps per second. The last column is the share of the machine's single-precision
-peak, taken as the best rate of a large matrix product in the same run, that the floating-point
-operations of the step amount to. Contenders take turns, round after round, and each reports its
+The unit is seed-steps per second. Contenders take turns, round after round, and each reports its
 best round, so that a busy moment of the machine hits all alike.
 
-    python benchmarks/bench_training.py [--quick]
+    python benchmarks/bench_training.py [--quick] [--against PATH]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -89,13 +90,11 @@ def torch_vmap(modulus: int, hidden: int, seeds: int, steps: int) -> None:
             a.sub_(m, alpha=RATE)
 
 
-def make_jax(modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], None] | None:
-    """The same in JAX, compiled once outside the timing; None where JAX is not installed."""
-    try:
-        import jax
-        import jax.numpy as jnp
-    except ImportError:
-        return None
+def make_jax(modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], object]:
+    """The same in JAX, compiled once outside the timing."""
+    import jax
+    import jax.numpy as jnp
+
     task = ModularAddition(modulus)
     first, second = task.pairs.T
     weights = model.pair_weights(task, np.ones(len(task.labels), bool)).astype(np.float32)
@@ -122,10 +121,62 @@ def make_jax(modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], 
     return lambda: jax.block_until_ready(run(state))
 
 
-def engine(name: str, modulus: int, hidden: int, seeds: int, steps: int) -> None:
-    """One of this package's engines, through the public call."""
+def make_train(modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], object]:
+    """This package, or that of another checkout, through the public call."""
     config = TrainingConfig(modulus=modulus, hidden=hidden, steps=steps)
-    train(config, range(seeds), snapshots=2, engine=name, cache=False, progress=False)
+    quiet = {"snapshots": 2, "cache": False, "progress": False}
+    train(config, range(seeds), **quiet)
+    return lambda: train(config, range(seeds), **quiet)
+
+
+MAKERS = {"jax": make_jax, "train": make_train}
+
+
+def serve(kind: str, core: int | None) -> None:
+    """In a process of its own: prepare what a line asks for, and run it whenever told to."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    while line := sys.stdin.readline():
+        call = MAKERS[kind](*json.loads(line))
+        print("ready", flush=True)
+        while sys.stdin.readline() == "go\n":
+            call()
+            print("done", flush=True)
+
+
+class Served:
+    """A contender in processes of its own, on each of the given cores one; (None,): on all."""
+
+    def __init__(self, kind: str, cores: tuple = (None,), **environment: str) -> None:
+        self.processes = []
+        for core in cores:
+            command = [sys.executable, __file__, "--serve", kind]
+            command += [] if core is None else ["--core", str(core)]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            process = subprocess.Popen(command, env=os.environ | environment, **pipes)
+            self.processes.append(process)
+
+    def say(self, words: list[str], answer: str) -> None:
+        """Tell each process its line, and wait until all have answered."""
+        for process, line in zip(self.processes, words):
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+        for process, _ in zip(self.processes, words):
+            if process.stdout.readline() != answer + "\n":
+                raise RuntimeError(f"{process.args} ended")
+
+    def prepare(self, modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], object]:
+        """Compile outside the timing; returns the call to be timed."""
+        count = min(len(self.processes), seeds)
+        share = [seeds // count + (i < seeds % count) for i in range(count)]
+        self.say([json.dumps([modulus, hidden, each, steps]) for each in share], "ready")
+        return lambda: self.say(["go"] * count, "done")
+
+    def finish(self) -> None:
+        """Make the processes ready for another problem."""
+        for process in self.processes:
+            process.stdin.write("stop\n")
+            process.stdin.flush()
 
 
 def best_times(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -139,67 +190,58 @@ def best_times(contenders: dict[str, Callable[[], object]], rounds: int) -> dict
     return best
 
 
-def operations(modulus: int, hidden: int) -> int:
-    """Floating-point operations of one step: the matrix products, forward and backward."""
-    pairs = modulus * (modulus + 1) // 2
-    return pairs * (3 * 2 * 2 * hidden + 3 * 2 * hidden * modulus)
-
-
-def compare(modulus: int, hidden: int, seeds: int, work: dict[str, int], rounds: int) -> None:
+def compare(
+    modulus: int, hidden: int, seeds: int, work: dict[str, int], served: dict[str, Served]
+) -> None:
     """Print one table; `work` gives the steps (for the plain loop, of one seed) per contender."""
-    size = 2048
-    a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
-    b = torch.tensor(a)
+    problem = (modulus, hidden, seeds)
     calls = {
         "plain loop": lambda: plain_loop(modulus, hidden, 1, work["plain loop"]),
         "torch vmap": lambda: torch_vmap(modulus, hidden, seeds, work["torch vmap"]),
-        "JAX vmap+jit": make_jax(modulus, hidden, seeds, work["JAX vmap+jit"]),
-        "torch engine": lambda: engine("torch", modulus, hidden, seeds, work["torch engine"]),
-        "compiled": lambda: engine("compiled", modulus, hidden, seeds, work["compiled"]),
-        "sgemm": lambda: b @ b,
     }
-    calls = {name: call for name, call in calls.items() if call is not None}
-    times = best_times(calls, rounds)
-    peak = 2 * size**3 / times.pop("sgemm")
+    for name, processes in served.items():
+        calls[name] = processes.prepare(*problem, work[name])
+    times = best_times(calls, 5)
+    for processes in served.values():
+        processes.finish()
     speed = {
         name: work[name] * (1 if name == "plain loop" else seeds) / seconds
         for name, seconds in times.items()
     }
-    print(
-        f"\nN = {modulus}, H = {hidden}, {seeds} seeds; sgemm peak {peak / 1e9:.0f} GFLOP/s",
-        flush=True,
-    )
-    print(f"{'':14}{'seed-steps/s':>14}{'× plain loop':>14}{'× JAX':>8}{'of peak':>9}")
+    print(f"\nN = {modulus}, H = {hidden}, {seeds} seeds", flush=True)
     for name, value in speed.items():
-        jax_ratio = (
-            f"{value / speed['JAX vmap+jit']:8.2f}" if "JAX vmap+jit" in speed else "       –"
-        )
-        share = value * operations(modulus, hidden) / peak
-        print(f"{name:14}{value:14,.0f}{value / speed['plain loop']:14.1f}{jax_ratio}{share:9.0%}")
+        print(f"{name:12}{value:12,.0f} seed-steps/s   modadd × {speed['modadd'] / value:.1f}")
 
 
 def main() -> None:
     """Compare over ensemble sizes and moduli."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--quick", action="store_true", help="one ensemble size, fewer steps")
-    quick = parser.parse_args().quick
-    print(
-        f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads"
-    )
-    engine("compiled", 5, 4, 1, 1)  # compile, or load the compilation
-    names = ("plain loop", "torch vmap", "JAX vmap+jit", "torch engine", "compiled")
+    parser.add_argument("--quick", action="store_true", help="one ensemble size")
+    parser.add_argument("--against", help="root of another checkout to compare with")
+    parser.add_argument("--serve", choices=MAKERS, help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        serve(given.serve, given.core)
+        return
+    cores = tuple(sorted(os.sched_getaffinity(0)))
+    print(f"{len(cores)} cores, torch {torch.__version__} with {torch.get_num_threads()} threads")
+    one = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+    served = {"JAX": Served("jax", cores, **one)}
+    if given.against:
+        served["earlier"] = Served("train", PYTHONPATH=given.against)
+    served["modadd"] = Served("train")
 
     def steps(*counts):
-        return dict(zip(names, counts, strict=True))
+        return dict(zip(("plain loop", "torch vmap", "JAX", "earlier", "modadd"), counts))
 
-    for seeds in (32,) if quick else (1, 8, 32, 128):
-        batch = max(50, 400 // seeds)
-        compare(17, 64, seeds, steps(300, batch, batch, batch, 1000), 3)
-    if not quick:
-        compare(31, 128, 16, steps(60, 10, 10, 10, 200), 3)
-        compare(59, 256, 8, steps(20, 5, 5, 5, 40), 3)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"\npeak memory of this process, all contenders together: {peak:.2f} GiB")
+    for seeds in (8,) if given.quick else (1, 8, 128):
+        batch = max(100, 4000 // seeds)
+        compare(17, 64, seeds, steps(300, batch // 10, batch, 4 * batch, 4 * batch), served)
+    if not given.quick:
+        compare(31, 128, 8, steps(60, 10, 200, 400, 800), served)
+        compare(59, 256, 8, steps(20, 5, 40, 60, 200), served)
+        compare(113, 512, 8, steps(4, 2, 4, 6, 40), served)
 
 
 if __name__ == "__main__":

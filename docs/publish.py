@@ -30,6 +30,7 @@ from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 import modadd
+from modadd import widgets
 from modadd.plots import export
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,7 +171,7 @@ def run_where_widgets_are_missing(paths: list[Path]) -> None:
 def read_figure(output, caption: str, anchor: str, into: Path) -> Figure:
     """A figure from a cell's output; its picture is written into the folder `into`."""
     image = base64.b64decode(output.data[PNG])
-    width, height = (round(n / export.SCALE) for n in struct.unpack(">II", image[16:24]))
+    width, height = struct.unpack(">II", image[16:24])
     (into / f"{anchor}.png").write_bytes(image)
     plot, page = output.data.get(export.PLOTLY), output.get("metadata", {}).get("page")
     return Figure(
@@ -293,6 +294,7 @@ def publish(into: Path) -> None:
         documents.append((path.stem, title))
         write_page(into, f"docs/{path.stem}.html", "document.html.j2", title=title, body=body)
     write_page(into, "explore.html", "explore.html.j2", notebooks=notebooks)
+    write_page(into, "train.html", "train.html.j2", widget=widgets.live_training().fragment())
     modules = write_api(into)
     everything = {"notebooks": notebooks, "documents": documents, "modules": modules}
     write_page(into, "index.html", "index.html.j2", **everything)

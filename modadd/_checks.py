@@ -1,11 +1,15 @@
-"""Checks of arguments: every error names the argument, its value and what is allowed."""
+"""Checks of what a reader types: every error names the argument, its value and what is allowed.
+
+They stand at the doors (ModularAddition, TrainingConfig, Run, train, sweep, simulations, forces,
+measures of structure, widgets) and nowhere behind them.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 import numpy as np
@@ -45,7 +49,7 @@ def refuse(name: str, allowed: str, value: object) -> ValueError:
 
 
 def integer(name: str, value: object, low: int, high: int | None = None) -> int:
-    """Return `value` as an int in [low, high], or raise ValueError naming it."""
+    """An int in [low, high]."""
     allowed = f"an integer of at least {low}" if high is None else f"an integer in [{low}, {high}]"
     try:
         if isinstance(value, bool | np.bool_):
@@ -59,17 +63,10 @@ def integer(name: str, value: object, low: int, high: int | None = None) -> int:
 
 
 def real(
-    name: str,
-    value: object,
-    low: float,
-    high: float = math.inf,
-    *,
-    open_low: bool = False,
-    open_high: bool = False,
+    name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
-    """Return `value` as a finite float in [low, high] (or ]low, high[), or raise ValueError."""
-    left, right = "]" if open_low else "[", "[" if open_high or math.isinf(high) else "]"
-    allowed = f"a finite number in {left}{low:g}, {high:g}{right}"
+    """A finite float in [low, high], or ]low, high]."""
+    left, right = "]" if open_low else "[", "[" if math.isinf(high) else "]"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     try:
@@ -77,23 +74,22 @@ def real(
             raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise refuse(name, allowed, value) from None
-    outside = number < low or number > high
-    at_end = (open_low and number == low) or (open_high and number == high)
-    if not math.isfinite(number) or outside or at_end:
-        raise refuse(name, allowed, value)
+        number = math.nan
+    inside = low <= number <= high and not (open_low and number == low)
+    if not inside or math.isinf(number):
+        raise refuse(name, f"a finite number in {left}{low:g}, {high:g}{right}", value)
     return number
 
 
 def flag(name: str, value: object) -> bool:
-    """Return `value` if it is True or False, or raise ValueError naming it."""
+    """True or False, and nothing that is merely as good as one of them."""
     if not isinstance(value, bool | np.bool_):
         raise refuse(name, "True or False", value)
     return bool(value)
 
 
 def choice(name: str, value: object, allowed: Iterable[str]) -> str:
-    """Return `value` if it is one of the allowed words, or raise ValueError naming them."""
+    """One of the allowed words."""
     words = tuple(allowed)
     if not isinstance(value, str) or value not in words:
         raise refuse(name, f"one of {', '.join(words)}", value)
@@ -101,70 +97,89 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def instance(name: str, value: object, kind: type) -> object:
-    """Return `value` if it is of a class of this package, or raise ValueError naming it."""
+    """An object of a class of this package."""
     if not isinstance(value, kind):
         raise refuse(name, f"a {kind.__name__}", value)
     return value
 
 
-def mapping(name: str, value: object, low: int = 1, high: int | None = None) -> Mapping:
-    """Return `value` if it maps words to something, low to high of them, or raise ValueError."""
+def mapping(name: str, value: object, low: int = 1) -> Mapping:
+    """A dict that maps words to something, at least so many of them."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise refuse(name, "a dict whose keys are str", value)
-    _count(name, value, low, high)
+    if len(value) < low:
+        raise ValueError(f"{name} must hold at least {low}, got {len(value) or 'none'}")
     return value
 
 
-def sequence(name: str, value: object, low: int = 1, high: int | None = None) -> list:
-    """Return `value` as a list of low to high elements, or raise ValueError naming it."""
+def sequence(name: str, value: object, low: int = 1, high: int = _MANY) -> list:
+    """A list of low to high elements, from any iterable but a word or a dict."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise refuse(name, "a sequence", value)
     try:
-        found = list(islice(value, _MANY + 1))
+        found = list(islice(value, high + 1))
     except TypeError:  # an array of no dimension
         raise refuse(name, "a sequence", value) from None
-    _count(name, found, low, _MANY if high is None else high)
+    if len(found) < low:
+        raise ValueError(f"{name} must hold at least {low}, got {len(found) or 'none'}")
+    if len(found) > high:
+        raise ValueError(f"{name} must hold at most {high:,}, got more")
     return found
 
 
-def _count(name: str, value: Sequence | Mapping, low: int, high: int | None) -> None:
-    if len(value) < low:
-        raise ValueError(f"{name} must hold at least {low}, got {len(value) or 'none'}")
-    if high is not None and len(value) > high:
-        raise ValueError(f"{name} must hold at most {high:,}, got more")
+_KINDS = {"iuf": "real numbers", "iu": "integers", "b": "bools", "UO": "words"}
+"""What numpy's kinds of types are called."""
+
+
+def numeric(name: str, value: object, shape: tuple, kinds: str = "iuf") -> np.ndarray:
+    """An array of any shape and precision; of a tensor, without its gradient.
+
+    Args:
+        name: of the argument.
+        value: numbers, nested in lists, in an array or in a torch tensor; or bools, or words.
+        shape: axes wanted, as `array` takes them, for the message.
+        kinds: of numpy's types that are taken.
+    """
+    try:
+        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, say
+        found = None
+    if found is None or found.dtype.kind not in kinds:
+        raise refuse(name, f"{_KINDS.get(kinds, 'numbers')} of shape {_axes(shape)}", value)
+    return found
 
 
 def array(
     name: str, value: object, shape: tuple = (...,), *, finite: bool = True, limit: float = math.inf
 ) -> np.ndarray:
-    """Return `value` as a float64 array of the wanted shape, or raise ValueError naming it.
+    """Numbers as a float64 array of the wanted shape.
 
     Args:
         name: of the argument.
-        value: numbers, nested in lists or in an array.
+        value: what `numeric` takes.
         shape: axes wanted; a leading ... stands for any number of batch axes, a str for any
             length, as an error shall name it.
         finite: refuse NaN and infinity.
         limit: the largest size that an entry may have.
     """
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors that want a gradient
-        raise refuse(name, f"numbers of shape {_axes(shape)}", value) from None
-    if found.dtype.kind not in "iuf":
-        raise refuse(name, f"real numbers of shape {_axes(shape)}", value)
+    found = numeric(name, value, shape)
     with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes infinite
         found = found.astype(np.float64)
-    fixed = [axis for axis in shape if axis is not ...]
-    fits = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
-    ends = found.shape[found.ndim - len(fixed) :]
-    if not fits or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
-        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
+    fits(name, found, shape)
     if finite and not np.isfinite(found).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     if limit < math.inf and (np.abs(found) > limit).any():
         raise ValueError(f"{name} must be within ±{limit:g}, got {np.abs(found).max():g}")
     return found
+
+
+def fits(name: str, found: np.ndarray, shape: tuple) -> None:
+    """Refuse an array that has other axes than `shape` says, as `array` takes it."""
+    fixed = [axis for axis in shape if axis is not ...]
+    ends = found.shape[max(found.ndim - len(fixed), 0) :]
+    right = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
+    if not right or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
+        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
 
 
 def _axes(shape: tuple) -> str:
@@ -173,61 +188,37 @@ def _axes(shape: tuple) -> str:
 
 
 def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
-    """Return `value` as a float64 array of shape (..., N, 2) with N >= 3 and finite entries."""
+    """Embeddings (..., N, 2) as float64, N >= 3, finite."""
     found = array(name, value, finite=False)
     if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
-        raise ValueError(f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}")
+        wide = found.ndim > 1 and found.shape[-1] > 2
+        advice = "; of more than two dimensions choose two, such as principal components" * wide
+        raise ValueError(
+            f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice}"
+        )
     return array(name, found, (..., "N", 2), limit=limit)
 
 
-def tokens(name: str, value: object) -> np.ndarray:
-    """Return `value` as embeddings (N, 2) of its own precision, or raise ValueError naming it."""
-    if embeddings(name, value).ndim != 2:
-        raise ValueError(f"{name} must have shape (N, 2), got {np.shape(value)}")
-    return np.asarray(value)
-
-
-def ensemble(name: str, value: object) -> np.ndarray:
-    """Return `value` as embeddings (S, N, 2), S >= 1, or raise ValueError naming it."""
-    found = embeddings(name, value)
-    if found.ndim != 3 or not len(found):
-        raise ValueError(f"{name} must have shape (S, N, 2) with S >= 1, got {found.shape}")
-    return found
-
-
 def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> np.ndarray:
-    """Return `value` as an array of allowed words, of the wanted shape, or raise ValueError."""
-    wanted = f"words of shape {_axes(shape)}"
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise refuse(name, wanted, value) from None
-    if found.dtype.kind not in "UO" or found.ndim != len(shape):
-        raise refuse(name, wanted, value)
-    if any(isinstance(want, int) and want != n for want, n in zip(shape, found.shape)):
-        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
+    """Allowed words in an array of the wanted shape."""
+    found = numeric(name, value, shape, "UO")
+    fits(name, found, shape)
     for word in found.ravel():
         choice(name, word, allowed)
     return found.astype(str)
 
 
-def bools(name: str, value: object, count: int | str, some: bool = True) -> np.ndarray:
-    """Return `value` as (..., count) bools, if `some` one of each set True, or raise ValueError."""
-    allowed = f"bools of shape (..., {count})"
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise refuse(name, allowed, value) from None
-    fits = found.ndim > 0 and (isinstance(count, str) or found.shape[-1] == count)
-    if found.dtype != bool or not fits:
-        raise ValueError(f"{name} must be {allowed}, got {found.dtype} of shape {found.shape}")
-    if some and not found.any(axis=-1).all():
+def bools(name: str, value: object, count: int) -> np.ndarray:
+    """Bools (..., count), at least one of each set True."""
+    found = numeric(name, value, (..., count), "b")
+    fits(name, found, (..., count))
+    if not found.any(axis=-1).all():
         raise ValueError(f"{name} must hold at least one pair, got none")
     return found
 
 
 def seeds(name: str, value: object) -> tuple[int, ...]:
-    """Return `value` as distinct seeds in [0, 2**63), or raise ValueError naming the culprit."""
+    """Distinct seeds in [0, 2**63), one or several."""
     values = [value] if is_single(value) else sequence(name, value, 0)
     if not values:
         raise ValueError(f"{name} must hold at least one seed, got none")
@@ -247,7 +238,7 @@ def is_single(value: object) -> bool:
 
 
 def options(threads: object, **flags: object) -> None:
-    """Check what everything that takes long has in common, or raise ValueError naming it."""
+    """Check what everything that takes long has in common."""
     if threads is not None:
         integer("threads", threads, 1, THREADS)
     for name, value in flags.items():

@@ -31,34 +31,26 @@ def spacing(z: np.ndarray) -> np.ndarray:
 
 
 def patch(z: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The fields of Grid after the score: steps, vectors, r2, rows, columns, joined."""
-    S, modulus = z.shape
+    """The fields of Grid after the score: steps, vectors, r2, rows, columns, joined, bonds."""
+    modulus = z.shape[-1]
     reach = STEP_TOLERANCE * spacing(z)
     modes, matches = _modes(z, reach)
     best = _best_steps(modes, matches, reach)
     there = best[:, 0] > 0
-    steps = best[there]
-    modes, matches = modes[there], matches[there]
-    modes = np.take_along_axis(modes, steps - 1, 1)
-    matches = np.take_along_axis(matches, steps[..., None] - 1, 1)
-    label, size = _components(matches, steps)
+    joining = best[there]
+    modes = np.take_along_axis(modes[there], joining - 1, 1)
+    matches = np.take_along_axis(matches[there], joining[..., None] - 1, 1)
+    label, size = _components(matches, joining)
     joined = label == np.take_along_axis(label, size.argmax(-1)[:, None], 1)
-    coordinates = _coordinates(matches, steps, joined)
+    coordinates = _coordinates(matches, joining, joined)
     vectors, r2 = _affine_fit(z[there], coordinates, joined, modes)
-    steps, vectors, coordinates = _reduced(steps, vectors, coordinates, modulus)
+    steps, vectors, coordinates = _reduced(joining, vectors, coordinates, modulus)
     rows, columns = _rows_and_columns(coordinates, joined)
+    bonds = _bonds(steps, coordinates, joined, joining, matches)
     vectors = np.stack([vectors.real, vectors.imag], -1)
-    return tuple(
-        _scattered(there, found, empty)
-        for found, empty in (
-            (steps, 0),
-            (vectors, np.nan),
-            (r2, np.nan),
-            (rows, 0),
-            (columns, 0),
-            (joined, False),
-        )
-    )
+    fields = (steps, vectors, r2, rows, columns, joined, bonds)
+    empty = (0, np.nan, np.nan, 0, 0, False, -1)
+    return tuple(_scattered(there, *field) for field in zip(fields, empty, strict=True))
 
 
 def _scattered(there: np.ndarray, found: np.ndarray, empty: float) -> np.ndarray:
@@ -187,6 +179,36 @@ def _ordered(
         np.take_along_axis(vectors, order, 1),
         np.take_along_axis(coordinates, order[:, None], 2),
     )
+
+
+def _bonds(
+    steps: np.ndarray,
+    coordinates: np.ndarray,
+    joined: np.ndarray,
+    joining: np.ndarray,
+    matches: np.ndarray,
+) -> np.ndarray:
+    """The tokens (M, N, 2) that each is joined to, −1 for none: its neighbours in the basis.
+
+    Where the steps that joined the patch are not those of the basis, a token at its rim may have
+    no neighbour; it keeps a difference by which it was joined.
+    """
+    tokens = np.arange(joined.shape[-1])
+    m = np.arange(len(joined))[:, None]
+    bonds = np.full((*joined.shape, 2), -1)
+    for axis in (0, 1):
+        there = (tokens + steps[:, axis, None]) % len(tokens)
+        apart = coordinates[m, there] - coordinates
+        near = joined & joined[m, there] & (apart == np.eye(2, dtype=int)[axis]).all(-1)
+        bonds[..., axis] = np.where(near, there, -1)
+    bonded = (bonds >= 0).any(-1)
+    row, a, axis = np.nonzero(bonds >= 0)
+    bonded[row, bonds[row, a, axis]] = True
+    for axis in (0, 1):
+        there, back = ((tokens + sign * joining[:, axis, None]) % len(tokens) for sign in (1, -1))
+        old = np.where(matches[:, axis], there, np.where(matches[m, axis, back], back, -1))
+        bonds[..., axis] = np.where(joined & ~bonded, old, bonds[..., axis])
+    return bonds
 
 
 def _rows_and_columns(coordinates: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

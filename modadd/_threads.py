@@ -8,10 +8,34 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 
 import numpy as np
+import torch
 
-from modadd import _checks
 from modadd._progress import progress_bar
 from modadd.run import Interrupted, Run
+
+if hasattr(os, "register_at_fork"):
+    # Torch's own threads do not outlive a fork: a child that called for them would wait for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return allowed or 1
+
+
+def share_out(work: Callable[[int, int], None], operations: int) -> None:
+    """Call work(i, n) for i = 0 to n − 1 in n threads, one where there are few operations.
+
+    The threads are this call's own. A pool that a whole process shares, such as OpenMP's, can be
+    entered by one thread at a time, and not at all after a fork.
+    """
+    count = cores() if operations > 2**20 else 1
+    if count == 1:
+        return work(0, 1)
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work, i, count) for i in range(count)]:
+            done.result()
 
 
 def run_in_threads(
@@ -43,10 +67,7 @@ def run_in_threads(
     >>> run_in_threads(lambda seed, stop: f"run of {seed}", [7], print, 1, False, "work")
     run of 7
     """
-    if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        threads = threads or os.cpu_count() or 1
-    threads = _checks.integer("threads", threads, 1)
+    threads = threads or cores()
     flag = np.zeros(1, np.uint8)
     pool, waiting, pending = ThreadPoolExecutor(threads), iter(seeds), set()
     try:

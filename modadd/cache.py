@@ -1,7 +1,7 @@
-"""The cache: one run file for each seed that was ever finished.
+"""The cache: one run file for each seed that was ever finished, by version of the code and by key.
 
-What is not whole never bears an entry's name, and what is damaged is set aside. Processes may share
-one cache.
+What is not whole never bears an entry's name, and what is damaged is computed again. Processes may
+share one cache; none waits for another.
 """
 
 from __future__ import annotations
@@ -18,22 +18,18 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 from modadd._progress import progress_bar
-from modadd._run_file import FORMAT, RunFileError
-from modadd.run import Ensemble, Interrupted, Run
+from modadd.run import FORMAT, SCALARS, Interrupted, Run, RunFileError
 
-DECISIVE = ("task", "model", "run", "training", "particles", "optimisers")
-DECISIVE += ("_compiled/engine", "_compiled/rules", "_compiled/particles", "_compiled/simd", "_torch_engine")
+DECISIVE = ("task", "model", "run", "training", "particles", "_compiled/engine")
+DECISIVE += ("_compiled/particles", "_compiled/simd", "_compiled/rules")
 """Modules that decide a run's bits."""
 
-KEEP_DAMAGED = 10
-"""Damaged entries that the cache keeps for inspection."""
-
-
-STALE = 3600.0
-"""Seconds after which an unfinished file in the cache has surely lost its writer."""
+UNUSED = 30 * 24 * 3600.0
+"""Seconds after which entries that another version of the code has made are deleted."""
 
 
 def cache_folder() -> Path:
@@ -47,12 +43,12 @@ def cache_folder() -> Path:
 
 @cache
 def code_version() -> str:
-    """Hash of what decides a run's bits, besides its key: part of every cache key.
+    """Hash of what decides a run's bits, besides its key.
 
     >>> len(code_version())
     64
     """
-    packages = ("numpy", "numba", "torch")
+    packages = ("numpy", "numba", "llvmlite")
     digest = hashlib.sha256(" ".join(map(metadata.version, packages)).encode())
     for name in DECISIVE:
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
@@ -65,7 +61,7 @@ def cached(
     compute: Callable[[list[int], Callable[[Run], None]], None],
     progress: bool = False,
 ) -> Run:
-    """Collect the runs of all seeds, from the cache where they are there.
+    """The Run of all seeds in their order, from the cache where they are there.
 
     Args:
         key: JSON-compatible; everything that decides the result, besides seed and code version;
@@ -75,13 +71,8 @@ def cached(
             each seed as soon as this is done; so that what is finished survives an interruption.
         progress: show a progress bar where loading takes longer than a second.
 
-    Returns:
-        the Run of all seeds in the order of `seeds`. A damaged entry is set aside, with a warning,
-        and computed again. Where the cache cannot be written, a warning says so and the result is
-        returned all the same.
-
-    Raises:
-        Interrupted: on Ctrl-C during `compute`.
+    A damaged entry is computed again, with a warning. Where the cache cannot be written, a warning
+    says so and the result is returned all the same.
 
     >>> from modadd import TrainingConfig, train
     >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=3, progress=False)
@@ -89,8 +80,10 @@ def cached(
     [3]
     """
     ensemble = Ensemble(seeds)
-    folder = None if key is None else _folder(key)
-    if folder is not None:
+    folder = None
+    if key is not None:
+        folder = _folder(key)
+        _tidy(folder.parent)
         _load_entries(folder, key, ensemble, progress)
 
     def keep(run: Run) -> None:
@@ -116,67 +109,73 @@ def cached(
 
 
 def _folder(key: dict) -> Path:
-    text = json.dumps(key | {"code": code_version(), "format": FORMAT}, sort_keys=True)
-    return cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:24]
+    text = json.dumps(key | {"format": FORMAT}, sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()[:24]
+    return cache_folder() / code_version()[:24] / name
 
 
 def _load_entries(folder: Path, key: dict, ensemble: Ensemble, progress: bool) -> None:
-    """Add the entries that are there; set damaged ones aside, delete unfinished ones."""
-    settings, damaged = json.loads(json.dumps(key["settings"])), []
+    """Add the entries that are there and whole."""
+    damaged = []
     quiet = not progress or len(ensemble.place) < 500 or not folder.exists()
     for seed in progress_bar("loading", len(ensemble.place), not quiet, ensemble.place):
         path = folder / f"{seed}.npz"
         try:
             run = Run.load(path)
-            content = (run.seeds.tolist(), run.steps.tolist(), run.settings)
-            if content != ([seed], key["steps"], settings):
+            content = (run.seeds.tolist(), run.steps.tolist(), run.settings, bool(run.parameters))
+            if content != ([seed], key["steps"], key["settings"], key.get("parameters", False)):
                 raise RunFileError(f"{path} holds another run than its place says")
             ensemble.add(run)
         except OSError:
             continue
         except RunFileError as error:
-            damaged.append(f"{error}; {_set_aside(path)}")
+            damaged.append(str(error))
     if damaged:
-        what = "entry" if len(damaged) == 1 else "entries, of which the first"
-        text = f"{len(damaged)} damaged {what} in the cache, to be computed again: {damaged[0]}"
+        what = "entry" if len(damaged) == 1 else "entries"
+        text = f"{len(damaged)} damaged {what} in the cache, to be computed again; {damaged[0]}"
         warnings.warn(text, stacklevel=4)
-    if ensemble.missing:
-        _delete_stale(folder)
 
 
-def _set_aside(path: Path) -> str:
-    """Rename a damaged entry and keep the last few of them; say what became of it."""
-    aside = path.with_name(f"{path.name}.damaged")
-    try:
-        os.replace(path, aside)
-        others = [other for other in _cache_files() if other.suffix == ".damaged"]
-        for old in sorted(others, key=lambda p: p.stat().st_ctime)[:-KEEP_DAMAGED]:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        return f"it could not be renamed: {error}"
-    return f"it is now {aside.name}"
+@cache
+def _tidy(version: Path) -> None:
+    """Once a process: mark a version of the code as in use, and delete those long unused."""
+    with suppress(OSError):  # it has no entries yet, or the cache is read-only
+        os.utime(version)
+    for other in _versions():
+        with suppress(OSError):
+            if time.time() - other.stat().st_mtime > UNUSED:
+                _delete(other)
 
 
-def _delete_stale(folder: Path) -> None:
-    """Delete what writers that were killed have left unfinished."""
-    for path in folder.glob(".*.npz.*"):
-        with suppress(OSError):  # another process was faster, or the folder is read-only
-            if _is_stale(path):
-                path.unlink()
+def _versions() -> list[Path]:
+    """Folders of the versions of the code; nothing that others put there."""
+    found = cache_folder().glob("*/")
+    return [f for f in found if re.fullmatch(r"[0-9a-f]{24}", f.name) and not f.is_symlink()]
 
 
-def _is_stale(path: Path) -> bool:
-    return time.time() - path.stat().st_mtime > STALE
-
-
-def _cache_files() -> Iterator[Path]:
-    """Entries of the cache, damaged and unfinished ones too; nothing that others put there."""
-    for folder in cache_folder().glob("*/"):
+def _files(version: Path) -> Iterator[Path]:
+    """Entries of a version of the code, unfinished ones too; nothing that others put there."""
+    for folder in (version, *version.glob("*/")):
         if re.fullmatch(r"[0-9a-f]{24}", folder.name) and not folder.is_symlink():
             with suppress(FileNotFoundError):
                 for path in folder.iterdir():
-                    if re.fullmatch(r"\d+\.npz(\.damaged)?|\.\d+\.npz\.\w+", path.name):
+                    if re.fullmatch(r"\d+\.npz|\.\d+\.npz\.\w+", path.name):
                         yield path
+
+
+def _delete(version: Path) -> int:
+    """Delete a version's entries, and the folders that this leaves empty; return the bytes."""
+    freed, folders = 0, {version}
+    for path in list(_files(version)):
+        folders.add(path.parent)
+        with suppress(FileNotFoundError):  # another process was faster
+            size = path.lstat().st_size
+            path.unlink()
+            freed += size
+    for folder in sorted(folders, reverse=True):
+        with suppress(OSError):  # there are others in it
+            folder.rmdir()
+    return freed
 
 
 def cache_size() -> int:
@@ -186,7 +185,7 @@ def cache_size() -> int:
     True
     """
     size = 0
-    for path in _cache_files():
+    for path in (path for version in _versions() for path in _files(version)):
         with suppress(FileNotFoundError):
             size += path.lstat().st_size
     return size
@@ -195,19 +194,58 @@ def cache_size() -> int:
 def clear_cache() -> int:
     """Delete all cache entries, and nothing else; return the bytes freed.
 
-    What another process is writing at this moment is left to it.
-
     >>> clear_cache()  # doctest: +SKIP
     1048576
     """
-    freed = 0
-    for path in list(_cache_files()):
-        with suppress(FileNotFoundError):
-            if path.name.startswith(".") and not _is_stale(path):
-                continue
-            size = path.lstat().st_size
-            path.unlink()
-            freed += size
-        with suppress(OSError):  # there are others in it
-            path.parent.rmdir()
-    return freed
+    return sum(_delete(version) for version in _versions())
+
+
+class Ensemble:
+    """The Run of many distinct seeds (S,), filled as they come, so that none is held twice."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.place = {seed: i for i, seed in enumerate(seeds)}
+        self.filled = np.zeros(len(self.place), bool)
+        self.run: Run | None = None
+
+    def add(self, part: Run) -> None:
+        """Copy a `part`, the Run of some of the seeds under the same recipe, to their places."""
+        if self.run is None:
+            seeds = np.array(list(self.place), np.int64)
+            self.run = part._map(
+                lambda a: np.empty((len(a), len(seeds), *a.shape[2:]), a.dtype), seeds=seeds
+            )
+        index = [self.place[int(seed)] for seed in part.seeds]
+        for name in ("embeddings", *SCALARS):
+            getattr(self.run, name)[:, index] = getattr(part, name)
+        for into, array in zip(self.run.parameters or (), part.parameters or (), strict=True):
+            into[:, index] = array
+        self.filled[index] = True
+
+    @property
+    def missing(self) -> list[int]:
+        """Seeds that are not there yet."""
+        return [seed for seed, i in self.place.items() if not self.filled[i]]
+
+    @property
+    def finished(self) -> list[Run]:
+        """A Run of the seeds that are there, or nothing."""
+        seeds = [seed for seed, i in self.place.items() if self.filled[i]]
+        return [self.run.select(seeds)] if seeds else []
+
+    def others(self, runs: Sequence[Run]) -> list[Run]:
+        """The `runs` without the seeds that are there."""
+        missing = set(self.missing)
+        chosen = [[seed for seed in run.seeds if seed in missing] for run in runs]
+        return [run.select(seeds) for run, seeds in zip(runs, chosen) if seeds]
+
+    @property
+    def whole(self) -> Run:
+        """The Run of all seeds.
+
+        Raises:
+            ValueError: while seeds are missing.
+        """
+        if self.missing:
+            raise ValueError(f"seed {self.missing[0]} is missing")
+        return self.run

@@ -1,4 +1,4 @@
-"""Every interval that is stated: of shares, means, paired differences, rank correlations."""
+"""Every interval that is stated, of 95 %: of shares, means, paired differences, correlations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest, rankdata, ttest_1samp
-
-from modadd import _checks
 
 
 class Effect(NamedTuple):
@@ -28,24 +26,12 @@ class Effect(NamedTuple):
 
 
 def mean(values: ArrayLike, confidence: float = 0.95) -> Effect:
-    """Mean over seeds with Student's t interval.
-
-    Args:
-        values: (S,) one value a seed, S >= 2, finite.
-        confidence: between 0 and 1.
-
-    Returns:
-        Effect, in the unit of the values.
-
-    Raises:
-        ValueError: for fewer than two values, values that are not within ±1e100, or a confidence
-            outside ]0, 1[.
+    """Mean of values (S,), one a seed, S >= 2, with Student's t interval.
 
     >>> print(mean([1.0, 2.0, 3.0, 4.0]))
     +2.500 (+0.446 to +4.554)
     """
-    values = _sample("values", values)
-    confidence = _checks.real("confidence", confidence, 0.0, 1.0, open_low=True, open_high=True)
+    values = np.asarray(values, np.float64)
     centre = float(values.mean())
     if np.ptp(values) <= 1e-12 * np.abs(values).max():  # equal up to rounding
         return Effect(centre, centre, centre)
@@ -54,83 +40,36 @@ def mean(values: ArrayLike, confidence: float = 0.95) -> Effect:
 
 
 def paired(treated: ArrayLike, control: ArrayLike, confidence: float = 0.95) -> Effect:
-    """Mean difference, treated minus control, over the same seeds in the same order.
+    """Mean difference, treated minus control, (S,) each, over the same seeds in the same order.
 
     The interval is Student's t of the differences, so what a seed adds to both drops out.
-
-    Args:
-        treated: (S,) one value a seed, S >= 2.
-        control: (S,) the values of the same seeds without the treatment.
-        confidence: between 0 and 1.
-
-    Returns:
-        Effect, in the unit of the values.
-
-    Raises:
-        ValueError: if the two do not hold the same number of values, or as in `mean`.
 
     >>> print(paired([1.1, 2.3, 3.2], [1.0, 2.0, 3.0]))
     +0.200 (-0.048 to +0.448)
     """
-    treated, control = _sample("treated", treated), _sample("control", control)
-    if treated.shape != control.shape:
-        raise ValueError(f"control must have shape {treated.shape}, got {control.shape}")
-    return mean(treated - control, confidence)
+    return mean([float(a) - float(b) for a, b in zip(treated, control, strict=True)], confidence)
 
 
-def _sample(name: str, values: ArrayLike) -> np.ndarray:
-    """Return values as (S,) float64, S >= 2, or raise ValueError naming them."""
-    found = _checks.array(name, values, limit=1e100)
-    if found.ndim != 1 or len(found) < 2:
-        raise ValueError(f"{name} must be at least 2 finite numbers, got shape {found.shape}")
-    return found
-
-
-def bootstrap_mean(values: ArrayLike, draws: int = 4000, seed: int = 0) -> Effect:
-    """Mean of values (S,) with the 95 % percentile interval of the bootstrap over them.
-
-    Args:
-        values: (S,) finite numbers, S >= 2.
-        draws: resamples, 1 to 1,000,000.
-        seed: integer in [0, 2**63), of the resampling.
-
-    Returns:
-        Effect, in the unit of the values.
-
-    Raises:
-        ValueError: if an argument is outside its range.
+def bootstrap_mean(values: ArrayLike) -> Effect:
+    """Mean of values (S,) with the percentile interval of the bootstrap over them.
 
     >>> bootstrap_mean([0.5] * 10)
     Effect(mean=0.5, low=0.5, high=0.5)
     """
-    draws = _checks.integer("draws", draws, 1, 10**6)
-    seed = _checks.integer("seed", seed, 0, _checks.SEED)
-    values = _sample("values", values)
-    chosen = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    values = np.asarray(values, np.float64)
+    chosen = np.random.default_rng(0).integers(len(values), size=(4000, len(values)))
     low, high = np.quantile(values[chosen].mean(1), [0.025, 0.975])
     return Effect(float(values.mean()), float(low), float(high))
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share (Wilson 1927), as scipy computes it.
-
-    Args:
-        successes: 0 to trials.
-        trials: 1 to 1e12.
-        confidence: between 0 and 1.
-    Returns:
-        Lower and upper end, within 0 to 1.
-    Raises:
-        ValueError: an argument outside its range.
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Ends of the Wilson score interval of a share (Wilson 1927), successes of trials.
 
     >>> low, high = wilson(16, 60)
     >>> print(f"{low:.3f} {high:.3f}")
     0.171 0.390
     """
-    trials = _checks.integer("trials", trials, 1, 10**12)
-    successes = _checks.integer("successes", successes, 0, trials)
-    confidence = _checks.real("confidence", confidence, 0.0, 1.0, open_low=True, open_high=True)
-    low, high = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    low, high = binomtest(int(successes), int(trials)).proportion_ci(method="wilson")
     return float(low), float(high)
 
 
@@ -143,43 +82,30 @@ class Correlation(NamedTuple):
     draws: np.ndarray  #: (draws,) its values under resampling of the seeds, to compare predictors
 
 
-def rank_correlation(
-    circles: np.ndarray, predictor: ArrayLike, draws: int = 1000, seed: int = 0
-) -> Correlation:
+def rank_correlation(circles: np.ndarray, predictor: ArrayLike) -> Correlation:
     """Spearman's correlation over cells of the share of circles with a predictor.
 
     Args:
         circles: (..., S) bools: which seeds became circles in each cell; the same seeds in all.
         predictor: (...) one number a cell, or (..., S) one a seed, of which each cell takes the
             mean over those that are not NaN; it is then resampled along with the circles.
-        draws: resamples of the seeds behind the 95 % interval.
-        seed: integer in [0, 2**63), of the resampling.
 
     Returns:
         Correlation, −1 to 1, over the cells that have a predictor; 0 where fewer than two have one,
-        or either is the same in all of them.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+        or either is the same in all of them. The interval is over 1,000 resamples of the seeds.
 
     >>> circles = np.arange(4)[:, None] > np.arange(5)
     >>> rank_correlation(circles, [1, 2, 3, 4]).value
     1.0
     """
-    circles = _checks.bools("circles", circles, "S", some=False)
-    if circles.ndim < 2 or not circles.size:
-        raise ValueError(f"circles must have shape (..., S), got {circles.shape}")
-    predictor = _checks.array("predictor", predictor, finite=False)
-    if predictor.shape == circles.shape[:-1]:
+    predictor = np.asarray(predictor, np.float64)
+    if predictor.ndim < circles.ndim:
         predictor = np.broadcast_to(predictor[..., None], circles.shape)
-    predictor = _checks.array("predictor", predictor, circles.shape, finite=False)
-    draws = _checks.integer("draws", draws, 1, 10**6)
-    seed = _checks.integer("seed", seed, 0, _checks.SEED)
     count = circles.shape[-1]
     circles, predictor = circles.reshape(-1, count), predictor.reshape(-1, count)
     known = np.isfinite(predictor)
     predictor = np.where(known, predictor, 0.0)
-    chosen = np.random.default_rng(seed).integers(count, size=(draws, count))
+    chosen = np.random.default_rng(0).integers(count, size=(1000, count))
     rho = np.array([_spearman(circles, predictor, known, c) for c in [np.arange(count), *chosen]])
     low, high = np.quantile(rho[1:], [0.025, 0.975])
     return Correlation(float(rho[0]), float(low), float(high), rho[1:])
@@ -196,3 +122,43 @@ def _spearman(circles, predictor, known, chosen) -> float:
     x, y = x - x.mean(), y - y.mean()
     size = np.sqrt((x**2).sum() * (y**2).sum())
     return float((x * y).sum() / size) if size > 0 else 0.0
+
+
+def resample(values: ArrayLike, draws: int = 1000) -> np.ndarray:
+    """Means over the seeds of values (..., S), then over `draws` resamples of them.
+
+    The same seeds are drawn for all arrays of as many seeds, so that what is made of two of them
+    can be compared draw by draw.
+
+    Returns:
+        (1 + draws, ...), first that of the seeds as they are.
+
+    >>> resample([[0.0, 1.0], [2.0, 2.0]])[0].tolist()
+    [0.5, 2.0]
+    """
+    values = np.asarray(values, np.float64)
+    count = values.shape[-1]
+    chosen = np.random.default_rng(0).integers(count, size=(draws, count))
+    times = np.stack([np.bincount(c, minlength=count) for c in [np.arange(count), *chosen]])
+    return np.moveaxis(values @ times.T / count, -1, 0)
+
+
+def of_draws(values: ArrayLike) -> Effect:
+    """What was found (the first of values), with the percentile interval of its draws (the rest).
+
+    >>> of_draws([0.5, 0.25, 0.75, 0.5])
+    Effect(mean=0.5, low=0.2625, high=0.7375)
+    """
+    low, high = np.quantile(values[1:], [0.025, 0.975])
+    return Effect(float(values[0]), float(low), float(high))
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson's correlation over the last axis of x and y (..., C), (...); 0 where one is constant.
+
+    >>> pearson(np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, 4.0, 6.0]])).tolist()
+    [1.0]
+    """
+    x, y = (v - v.mean(-1, keepdims=True) for v in (x, y))
+    size = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
+    return np.divide((x * y).sum(-1), size, out=np.zeros_like(size), where=size > 0)

@@ -1,4 +1,7 @@
-"""What the laws predict of a network's forces, held against the forces that it has."""
+"""What the laws predict of a network's forces, held against the forces that it has.
+
+Networks here are trained by gradient descent on all pairs, their parameters recorded.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from modadd import _checks, charges, forces, model
+from modadd import forces, model
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -24,33 +27,19 @@ LAWS = (
 class Agreement(NamedTuple):
     """How a predicted force agrees with a measured one, over all components of each seed (...)."""
 
-    cosine: np.ndarray
-    """Direction; its square is R² with one fitted coefficient."""
-    coefficient: np.ndarray
-    """Size: the factor by which the prediction must be multiplied to fit best; 1 is right."""
-    r2: np.ndarray
-    """1 − |F − F̂|² / |F|² with nothing fitted."""
+    cosine: np.ndarray  #: direction; its square is R² with one fitted coefficient
+    coefficient: np.ndarray  #: what the prediction must be multiplied by to fit best; 1 is right
+    r2: np.ndarray  #: 1 − |F − F̂|² / |F|² with nothing fitted
 
 
 def agreement(measured: np.ndarray, predicted: np.ndarray) -> Agreement:
     """Compare forces (..., N, 2) on embeddings, one number (...) each; nothing is subtracted.
-
-    Args:
-        measured: (..., N, 2).
-        predicted: of the same shape.
-
-    Returns:
-        Agreement of arrays (...).
-
-    Raises:
-        ValueError: naming the argument that does not fit.
 
     >>> force = np.random.default_rng(0).standard_normal((5, 2))
     >>> found = agreement(measured=force, predicted=2 * force)
     >>> float(found.cosine.round(6)), float(found.coefficient), float(found.r2)
     (1.0, 0.5, 0.0)
     """
-    measured, predicted = _both(measured, predicted)
     dot, own, whole = (
         (a * b).sum((-1, -2))
         for a, b in ((measured, predicted), (predicted, predicted), (measured, measured))
@@ -60,36 +49,21 @@ def agreement(measured: np.ndarray, predicted: np.ndarray) -> Agreement:
 
 
 def pooled_r2(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """R² of measured ≈ c · predicted with one coefficient c for all seeds together.
-
-    Args:
-        measured: (S, N, 2), not all 0.
-        predicted: of the same shape.
-
-    Returns:
-        R², 0 to 1.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    """R², 0 to 1, of measured ≈ c · predicted (S, N, 2), one coefficient c for all seeds together.
 
     >>> force = np.random.default_rng(0).standard_normal((3, 5, 2))
     >>> round(pooled_r2(force, -2 * force), 6)
     1.0
     """
-    measured, predicted = _both(measured, predicted)
     dot = float((measured * predicted).sum())
     return dot**2 / float((predicted**2).sum() * (measured**2).sum())
 
 
 def measured(run: Run, steps: Sequence[int]) -> np.ndarray:
-    """Force −∂L/∂E of the networks of a run at recorded steps, (T, S, N, 2) float64.
-
-    Args:
-        run: of networks trained by gradient descent on all pairs, with all parameters.
-        steps: T recorded steps.
+    """Force −∂L/∂E of the networks of a run at T recorded steps, (T, S, N, 2) float64.
 
     Raises:
-        ValueError: naming the argument that does not fit.
+        ValueError: naming what the run lacks.
 
     >>> from modadd import TrainingConfig, train
     >>> config = TrainingConfig(modulus=5, hidden=8, steps=9)
@@ -97,8 +71,6 @@ def measured(run: Run, steps: Sequence[int]) -> np.ndarray:
     >>> measured(run, steps=[0, 9]).shape
     (2, 2, 5, 2)
     """
-    _checks.instance("run", run, Run)
-    steps = [_checks.integer("steps", step, 0) for step in _checks.sequence("steps", steps)]
     found = []
     for step in steps:
         task, parameters, options = _network(run, step)
@@ -108,7 +80,7 @@ def measured(run: Run, steps: Sequence[int]) -> np.ndarray:
 
 
 def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
-    """Force on the embeddings by one of LAWS, in absolute units: nothing is fitted.
+    """Force on the embeddings by one of LAWS, (T, S, N, 2), in absolute units: nothing is fitted.
 
     - label charges: `forces.exact` at the present embeddings, as if softmax were uniform still
       and nothing had moved;
@@ -121,13 +93,9 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
     A readout that starts at random exerts a force of its own, which no law of pairs contains.
 
     Args:
-        run: of networks trained by gradient descent with one decay on all pairs, with all
-            parameters, recorded at every step up to the last one asked for.
+        run: of networks trained with one decay, recorded at every step up to the last of `steps`.
         steps: T recorded steps, each at least 1.
         law: one of LAWS.
-
-    Returns:
-        (T, S, N, 2) float64.
 
     Raises:
         ValueError: naming what the run lacks, or an unknown law.
@@ -138,9 +106,8 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
     >>> predicted(run, steps=[9], law="label charges").shape
     (1, 2, 5, 2)
     """
-    _checks.instance("run", run, Run)
-    steps = [_checks.integer("steps", step, 1) for step in _checks.sequence("steps", steps)]
-    _checks.choice("law", law, LAWS)
+    if law not in LAWS:
+        raise ValueError(f"law must be one of {'; '.join(LAWS)}, got {law!r}")
     last = max(steps)
     if not np.array_equal(run.steps[: last + 1], np.arange(last + 1)):
         raise ValueError(f"run must be recorded at every step up to {last}")
@@ -150,17 +117,17 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
         if s[name] != plain:
             raise ValueError(f"run must be trained with one decay, got {name}={s[name]}")
     weights = [
-        charges.memory_weights(step, s["learning_rate"], s["weight_decay"], s["momentum"])
+        forces.memory_weights(step, s["learning_rate"], s["weight_decay"], s["momentum"])
         for step in steps
     ]
     E = run.embeddings[: last + 1].astype(np.float64)
     if law == "label charges":
-        smoothing = {"label_smoothing": options["label_smoothing"]}
-        factors = [charges.prefactor(task, s["hidden"], w.sum(), **smoothing) for w in weights]
+        smoothing = options["label_smoothing"]
+        factors = [forces.prefactor(task, s["hidden"], w.sum(), smoothing) for w in weights]
         return np.stack([f * forces.exact(E[t], beta) for f, t in zip(factors, steps, strict=True)])
     alpha = np.stack([_residuals(run, t) for t in range(last + 1)])
     if law == "field, ideal features":
-        factor = charges.prefactor(task, s["hidden"], 1.0)
+        factor = forces.prefactor(task, s["hidden"], 1.0)
         return factor * np.stack(
             [
                 forces.field_law(E[t], alpha[t], E[:t], alpha[:t], w, beta)
@@ -168,16 +135,6 @@ def predicted(run: Run, steps: Sequence[int], law: str) -> np.ndarray:
             ]
         )
     return _through_features(run, steps, weights, E, alpha, law == "field, initial features")
-
-
-def _both(measured: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two forces of one shape, neither of them 0, or raise ValueError naming the culprit."""
-    measured = _checks.array("measured", measured, (..., "N", 2), limit=_checks.LARGEST)
-    predicted = _checks.array("predicted", predicted, measured.shape, limit=_checks.LARGEST)
-    for name, force in (("measured", measured), ("predicted", predicted)):
-        if not force.any((-1, -2)).all():
-            raise ValueError(f"{name} must not be a force of 0")
-    return measured, predicted
 
 
 def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray:
@@ -199,7 +156,7 @@ def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray
         readout = np.tensordot(w, laid[:t], 1)
         w1, before = fed(t)
         back = (alpha[t] @ readout.swapaxes(-1, -2)) * (before > 0)
-        found.append(forces.embedding_forces(share * (back @ w1.swapaxes(-1, -2)), task))
+        found.append(forces.scatter(share * (back @ w1.swapaxes(-1, -2)), task))
     return np.stack(found)
 
 
@@ -221,22 +178,3 @@ def _residuals(run: Run, step: int) -> np.ndarray:
     """Residuals of every pair at a recorded step, (S, P, N)."""
     task, parameters, options = _network(run, step)
     return model.residuals(parameters, task, **options).numpy()
-
-
-def half_learnt(run: Run) -> np.ndarray:
-    """Embeddings (S, N, 2) at the first snapshot with half of the final accuracy.
-
-    Args:
-        run: of networks.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
-
-    >>> from modadd import TrainingConfig, train
-    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=50), [3, 4], progress=False)
-    >>> half_learnt(run).shape
-    (2, 5, 2)
-    """
-    _checks.instance("run", run, Run)
-    first = (run.accuracy >= 0.5 * run.accuracy[-1]).argmax(axis=0)
-    return run.embeddings[first, np.arange(len(run.seeds))]

@@ -1,42 +1,51 @@
-"""Run: the snapshots of an ensemble over steps; saving and loading; what ends a run early.
+"""Run: the snapshots of an ensemble over steps; its file; what ends a run early.
 
-A run file is an npz archive without pickle: one JSON header and the arrays of the Run. Loading
-checks both and refuses what it does not understand.
+A run file is an npz archive without pickle: a JSON header and the arrays of the Run.
 """
 
 from __future__ import annotations
 
-import math
+import csv
+import json
 import os
+import secrets
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from modadd import _checks, _run_file
-from modadd._run_file import RunFileError
+from modadd import _checks
 from modadd.model import Parameters
 from modadd.task import ModularAddition
 
 SCALARS = ("loss", "accuracy", "validation_accuracy", "force_rms", "residual_rms")
 
+FORMAT = 1
+"""Version of the run file; raised when the meaning of its content changes."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """What an ensemble of S seeds did at T recorded steps.
+    """What an ensemble of S seeds did at T recorded steps; made by hand, lists and tensors do too.
 
     `force_rms` is √(mean over tokens of |F_a|²) with F = −∂L/∂E, without weight decay;
     `residual_rms` is √(mean over ordered training pairs of |α_p|²). What a source does not have
     (a validation accuracy without validation pairs, say) is NaN.
+
+    Raises:
+        ValueError: naming what does not belong together.
     """
 
     source: str
     """What made the run: "network", "two_force" or "field"."""
     settings: dict
-    """All settings, as JSON-compatible values; for a network those of its TrainingConfig."""
+    """All settings, as JSON holds them; for a network those of its TrainingConfig."""
     seeds: np.ndarray
-    """(S,) int64"""
+    """(S,) int64, distinct"""
     steps: np.ndarray
     """(T,) int64, increasing"""
     embeddings: np.ndarray
@@ -51,25 +60,49 @@ class Run:
     """(T, S) float32"""
     residual_rms: np.ndarray
     """(T, S) float32"""
-    parameters: Parameters | None = field(default=None, repr=False)
+    parameters: Parameters | None = None
     """All parameters with leading axes (T, S), where they were asked for."""
 
     def __post_init__(self) -> None:
-        """Check that all arrays belong together."""
-        t, s = len(self.steps), len(self.seeds)
-        n = self.embeddings.shape[-2] if self.embeddings.ndim == 4 else 0
-        expected = {"embeddings": (t, s, n, 2), **dict.fromkeys(SCALARS, (t, s))}
-        for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, got {getattr(self, name).shape}")
-        if self.parameters is None:
-            return
-        h = self.parameters.b1.shape[-1] if self.parameters.b1.ndim else 0
-        trailing = Parameters((n, 2), (2, h), (h,), (h, n), (n,))
-        for name, array in self.parameters._asdict().items():
-            shape = (t, s, *getattr(trailing, name))
-            if array.shape != shape:
-                raise ValueError(f"parameters.{name} must have shape {shape}, got {array.shape}")
+        """Convert what was given by hand, and refuse what does not belong together."""
+        if not isinstance(self.source, str):
+            raise _checks.refuse("source", "a word", self.source)
+        seeds = np.array(_checks.seeds("seeds", self.seeds), np.int64)
+        steps = _checks.numeric("steps", self.steps, ("T",), "iu").astype(np.int64)
+        _checks.fits("steps", steps, ("T",))
+        if (np.diff(steps, prepend=-1) <= 0).any():
+            raise ValueError("steps must increase, from 0 or later")
+        lead = (len(steps), len(seeds))
+        embeddings = _float32("embeddings", self.embeddings, (*lead, "N", 2))
+        n = embeddings.shape[2]
+        if n < 3:
+            raise ValueError(f"embeddings must be of at least 3 tokens, got {n}")
+        found = {"settings": _settings(self.settings), "seeds": seeds, "steps": steps}
+        found |= {"embeddings": embeddings}
+        found |= {name: _float32(name, getattr(self, name), lead) for name in SCALARS}
+        if self.parameters is not None:
+            given = _checks.instance("parameters", self.parameters, Parameters)
+            h = _float32("parameters.b1", given.b1, (*lead, "H")).shape[2]
+            shapes = ((n, 2), (2, h), (h,), (h, n), (n,))
+            found["parameters"] = Parameters(
+                *(
+                    _float32(f"parameters.{name}", array, (*lead, *shape))
+                    for (name, array), shape in zip(given._asdict().items(), shapes)
+                )
+            )
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        at = f" from step {self.steps[0]} to {self.steps[-1]}" if len(self.steps) else ""
+        parameters = ", all parameters" if self.parameters else ""
+        return (
+            f"<Run of {self.source}: N = {self.modulus}, {len(self)} seeds, "
+            f"{len(self.steps)} snapshots{at}{parameters}>"
+        )
+
+    def __len__(self) -> int:
+        return len(self.seeds)
 
     @property
     def modulus(self) -> int:
@@ -82,19 +115,11 @@ class Run:
         return self.embeddings[-1]
 
     def nearest(self, step: float) -> int:
-        """Index of the recorded step nearest to `step`.
-
-        Raises:
-            ValueError: if that is no number.
-        """
-        step = _checks.real("step", step, -math.inf)
+        """Index of the recorded step nearest to `step`."""
         return int(np.abs(self.steps - step).argmin())
 
     def select(self, seeds: int | Iterable[int]) -> Run:
-        """The same run with only the given seeds, in the given order.
-
-        Args:
-            seeds: one or several of the run's.
+        """The same run with only the given seeds, one or several, in the given order.
 
         Raises:
             ValueError: if a seed is not in the run.
@@ -108,16 +133,23 @@ class Run:
         return self._map(lambda array: array[:, index], seeds=self.seeds[index])
 
     def held_out(self, seed: int) -> np.ndarray:
-        """Validation pairs of one seed, (P,) bools in the order of `ModularAddition.pairs`.
-
-        Args:
-            seed: one of the run's.
-
-        Raises:
-            ValueError: if it is no integer in [0, 2**63).
-        """
+        """Validation pairs of one seed, (P,) bools in the order of `ModularAddition.pairs`."""
         share = self.settings.get("train_share", 1.0)
         return ~ModularAddition(self.modulus).training_pairs(share, seed)
+
+    def table(self) -> dict[str, np.ndarray]:
+        """What was measured, a row for each seed and snapshot: columns (S T,) by name.
+
+        `pandas.DataFrame(run.table())` makes a data frame of it.
+        """
+        seeds, steps = np.repeat(self.seeds, len(self.steps)), np.tile(self.steps, len(self))
+        return {"seed": seeds, "step": steps} | {k: getattr(self, k).T.ravel() for k in SCALARS}
+
+    def to_csv(self, path: str | os.PathLike) -> None:
+        """Write `table` to the file `path`, as comma-separated values under a line of names."""
+        columns = self.table()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([list(columns), *zip(*columns.values())])
 
     def _map(self, change: Callable[[np.ndarray], np.ndarray], **others) -> Run:
         """The run with every array of axes (T, S, ...) changed alike, and other fields replaced."""
@@ -125,75 +157,130 @@ class Run:
         parameters = self.parameters and self.parameters.map(change)
         return replace(self, parameters=parameters, **arrays, **others)
 
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """All arrays, by the names that they have in a file."""
+        held = {name: getattr(self, name) for name in ("seeds", "steps", "embeddings", *SCALARS)}
+        named = self.parameters._asdict() if self.parameters else {}
+        return held | {f"parameters.{name}": array for name, array in named.items()}
+
     def save(self, path: str | os.PathLike) -> None:
-        """Write a run file; it appears whole or not at all.
-
-        Args:
-            path: of the file, in a folder that exists.
-
-        Raises:
-            ValueError: if an array is of another type than the fields of Run say.
-            OSError: where the file cannot be written.
-        """
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        if self.parameters is not None:
-            arrays |= {f"parameters.{k}": v for k, v in self.parameters._asdict().items()}
-        for name, array in arrays.items():
-            if array.dtype != _TYPES[name]:
-                raise ValueError(f"{name} must be {_TYPES[name]} to be saved, got {array.dtype}")
+        """Write a run file to `path`; it appears whole or not at all."""
+        path, arrays = Path(path), self._arrays()
         header = {
+            "format": FORMAT,
             "modadd": metadata.version("modadd"),
             "numpy": np.__version__,
             "source": self.source,
             "settings": self.settings,
+            "arrays": sorted(arrays),
         }
-        _run_file.write(path, header, arrays)
+        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            with open(partial, "xb") as file:
+                np.savez(file, header=text, **arrays)
+            os.replace(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
     @staticmethod
     def load(path: str | os.PathLike) -> Run:
-        """Read a run file; nothing in it is executed.
-
-        Memory stays below the file's size and some megabytes, whatever the file says of itself.
-
-        Args:
-            path: of the file.
+        """Read the run file at `path`; nothing in it is executed.
 
         Raises:
             RunFileError: if the file is damaged, is no run file, or has another format version.
             FileNotFoundError: if there is none.
         """
-        header, arrays = _run_file.read(path, _TYPES)
-        names = [f"parameters.{name}" for name in Parameters._fields]
-        try:
-            source, settings = header["source"], header["settings"]
-            if not isinstance(source, str) or not isinstance(settings, dict):
-                raise TypeError("source and settings must be a text and an object")
-            parameters = None
-            if set(names) & set(arrays):
-                parameters = Parameters(*(arrays.pop(name) for name in names))
-            run = Run(source, settings, **arrays, parameters=parameters)
-            _check_axes(run)
-        except (KeyError, ValueError, TypeError) as error:
-            raise RunFileError(f"{path} is damaged: {error}") from error
-        return run
+        if Path(path).exists() and not Path(path).is_file():  # opening a pipe would wait for ever
+            raise RunFileError(f"{path} is no run file: it is no regular file")
+        with open(path, "rb") as file:
+            try:
+                return _read(file)
+            # A parser fed with garbage raises what it likes: struct.error, MemoryError, ...
+            except Exception as error:
+                raise RunFileError(f"{path} is damaged or is no run file: {error}") from error
 
 
-_ARRAYS = tuple(f.name for f in fields(Run) if f.name not in ("source", "settings", "parameters"))
-_TYPES = dict.fromkeys(_ARRAYS, np.dtype(np.float32))
-_TYPES |= dict.fromkeys(("seeds", "steps"), np.dtype(np.int64))
-_TYPES |= dict.fromkeys((f"parameters.{name}" for name in Parameters._fields), np.dtype(np.float32))
+class RunFileError(ValueError):
+    """A run file that is damaged, foreign, or of another version."""
 
 
-def _check_axes(run: Run) -> None:
-    """Check seeds, steps and tokens of a Run that was read."""
-    if not len(run.seeds) or not len(run.steps):
-        raise ValueError("it holds no seed or no step")
-    if run.modulus < 3:
-        raise ValueError(f"its embeddings are of {run.modulus} tokens")
-    if run.seeds.min() < 0 or len(np.unique(run.seeds)) < len(run.seeds):
-        raise ValueError("its seeds must be distinct and >= 0")
-    if run.steps[0] < 0 or (np.diff(run.steps) <= 0).any():
-        raise ValueError("its steps must increase from 0 or later")
+def _read(file: BinaryIO) -> Run:
+    """The Run in a file; any exception if the file holds anything else."""
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is no zip archive")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as archive:
+        if (damaged := archive.zip.testzip()) is not None:
+            raise ValueError(f"{damaged} differs from its checksum (CRC)")
+        members, arrays = archive.files, dict(archive)
+    header = json.loads(arrays.pop("header").tobytes())
+    if header["format"] != FORMAT:
+        raise ValueError(f"it has format {header['format']}; this version reads format {FORMAT}")
+    # The header's list has a checksum, the archive's directory has none.
+    if sorted(arrays) != header["arrays"] or len(members) != len(arrays) + 1:
+        raise ValueError("its members are not those of its header")
+    fields = {name: array for name, array in arrays.items() if "." not in name}
+    others = {name.removeprefix("parameters."): arrays[name] for name in set(arrays) - set(fields)}
+    parameters = Parameters(**others) if others else None
+    run = Run(header["source"], header["settings"], **fields, parameters=parameters)
+    if not len(run.steps):
+        raise ValueError("it holds no step")
+    held = run._arrays()
+    if any((a.dtype, a.shape) != (held[k].dtype, held[k].shape) for k, a in arrays.items()):
+        raise ValueError("its arrays are of other types than those of a Run")
+    return run
+
+
+def _float32(name: str, value: object, shape: tuple) -> np.ndarray:
+    """Numbers of that shape as float32, without a copy where they are that."""
+    found = _checks.numeric(name, value, shape)
+    _checks.fits(name, found, shape)
+    with np.errstate(over="ignore"):
+        return found.astype(np.float32, copy=False)
+
+
+def _settings(value: object) -> dict:
+    """Settings as they come back from a file: numpy's numbers and arrays as those of Python."""
+    try:
+        found = json.loads(json.dumps(value, default=lambda other: other.tolist()))
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _checks.refuse("settings", "a dict of what JSON can hold", value)
+    return found
+
+
+def join(runs: Sequence[Run]) -> Run:
+    """Put runs of the same settings and steps side by side along the seeds, in their order.
+
+    Raises:
+        ValueError: if two of the `runs` share a seed, or if they differ in source, settings, steps
+            or in whether they have parameters.
+
+    >>> from modadd import TrainingConfig, train
+    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=[3, 4], progress=False)
+    >>> join([run.select(4), run.select(3)])
+    <Run of network: N = 5, 2 seeds, 10 snapshots from step 0 to 9>
+    """
+    first = runs[0]
+    for run in runs:
+        if (run.source, run.settings) != (first.source, first.settings):
+            raise ValueError("runs must share source and settings")
+        if not np.array_equal(run.steps, first.steps):
+            raise ValueError("runs must share their steps")
+        if (run.parameters is None) != (first.parameters is None):
+            raise ValueError("runs must all have parameters, or none of them")
+
+    def beside(arrays: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate(list(arrays), axis=1)
+
+    names = ("embeddings", *SCALARS)
+    arrays = {name: beside(getattr(run, name) for run in runs) for name in names}
+    parameters = first.parameters and Parameters(*map(beside, zip(*(r.parameters for r in runs))))
+    seeds = np.concatenate([run.seeds for run in runs])
+    return replace(first, seeds=seeds, parameters=parameters, **arrays)
 
 
 # --- what ends a run early -----------------------------------------------------------------------
@@ -202,27 +289,17 @@ def _check_axes(run: Run) -> None:
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, or the stop button of a notebook; holds what was recorded until then.
 
-    In a notebook or a console, `sys.last_value` is the exception that was shown last:
-
-        import sys
-        run = sys.last_value.run
-
-    Args:
-        finished: the Runs of the seeds that were done, one for each configuration.
-        under_way: Runs of others, up to the snapshot that each had reached.
-        total: number of seeds that were asked for.
+    In a notebook or a console, `sys.last_value` is the exception that was shown last, and
+    `sys.last_value.run` what it holds. `finished` are the seeds that were done, with all snapshots,
+    a Run for each configuration that had any; `under_way` those that were not, each with the
+    snapshots that it had reached, at least one; `total` is how many were asked for.
     """
-
-    finished: list[Run]
-    """The seeds that were done, with all snapshots: one Run for each configuration that had any."""
-    under_way: list[Run]
-    """The seeds that were not, each with the snapshots that it had reached, at least one."""
 
     def __init__(self, finished: Sequence[Run], under_way: Sequence[Run], total: int) -> None:
         self.finished = list(finished)
         self.under_way = [run for run in under_way if len(run.steps)]
         self.total = total
-        done, begun = (sum(len(run.seeds) for run in runs) for runs in (finished, self.under_way))
+        done, begun = (sum(map(len, runs)) for runs in (finished, self.under_way))
         text = f"stopped with {done} of {total} seeds finished"
         if begun:
             last = min(run.steps[-1] for run in self.under_way)
@@ -260,12 +337,8 @@ class DivergenceError(ArithmeticError):
 def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray, bad: int = -1) -> None:
     """Report divergence, also where the loss is still finite but the force overflows float32.
 
-    Args:
-        seed: the seed.
-        steps: (T,) steps at which it was to be recorded.
-        scalars: (t, 5) what was recorded at the first t of them; NaN where there is no value, as
-            for validation accuracies without validation pairs.
-        bad: the step at which a loop found a parameter that is not finite; -1: none.
+    `scalars` (t, 5) is what was recorded of the seed at the first t `steps`; `bad` is the step at
+    which a loop found a parameter that is not finite, or -1.
 
     Raises:
         DivergenceError: naming the first step that is not finite.
@@ -280,100 +353,3 @@ def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray, bad: int = -
             f"the loss stopped being finite at step {step} of seed {seed}; "
             "a smaller learning_rate usually helps"
         )
-
-
-# --- ensembles -----------------------------------------------------------------------------------
-
-
-class Ensemble:
-    """The Run of many seeds, filled as they come, so that none is held twice.
-
-    Args:
-        seeds: (S,) distinct seeds.
-    """
-
-    def __init__(self, seeds: Sequence[int]) -> None:
-        self.place = {seed: i for i, seed in enumerate(_checks.seeds("seeds", seeds))}
-        self.filled = np.zeros(len(self.place), bool)
-        self.run: Run | None = None
-
-    def add(self, part: Run) -> None:
-        """Copy the Run of some of the seeds to their places.
-
-        Args:
-            part: their Run.
-
-        Raises:
-            ValueError: if it differs from the others in source, settings, steps or parameters.
-        """
-        if self.run is None:
-            seeds = np.array(list(self.place), np.int64)
-            self.run = part._map(
-                lambda a: np.empty((len(a), len(seeds), *a.shape[2:]), a.dtype), seeds=seeds
-            )
-        whole = self.run
-        if (part.source, part.settings) != (whole.source, whole.settings):
-            raise ValueError("runs must share source and settings")
-        if not np.array_equal(part.steps, whole.steps):
-            raise ValueError("runs must share their steps")
-        if (part.parameters is None) != (whole.parameters is None):
-            raise ValueError("runs must all have parameters, or none of them")
-        index = [self.place[int(seed)] for seed in part.seeds]
-        for name in ("embeddings", *SCALARS):
-            getattr(whole, name)[:, index] = getattr(part, name)
-        for into, array in zip(whole.parameters or (), part.parameters or ()):
-            into[:, index] = array
-        self.filled[index] = True
-
-    @property
-    def missing(self) -> list[int]:
-        """Seeds that are not there yet."""
-        return [seed for seed, i in self.place.items() if not self.filled[i]]
-
-    @property
-    def finished(self) -> list[Run]:
-        """A Run of the seeds that are there, or nothing."""
-        seeds = [seed for seed, i in self.place.items() if self.filled[i]]
-        return [self.run.select(seeds)] if seeds else []
-
-    def others(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs without the seeds that are there."""
-        missing = set(self.missing)
-        chosen = [[seed for seed in run.seeds if seed in missing] for run in runs]
-        return [run.select(seeds) for run, seeds in zip(runs, chosen) if seeds]
-
-    @property
-    def whole(self) -> Run:
-        """The Run of all seeds.
-
-        Raises:
-            ValueError: while seeds are missing.
-        """
-        if self.missing:
-            raise ValueError(f"seed {self.missing[0]} is missing")
-        return self.run
-
-
-def join(runs: Sequence[Run]) -> Run:
-    """Put runs of the same settings and steps side by side along the seeds.
-
-    Args:
-        runs: at least one.
-
-    Returns:
-        the Run of all their seeds, in the order of the runs.
-
-    Raises:
-        ValueError: if there is no run, if two share a seed, or if they differ in source, settings,
-            steps or in whether they have parameters.
-
-    >>> from modadd import TrainingConfig, train
-    >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=[3, 4], progress=False)
-    >>> join([run.select(4), run.select(3)]).seeds.tolist()
-    [4, 3]
-    """
-    runs = [_checks.instance("runs", run, Run) for run in _checks.sequence("runs", runs)]
-    ensemble = Ensemble([int(seed) for run in runs for seed in run.seeds])
-    for run in runs:
-        ensemble.add(run)
-    return ensemble.whole

@@ -1,10 +1,11 @@
 """Structure in embeddings: circles, grids, closure, and how often each occurs.
 
-Every measure takes embeddings E of shape (..., N, 2), one point of the plane for each token of Z_N;
-leading axes are batches and come back as the axes of the result. Translation, rotation, reflection
-and scale change no score. Relabelling the tokens, a -> u a + v with u a unit of Z_N, changes no
-score either: it only multiplies frequencies and steps. An embedding collapsed to one point has no
-structure and scores 0 on every measure.
+`describe` sees all of it at one look; the other measures answer one question each. They take
+embeddings E of shape (..., N, 2), one point of the plane for each token of Z_N; leading axes are
+batches and come back as the axes of the result. Translation, rotation, reflection and scale change
+no score. Relabelling the tokens, a -> u a + v with u a unit of Z_N, changes no score either: it
+only multiplies frequencies and steps. An embedding collapsed to one point has no structure and
+scores 0 on every measure.
 
 Source: grids and circles are the paper's words for what it sees in trained embeddings. The measures
 below, and their thresholds, are defined in this project and not quoted from the paper.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -55,20 +57,49 @@ class Grid(NamedTuple):
     rows: np.ndarray  #: the fewest parallel lattice lines that hold the patch
     columns: np.ndarray  #: tokens on the longest of those lines
     joined: np.ndarray  #: (..., N) bool: which tokens belong to the patch
+    bonds: np.ndarray  #: (..., N, 2) ints: the tokens that a token is joined to, −1 for none
+
+
+class Structure(NamedTuple):
+    """What `describe` sees; every field begins with the batch axes of E."""
+
+    kind: np.ndarray  #: (...) str, one of KINDS, as `classify` tells them
+    circle: Circle
+    grid: Grid
+    bonds: np.ndarray  #: (..., N, 2) ints: the tokens that a token is joined to, −1 for none
+
+
+def describe(E: ArrayLike) -> Structure:
+    """Kind, circle, grid and bonds of embeddings (..., N, 2), with one search for lattices.
+
+    Bonds are those of the grid, or on a circle of frequency k those to the token next to it,
+    a + 1/k (mod N).
+
+    Raises:
+        ValueError: E is not (..., N >= 3, 2) or not finite.
+
+    >>> angle = 2 * np.pi * np.arange(5) / 5
+    >>> found = describe(np.stack([np.cos(angle), np.sin(angle)], -1))
+    >>> print(found.kind, found.bonds[:, 0])
+    circle [1 2 3 4 0]
+    """
+    ring, lattice = circle(E), grid(E)
+    kind, bonds = _kinds(ring, lattice), lattice.bonds.copy()
+    for index in np.argwhere(kind == "circle"):
+        here = tuple(index)
+        bonds[here][:, 0] = _next_on_circle(int(ring.frequency[here]), bonds.shape[-2])
+        bonds[here][:, 1] = -1
+    return Structure(kind, ring, lattice, bonds)
 
 
 def circle(E: ArrayLike) -> Circle:
-    """How far an embedding is a circle, and of which frequency.
+    """How far embeddings (..., N, 2) are a circle, and of which frequency.
 
     A circle of frequency k is E_a = R (cos(2πka/N + φ), ± sin(2πka/N + φ)). The score is the share
     of the centred Fourier power that sits in one frequency, k and N - k together, because a circle
     may be traversed in either direction. Every affine image of a circle, down to a line, scores 1
     too; `roundness` tells them apart.
 
-    Args:
-        E: embeddings (..., N, 2).
-    Returns:
-        Circle of arrays of shape (...).
     Raises:
         ValueError: E is not (..., N >= 3, 2) or not finite.
 
@@ -86,19 +117,18 @@ def circle(E: ArrayLike) -> Circle:
     power = forward**2 + np.where(2 * k == modulus, 0.0, backward**2)
     total = power.sum(-1)
     best = power.argmax(-1)
-    there = total > 0
     forward, backward, strongest = (
         np.take_along_axis(x, best[..., None], -1)[..., 0] for x in (forward, backward, power)
     )
     return Circle(
         score=_ratio(strongest, total),
-        frequency=np.where(there, best + 1, 0)[()],
+        frequency=np.where(total > 0, best + 1, 0)[()],
         roundness=_ratio(np.abs(forward - backward), forward + backward),
     )
 
 
 def grid(E: ArrayLike) -> Grid:
-    """How far an embedding is a patch of a lattice, and of which one.
+    """How far embeddings (..., N, 2) are a patch of a lattice, and of which one.
 
     On a grid E_a = E_0 + i g1 + j g2 with a = i u + j v (mod N). For every step u the differences
     E_{a+u} - E_a have a mode, the vector with most others within 0.3 of the *spacing* (the
@@ -109,15 +139,13 @@ def grid(E: ArrayLike) -> Grid:
 
     The basis is reduced (no shorter pair of vectors spans the same lattice), each vector is signed
     so that its step lies in 1 to N // 2, and the smaller step comes first. Only an exactly
-    hexagonal lattice has more than one such basis; then one of them is returned.
+    hexagonal lattice has more than one such basis; then one of them is returned. Bonds join
+    neighbours in that basis, from a to a + u and a + v; a token of the patch that has no such
+    neighbour keeps those by which it was joined.
 
     A lattice spanned by three steps, which composite N allows, counts only the tokens that two of
     them join; `closure` sees all of it. Time and memory grow as N³.
 
-    Args:
-        E: embeddings (..., N, 2).
-    Returns:
-        Grid of arrays of shape (...), with the trailing axes named there.
     Raises:
         ValueError: E is not (..., N >= 3, 2) or not finite.
 
@@ -131,24 +159,20 @@ def grid(E: ArrayLike) -> Grid:
     """
     shape, size = _shape_and_size(E)
     modulus = shape.shape[-2]
-    steps, vectors, r2, rows, columns, joined = _in_chunks(patch, shape, modulus**3 // 2)
+    steps, vectors, *rest, joined, bonds = _in_chunks(patch, shape, modulus**3 // 2)
     vectors = vectors * size[..., None, None]
-    return Grid(joined.mean(-1), steps, vectors, r2, rows, columns, joined)
+    return Grid(joined.mean(-1), steps, vectors, *rest, joined, bonds)
 
 
 def closure(E: ArrayLike) -> np.ndarray:
-    """Share of same-label pairs of pairs whose pair sums coincide: closed parallelograms.
+    """Share (...), 0 to 1, of same-label pairs of pairs whose pair sums coincide.
 
     Over all {(a, b), (c, d)} of unordered pairs with a + b = c + d (mod N), the share with
     |E_a + E_b - E_c - E_d| <= CLOSURE_TOLERANCE times the spacing of the embeddings (the median
-    distance of a token to its nearest neighbour). It presumes no shape. Of 17 tokens,
-    Gaussian noise closes 0.003, a trained grid about 0.3 (0.37 if it is perfect and compact), and
-    a circle next to nothing: its sums share a line, not a point.
+    distance of a token to its nearest neighbour): closed parallelograms. It presumes no shape. Of
+    17 tokens, Gaussian noise closes 0.003, a trained grid about 0.3 (0.37 if it is perfect and
+    compact), and a circle next to nothing: its sums share a line, not a point.
 
-    Args:
-        E: embeddings (..., N, 2).
-    Returns:
-        Share (...), 0 to 1; 0 where all tokens coincide.
     Raises:
         ValueError: E is not (..., N >= 3, 2) or not finite.
 
@@ -161,7 +185,7 @@ def closure(E: ArrayLike) -> np.ndarray:
 
 
 def classify(E: ArrayLike) -> np.ndarray:
-    """The kind of each embedding, one of KINDS.
+    """The kind of each embedding of (..., N, 2), one of KINDS: str (...).
 
     In this order, so that what matches twice is the first of them:
 
@@ -175,10 +199,6 @@ def classify(E: ArrayLike) -> np.ndarray:
     as a grid at N = 5, 0.4 % and 0.4 % at N = 6, and nothing in 10,000 embeddings at N = 17. Below
     N = 5 the kind says little: any three tokens are an affine image of a circle.
 
-    Args:
-        E: embeddings (..., N, 2).
-    Returns:
-        Array of str (...).
     Raises:
         ValueError: E is not (..., N >= 3, 2) or not finite.
 
@@ -189,52 +209,22 @@ def classify(E: ArrayLike) -> np.ndarray:
     E = _checks.embeddings("E", E)
     ring = circle(E)
     kinds = np.full(E.shape[:-2], "circle", dtype="<U6")
-    others = ~_round(ring)
+    others = ~_round(ring)  # what is a circle is not searched for lattices, which take the time
     chosen = Circle(*(np.asarray(field)[others] for field in ring))
-    kinds[others] = kinds_of(chosen, grid(E[others]))  # the lattice takes most of the time
+    kinds[others] = _kinds(chosen, grid(E[others]))
     return kinds[()]
 
 
-def kinds_of(ring: Circle, patch: Grid) -> np.ndarray:
-    """The kinds that `classify` gives, from measures that are there already.
-
-    Args:
-        ring: from `circle`.
-        patch: from `grid`, of the same embeddings (...).
-    Returns:
-        Array of str (...).
-    Raises:
-        ValueError: for what is not such a measure, or measures of different embeddings.
-
-    >>> E = np.random.default_rng(0).standard_normal((3, 17, 2))
-    >>> print(kinds_of(circle(E), grid(E)))
-    ['other' 'other' 'other']
-    """
-    _checks.instance("ring", ring, Circle)
-    _checks.instance("patch", patch, Grid)
-    if np.shape(ring.score) != np.shape(patch.score):
-        raise ValueError(f"patch must be of embeddings {np.shape(ring.score)}, as ring")
-    long = (patch.rows <= STRIPE_ROWS) & (patch.columns > STRIPE_ASPECT * patch.rows)
-    lattice = np.where(long, "stripe", "grid")
-    kinds = np.where(patch.score > GRID_SCORE, lattice, "other")
-    return np.where(_round(ring), "circle", kinds)[()]
-
-
-def _round(ring: Circle) -> np.ndarray:
-    return (ring.score > CIRCLE_SCORE) & (ring.roundness > CIRCLE_ROUNDNESS)
-
-
 def procrustes_r2(A: ArrayLike, B: ArrayLike) -> np.ndarray:
-    """Agreement of two embeddings of the same tokens, 1 for equal shapes, symmetric in A and B.
+    """Agreement R² (...) of two embeddings of the same tokens, 1 for equal shapes, symmetric.
 
-    The share R² of the spread of one that the other explains after the best translation, rotation,
+    The share of the spread of one that the other explains after the best translation, rotation,
     reflection and scaling: with A and B centred and of unit norm, the squared sum of the singular
-    values of AᵀB.
+    values of AᵀB. It is 0 where either has all tokens in one point.
 
     Args:
         A, B: embeddings (..., N, 2) with the same N; their batch axes broadcast.
-    Returns:
-        R² (...), 0 to 1; 0 where either has all tokens in one point.
+
     Raises:
         ValueError: A or B is not (..., N >= 3, 2) or not finite, or they do not fit each other.
 
@@ -264,7 +254,8 @@ class Census:
     """How many embeddings of an ensemble are of each kind.
 
     `counts` has every one of KINDS as a key. The methods take one kind or several together: grids
-    proper are `count("grid")`, all lattice patches `count("grid", "stripe")`.
+    proper are `count("grid")`, all lattice patches `count("grid", "stripe")`. They raise ValueError
+    for a word that is not one of KINDS.
 
     >>> found = census(["circle", "grid", "grid", "stripe"])
     >>> found.count("grid"), found.count("grid", "stripe"), found.share("circle")
@@ -286,46 +277,20 @@ class Census:
         return self.count("grid", "stripe")
 
     def count(self, *kinds: str) -> int:
-        """Number of embeddings of any of the kinds.
-
-        Raises:
-            ValueError: for a word that is not one of KINDS.
-        """
+        """Number of embeddings of any of the kinds."""
         return sum(self.counts[_checks.choice("kind", kind, KINDS)] for kind in set(kinds))
 
     def share(self, *kinds: str) -> float:
-        """Share of embeddings of any of the kinds.
-
-        Raises:
-            ValueError: as for `count`, or if there are no embeddings.
-        """
-        if not self.total:
-            raise ValueError("counts must hold at least one embedding for a share, got none")
+        """Share of embeddings of any of the kinds."""
         return self.count(*kinds) / self.total
 
     def mismatch(self, other: Census) -> float:
-        """Total variation distance, 0 to 1: the share of runs to relabel to make them equal.
-
-        Args:
-            other: the census to compare with.
-
-        Raises:
-            ValueError: if it is no census, or either is of no embeddings.
-        """
-        _checks.instance("other", other, Census)
+        """Total variation distance, 0 to 1: the share of this census to relabel for the other."""
         return 0.5 * sum(abs(self.share(kind) - other.share(kind)) for kind in KINDS)
 
-    def interval(self, *kinds: str, confidence: float = 0.95) -> tuple[float, float]:
-        """Wilson interval of the share of any of the kinds.
-
-        Args:
-            *kinds: one or several of KINDS.
-            confidence: between 0 and 1.
-
-        Raises:
-            ValueError: as for `share`, or if the confidence is outside its range.
-        """
-        return wilson(self.count(*kinds), self.total, confidence)
+    def interval(self, *kinds: str) -> tuple[float, float]:
+        """95 % Wilson interval of the share of any of the kinds."""
+        return wilson(self.count(*kinds), self.total)
 
     def __str__(self) -> str:
         """One line a kind, and one for grids and stripes together: count, share, interval."""
@@ -338,13 +303,12 @@ class Census:
 
 
 def census(E_or_kinds: ArrayLike) -> Census:
-    """Count the kinds in an ensemble.
+    """Count the kinds in embeddings (..., N, 2), or in the kinds (...) that `classify` gave.
 
-    Args:
-        E_or_kinds: embeddings (..., N, 2), or the kinds (...) that `classify` gave for them; all
-            batch axes count together.
+    All batch axes count together.
+
     Raises:
-        ValueError: no embeddings, an unknown kind, or E as in `classify`.
+        ValueError: no embeddings, an unknown kind, or E_or_kinds not as in `classify`.
 
     >>> print(census(["circle"] * 16 + ["grid"] * 30 + ["stripe"] * 10 + ["other"] * 4))
     circle            16 of 60   26.7%  (17.1% to 39.0%)
@@ -353,10 +317,7 @@ def census(E_or_kinds: ArrayLike) -> Census:
     other              4 of 60    6.7%  (2.6% to 15.9%)
     grid + stripe     40 of 60   66.7%  (54.1% to 77.3%)
     """
-    try:
-        given = np.asarray(E_or_kinds)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors that want a gradient
-        raise _checks.refuse("E_or_kinds", "embeddings (..., N, 2) or kinds", E_or_kinds) from None
+    given = _checks.numeric("E_or_kinds", E_or_kinds, (..., "N", 2), kinds="iufUO")
     if given.size == 0:
         raise ValueError(f"E_or_kinds must hold at least one embedding, got shape {given.shape}")
     words = given.dtype.kind in "UO"
@@ -366,36 +327,28 @@ def census(E_or_kinds: ArrayLike) -> Census:
     return Census({kind: int((kinds == kind).sum()) for kind in KINDS})
 
 
-SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
-"""The shapes of the square and of the hexagonal lattice, see `lattice_shape`."""
+# --- kinds and bonds -----------------------------------------------------------------------------
 
 
-def lattice_shape(patch: Grid) -> np.ndarray:
-    """Shape of lattices, whatever their size and direction: one complex number for each (...).
+def _kinds(ring: Circle, patch: Grid) -> np.ndarray:
+    """The kinds (...), by the thresholds that `classify` states."""
+    long = (patch.rows <= STRIPE_ROWS) & (patch.columns > STRIPE_ASPECT * patch.rows)
+    lattice = np.where(long, "stripe", "grid")
+    kinds = np.where(patch.score > GRID_SCORE, lattice, "other")
+    return np.where(_round(ring), "circle", kinds)[()]
 
-    With the shorter vector of a reduced basis laid along 1, the longer one points to τ; mirror
-    images count as equal, so 0 <= Re τ <= 1/2 and |τ| >= 1. The square is i, the hexagonal lattice
-    exp(iπ/3), and |τ| is the ratio of the lengths. NaN where there is no patch.
 
-    Args:
-        patch: from `grid`.
+def _round(ring: Circle) -> np.ndarray:
+    return (ring.score > CIRCLE_SCORE) & (ring.roundness > CIRCLE_ROUNDNESS)
 
-    Returns:
-        (...) complex.
 
-    Raises:
-        ValueError: naming the argument that does not fit.
+def _next_on_circle(k: int, modulus: int) -> np.ndarray:
+    """The token next to each on a circle of frequency k, (N,): a + 1/k (mod N).
 
-    >>> i, j = np.divmod(np.arange(16), 4)
-    >>> lattice_shape(grid(np.stack([2.0 * i, 3.0 * j], -1))).round(6)
-    np.complex128(1.5j)
+    Where k and N share a factor, tokens lie on one another, and 1/k is that without the factor.
     """
-    _checks.instance("patch", patch, Grid)
-    z = patch.vectors[..., 0] + 1j * patch.vectors[..., 1]
-    short = np.abs(z).argmin(-1)[..., None]
-    with np.errstate(invalid="ignore"):  # NaN where there is no patch
-        tau = np.take_along_axis(z, 1 - short, -1) / np.take_along_axis(z, short, -1)
-    return (np.abs(tau.real) + 1j * np.abs(tau.imag))[..., 0][()]
+    shared = gcd(k, modulus)
+    return (np.arange(modulus) + pow(k // shared, -1, modulus // shared)) % modulus
 
 
 # --- normalisation -------------------------------------------------------------------------------

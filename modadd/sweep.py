@@ -1,9 +1,9 @@
 """Many configurations: jobs for joblib, finished seeds from the cache, one progress bar.
 
-There is no scheduler here. A sweep cuts its configurations into jobs of about a second, each a few
-seeds of one configuration trained on one thread, and joblib runs them: by itself on the threads of
-this process, because the compiled engine releases Python's lock, and otherwise on whatever backend
-surrounds the call, such as a Dask cluster (docs/cluster.md).
+A sweep cuts its configurations into jobs of about a second, each a few seeds of one configuration
+trained on one thread, and joblib runs them: on the threads of this process, because the compiled
+loops release Python's lock, or on whatever backend surrounds the call, such as a Dask cluster
+(docs/cluster.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 
 from modadd import _checks
 from modadd._progress import progress_bar
-from modadd.run import Ensemble, Interrupted, Run
+from modadd.cache import Ensemble
+from modadd.run import Interrupted, Run
 from modadd.training import TrainingConfig, snapshot_steps, train
 
 JOB_SIZE = 2.5e8
@@ -50,8 +51,7 @@ def sweep(
         one Run for each configuration, in their order, with the seeds in their order.
 
     Raises:
-        ValueError: for an argument out of range, before any training.
-        DivergenceError: naming step and seed, when a seed's loss stops being finite.
+        ValueError, DivergenceError: as for `train`.
         Interrupted: on Ctrl-C, within a second; it holds the finished jobs. Joblib's threads and
             processes end with it; the workers of a Dask cluster finish the jobs they are at.
 
@@ -69,7 +69,7 @@ def sweep(
         jobs = _checks.integer("jobs", jobs, 1, _checks.THREADS)
     _checks.options(None, keep_parameters=keep_parameters, cache=cache, progress=progress)
     if not _checks.is_single(snapshots):
-        snapshots = _checks.sequence("snapshots", snapshots)
+        snapshots = _checks.sequence("snapshots", snapshots)  # an iterator would serve one recipe
     for config in configs:
         snapshot_steps(config.steps, snapshots)
     stop = np.zeros(1, np.uint8)

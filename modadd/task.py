@@ -53,22 +53,17 @@ class ModularAddition:
         return np.where(self.pairs[:, 0] == self.pairs[:, 1], 1, 2)
 
     def pair_sums(self, embeddings: np.ndarray) -> np.ndarray:
-        """Pair sums x_p = E_a + E_b, in the order of `pairs`.
-
-        Args:
-            embeddings: (..., N, 2).
-
-        Returns:
-            (..., P, 2), of the embeddings' precision.
+        """Pair sums x_p = E_a + E_b (..., P, 2) of E (..., N, 2), in the order of `pairs`.
 
         Raises:
-            ValueError: if the shape is another, or an entry is not finite.
+            ValueError: if the embeddings are of another modulus, or not finite.
 
         >>> ModularAddition(3).pair_sums([[0.0, 1.0], [10.0, 1.0], [100.0, 1.0]])[:, 0].tolist()
         [0.0, 10.0, 100.0, 20.0, 110.0, 200.0]
         """
-        _checks.array("embeddings", embeddings, (..., self.modulus, 2))
-        embeddings = np.asarray(embeddings)
+        shape = (..., self.modulus, 2)
+        _checks.array("embeddings", embeddings, shape)
+        embeddings = _checks.numeric("embeddings", embeddings, shape)  # of its own precision
         return embeddings[..., self.pairs[:, 0], :] + embeddings[..., self.pairs[:, 1], :]
 
     def training_pairs(self, share: float, seed: int) -> np.ndarray:

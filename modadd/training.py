@@ -1,23 +1,22 @@
-"""Training: one recipe, `TrainingConfig`, and two engines that carry it out.
+"""Training: one recipe, `TrainingConfig`, and the rules by which it is carried out.
 
-The compiled engine (`_engine`) trains one seed per thread on the CPU. The torch engine
-(`_torch_engine`) trains a batch of seeds with autograd on the reference model; it is slower on a
-CPU, and runs on CUDA. Both agree, step by step, to float32 rounding.
+The loops are compiled (`_compiled/engine.py`, `_compiled/rules.py`) and train one seed a thread.
+They compute what `model` defines, in float32.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 
 from modadd import _checks, model
 from modadd._compiled import engine as _engine
+from modadd._compiled import rules as _rules
+from modadd._compiled.rules import RULES
 from modadd._threads import run_in_threads
-from modadd._torch_engine import train_in_batches
 from modadd.cache import cached
 from modadd.model import Parameters
 from modadd.run import SCALARS, Run, check_finite
@@ -72,58 +71,42 @@ class TrainingConfig:
     """"zero" or "standard\""""
     label_smoothing: float = 0.0
     """in [0, 1]"""
-    freeze_first_layer: bool = False
-    """keep W1 and b1 at their initial values"""
 
     def __post_init__(self) -> None:
         """Check every field; keep it as a plain Python value, which any cache key can hold."""
-        integer, real, largest = _checks.integer, _checks.real, _checks.LARGEST
-        start = integer("decay_from", self.decay_from, 0, _checks.STEPS)
-        known = {
+
+        def integer(name: str, low: int, high: int) -> int:
+            return _checks.integer(name, getattr(self, name), low, high)
+
+        def real(name: str, high: float = _checks.LARGEST, open_low: bool = False) -> float:
+            return _checks.real(name, getattr(self, name), 0.0, high, open_low=open_low)
+
+        found = {
             "modulus": ModularAddition(self.modulus).modulus,
-            "hidden": integer("hidden", self.hidden, 1, _checks.HIDDEN),
-            "steps": integer("steps", self.steps, 0, _checks.STEPS),
+            "hidden": integer("hidden", 1, _checks.HIDDEN),
+            "steps": integer("steps", 0, _checks.STEPS),
             "optimiser": _checks.choice("optimiser", self.optimiser, OPTIMISERS),
-            "learning_rate": real("learning_rate", self.learning_rate, 0, largest, open_low=True),
-            "momentum": real("momentum", self.momentum, 0, 1),
-            "weight_decay": real("weight_decay", self.weight_decay, 0, largest),
-            "decay_from": start,
-            "train_share": real("train_share", self.train_share, 0, 1, open_low=True),
-            "bias_scale": real("bias_scale", self.bias_scale, 0, largest),
-            "embedding_scale": real(
-                "embedding_scale", self.embedding_scale, 0, largest, open_low=True
-            ),
+            "learning_rate": real("learning_rate", open_low=True),
+            "momentum": real("momentum", 1.0),
+            "weight_decay": real("weight_decay"),
+            "decay_from": integer("decay_from", 0, _checks.STEPS),
+            "train_share": real("train_share", 1.0, open_low=True),
+            "bias_scale": real("bias_scale"),
+            "embedding_scale": real("embedding_scale", open_low=True),
             "readout_init": _checks.choice("readout_init", self.readout_init, ("zero", "standard")),
-            "label_smoothing": real("label_smoothing", self.label_smoothing, 0, 1),
-            "freeze_first_layer": _checks.flag("freeze_first_layer", self.freeze_first_layer),
+            "label_smoothing": real("label_smoothing", 1.0),
         }
         if self.embedding_decay is not None:
-            known["embedding_decay"] = real("embedding_decay", self.embedding_decay, 0, largest)
+            found["embedding_decay"] = real("embedding_decay")
         if self.decay_until is not None:
-            until = integer("decay_until", self.decay_until, start, _checks.STEPS)
-            known["decay_until"] = until
-        for name, value in known.items():
+            found["decay_until"] = integer("decay_until", found["decay_from"], _checks.STEPS)
+        for name, value in found.items():
             object.__setattr__(self, name, value)
 
     @property
     def task(self) -> ModularAddition:
         """The task of this modulus."""
         return ModularAddition(self.modulus)
-
-    @property
-    def rates(self) -> np.ndarray:
-        """Learning rates of the groups E, first layer, W2, b2: (4,) float32."""
-        rates = np.full(4, self.learning_rate, np.float32)
-        rates[1] *= not self.freeze_first_layer
-        return rates
-
-    @property
-    def decays(self) -> np.ndarray:
-        """Weight decays of the groups E, first layer, W2, b2: (4,) float32."""
-        decays = np.full(4, self.weight_decay, np.float32)
-        if self.embedding_decay is not None:
-            decays[0] = self.embedding_decay
-        return decays
 
     def initial(self, seed: int) -> Parameters:
         """Initial parameters of one seed, see `model.initialise`."""
@@ -137,15 +120,12 @@ class TrainingConfig:
 
 
 def snapshot_steps(steps: int, snapshots: int | Iterable[int] = 60) -> np.ndarray:
-    """Steps at which a run is recorded.
+    """Steps at which a run is recorded, (T,) increasing int64.
 
     Args:
         steps: number of training steps, 0 to 1e12.
         snapshots: how many, from 0 to `steps`, dense early and sparse late (quadratic spacing,
             fewer where neighbours would coincide); or the steps themselves.
-
-    Returns:
-        (T,) increasing int64.
 
     Raises:
         ValueError: if a count is outside [2, 1,000,000] or a step outside [0, steps].
@@ -167,9 +147,8 @@ def train(
     *,
     snapshots: int | Iterable[int] = 60,
     initial_embeddings: np.ndarray | None = None,
+    initial_parameters: Parameters | None = None,
     keep_parameters: bool = False,
-    engine: str = "compiled",
-    device: str = "cpu",
     threads: int | None = None,
     cache: bool = True,
     progress: bool = True,
@@ -177,18 +156,19 @@ def train(
 ) -> Run:
     """Train an ensemble of networks.
 
-    With the compiled engine a seed's run has the same bits whatever ensemble it runs in and
-    however many threads there are. Memory: the Run that is returned, and a few seeds under way.
+    A seed's run has the same bits whatever ensemble it runs in and however many threads there are.
+    Memory: the Run that is returned, and a few seeds under way.
 
     Args:
         config: the recipe.
         seeds: distinct integers >= 0; a seed decides split and initialisation.
         snapshots: how many steps to record, or which; see `snapshot_steps`.
         initial_embeddings: (S, N, 2), to start the seeds from given embeddings.
+        initial_parameters: with a leading axis S, to start the seeds from given networks, such as
+            the end of another run, `run.parameters.map(lambda array: array[-1])`. The optimiser's
+            moments start from zero.
         keep_parameters: record all parameters, not only the embeddings.
-        engine: "compiled" or "torch".
-        device: "cpu"; for the torch engine any torch device.
-        threads: threads of the compiled engine; None: one per core.
+        threads: how many, 1 to 1024; None: one per core.
         cache: take finished seeds from the cache and leave new ones there.
         progress: show a progress bar where it takes longer than a second.
         stop: (1,) uint8; training is interrupted once another thread sets it to 1.
@@ -207,98 +187,147 @@ def train(
     """
     _checks.instance("config", config, TrainingConfig)
     seeds = _checks.seeds("seeds", seeds)
-    _check_device(_checks.choice("engine", engine, ("compiled", "torch")), device)
     _checks.options(threads, keep_parameters=keep_parameters, cache=cache, progress=progress)
-    _check_stop(stop)
     steps = snapshot_steps(config.steps, snapshots)
-    if initial_embeddings is not None:
-        initial_embeddings = _start(initial_embeddings, (len(seeds), config.modulus, 2))
-
-    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
-        start = {}
-        if initial_embeddings is not None:
-            start = dict(zip(seeds, initial_embeddings, strict=True))
-        if engine == "torch":
-            options = (steps, keep_parameters, device, progress, keep, stop)
-            train_in_batches(config, missing, start, *options)
-            return
-        task = config.task
-
-        def work(seed: int, stop: np.ndarray) -> Run:
-            theta, recipe, pairs = prepare(config, task, seed, start.get(seed))
-            settings = asdict(config)
-            return record(
-                "network", settings, seed, theta, recipe, pairs, steps, keep_parameters, stop
-            )
-
-        run_in_threads(work, missing, keep, threads, progress, "training", stop)
-
-    key = {
-        "settings": asdict(config),
-        "steps": steps.tolist(),
-        "parameters": keep_parameters,
-        "engine": engine if device == "cpu" else f"{engine} {device}",
-    }
-    if initial_embeddings is not None:
-        key["start"] = hashlib.sha256(initial_embeddings.tobytes()).hexdigest()
-        key["seeds"] = seeds
-    return cached(key if cache else None, seeds, compute, progress)
-
-
-def _start(value: object, shape: tuple[int, ...]) -> np.ndarray:
-    return _checks.array("initial_embeddings", value, shape, limit=_checks.LARGEST).astype("f4")
-
-
-def _check_stop(stop: object) -> None:
-    """Raise ValueError unless it is None or what the engines look at between two steps."""
     there = isinstance(stop, np.ndarray) and stop.dtype == np.uint8 and stop.shape == (1,)
     if stop is not None and not there:
         raise _checks.refuse("stop", "an array of uint8 of shape (1,)", stop)
+    given = _given(config, len(seeds), initial_embeddings, initial_parameters)
+    place, task, settings = {seed: i for i, seed in enumerate(seeds)}, config.task, asdict(config)
+
+    def work(seed: int, stop: np.ndarray) -> Run:
+        start = {name: array[place[seed]] for name, array in given.items()}
+        ready = prepare(config, task, seed, start)
+        return record("network", settings, seed, *ready, steps, keep_parameters, stop)
+
+    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
+        run_in_threads(work, missing, keep, threads, progress, "training", stop)
+
+    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
+    if given:
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in given.values()))
+        key |= {"start": digest.hexdigest(), "given": list(given), "seeds": seeds}
+    return cached(key if cache else None, seeds, compute, progress)
 
 
-def _check_device(engine: str, device: object) -> None:
-    """Raise ValueError where the engine cannot compute on the device."""
-    if engine == "compiled" and not (isinstance(device, str) and device == "cpu"):
-        raise _checks.refuse("device", "'cpu' for the compiled engine", device)
-    try:
-        torch.zeros(1, device=torch.device(device)).item()
-    except (RuntimeError, AssertionError, TypeError, ValueError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise _checks.refuse("device", f"one that torch can use ({reason})", device) from None
+def train_with(
+    rule: str,
+    config: TrainingConfig,
+    seeds: int | Iterable[int],
+    amount: float = 0.0,
+    *,
+    snapshots: int | Iterable[int] = 60,
+    keep_parameters: bool = False,
+    threads: int | None = None,
+    cache: bool = True,
+    progress: bool = True,
+) -> Run:
+    """Train an ensemble by another rule, from the start and on the pairs that `train` would use.
+
+    The rules have the gradient g in common, and the rate η and the decay λ of the recipe:
+
+    - "sign": every parameter moves by η against the sign of its averaged gradient,
+      m ← 0.9 m + 0.1 g; θ ← θ − η (sign m + λθ). η falls linearly to zero.
+    - "madam": multiplicative updates (Bernstein et al. 2020), θ ← θ exp(−η sign(θ) ĝ), with
+      ĝ = g / rms(g), the rms over past steps (β2 = 0.999), |ĝ| <= 10, and |θ| at most `amount`
+      times the rms of its group at the start. No parameter ever changes its sign. No decay. η falls
+      linearly to zero.
+    - "minibatch": gradient descent; each step sees each training pair with probability `amount`.
+    - "dropout": gradient descent; each step leaves out each hidden unit with probability `amount`,
+      for all pairs alike, and scales up the others.
+    - "wiring": gradient descent; a weight w between units at a distance d costs
+      amount · |w| (d + 0.1), in place of its decay. Units of each layer lie evenly spread on
+      parallel segments of length 1, the two coordinates of the embedding at 1/4 and 3/4, and d is
+      measured along them. This is the idea of brain-inspired modular training (Liu et al. 2023)
+      without its swapping of neurons.
+
+    Args:
+        rule: one of RULES.
+        config: the recipe; its optimiser must be "gradient_descent". Decay is always on.
+        seeds: distinct integers >= 0; a seed also decides the noise.
+        amount: in ]0, 1] for "minibatch", [0, 1[ for "dropout", ]0, 1e9] for "madam", [0, 1e9]
+            for "wiring".
+        snapshots, keep_parameters, threads, cache, progress: as for `train`.
+
+    Returns:
+        a Run with source "network"; its scalars are measured without noise or wiring cost.
+
+    Raises:
+        ValueError: for an argument out of range, before any training.
+        DivergenceError: naming step and seed, when a seed's loss stops being finite.
+
+    >>> config = TrainingConfig(modulus=5, hidden=8, steps=20)
+    >>> run = train_with("dropout", config, seeds=0, amount=0.1, cache=False, progress=False)
+    >>> run.settings["optimiser"], run.final.shape
+    ('dropout', (1, 5, 2))
+    """
+    _checks.choice("rule", rule, RULES)
+    _checks.instance("config", config, TrainingConfig)
+    seeds, steps = _checks.seeds("seeds", seeds), snapshot_steps(config.steps, snapshots)
+    _checks.choice("config.optimiser", config.optimiser, ("gradient_descent",))
+    amount = _checks.real("amount", amount, 0.0, 1.0 if rule in ("minibatch", "dropout") else 1e9)
+    if (rule == "dropout" and amount == 1) or (rule in ("minibatch", "madam") and amount == 0):
+        raise ValueError(f"amount must leave something to train with {rule}, got {amount:g}")
+    _checks.options(threads, keep_parameters=keep_parameters, cache=cache, progress=progress)
+    task, settings = config.task, asdict(config) | {"optimiser": rule, "amount": amount}
+
+    def work(seed: int, stop: np.ndarray) -> Run:
+        theta, recipe, pairs = prepare(config, task, seed)
+        by = _rules.rule_for(rule, amount, seed, config.steps, theta, recipe)
+        ready = (theta, recipe, pairs, steps, keep_parameters, stop, by)
+        return record("network", settings, seed, *ready)
+
+    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
+        run_in_threads(work, missing, keep, threads, progress, rule)
+
+    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
+    return cached(key if cache else None, seeds, compute, progress)
 
 
-# --- the compiled engine -------------------------------------------------------------------------
+def _given(
+    config: TrainingConfig, count: int, embeddings: object, parameters: object
+) -> dict[str, np.ndarray]:
+    """Arrays (S, ...) float32 that replace those of the seeds, by field of Parameters."""
+    n, h = config.modulus, config.hidden
+    values = {} if embeddings is None else {"initial_embeddings": embeddings}
+    if parameters is not None:
+        if embeddings is not None:
+            raise ValueError("initial_embeddings must be None beside initial_parameters")
+        _checks.instance("initial_parameters", parameters, Parameters)
+        values = {f"initial_parameters.{k}": v for k, v in parameters._asdict().items()}
+    shapes = zip(Parameters._fields, ((n, 2), (2, h), (h,), (h, n), (n,)))
+    return {
+        field: _checks.array(name, value, (count, *shape), limit=_checks.LARGEST).astype("f4")
+        for (name, value), (field, shape) in zip(values.items(), shapes)
+    }
+
+
+# --- one seed, for what trains it -----------------------------------------------------------------
 
 
 def prepare(
-    config: TrainingConfig, task: ModularAddition, seed: int, start: np.ndarray | None
+    config: TrainingConfig,
+    task: ModularAddition,
+    seed: int,
+    start: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, _engine.Recipe, _engine.Pairs]:
-    """Flat parameters, recipe and pairs of one seed for the compiled engine.
+    """Flat parameters (D,), recipe and pairs of one seed, as the compiled loops take them.
 
-    Args:
-        config: the recipe.
-        task: its task.
-        seed: integer >= 0.
-        start: (N, 2) initial embeddings; None: those of the seed.
-
-    Raises:
-        ValueError: as for `train`.
+    `start` holds arrays that replace those of the seed, by field of Parameters; `task` is that of
+    `config`, whose pairs all seeds share.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> theta, recipe, pairs = prepare(config, config.task, 0, None)
+    >>> theta, recipe, pairs = prepare(config, config.task, seed=0)
     >>> theta.size == 5 * 2 + 3 * 8 + 8 * 5 + 5
     True
     """
-    parameters = config.initial(seed)
-    if start is not None:
-        parameters = parameters._replace(embeddings=start)
+    parameters = config.initial(seed)._replace(**start or {})
     training = task.training_pairs(config.train_share, seed)
-    pairs = _engine.padded_pairs(
-        task.pairs,
-        task.labels,
-        model.pair_weights(task, training),
-        task.multiplicity * ~training,
-    )
+    weights, held_out = model.pair_weights(task, training), task.multiplicity * ~training
+    pairs = _engine.padded_pairs(task.pairs, task.labels, weights, held_out)
+    decays = np.full(4, config.weight_decay, np.float32)
+    if config.embedding_decay is not None:
+        decays[0] = config.embedding_decay
     recipe = _engine.Recipe(
         tokens=config.modulus,
         hidden=config.hidden,
@@ -306,8 +335,8 @@ def prepare(
         label_smoothing=config.label_smoothing,
         optimiser=OPTIMISERS.index(config.optimiser),
         momentum=config.momentum,
-        rates=config.rates,
-        decays=config.decays,
+        rates=np.full(4, config.learning_rate, np.float32),
+        decays=decays,
         decay_from=config.decay_from,
         decay_until=_engine.NEVER if config.decay_until is None else config.decay_until,
     )
@@ -324,81 +353,38 @@ def record(
     steps: np.ndarray,
     keep_parameters: bool,
     stop: np.ndarray,
+    rule: _rules.Rule | None = None,
 ) -> Run:
-    """Advance one seed on the compiled engine, and record it.
+    """The Run of one seed that starts from theta (D,), by the recipe's optimiser or another rule.
 
-    Args:
-        source: of the Run.
-        settings: of the Run.
-        seed: its name.
-        theta: (D,) float32, the flat parameters at the start; left as they are.
-        recipe: what the engine is told.
-        pairs: the same.
-        steps: (T,) increasing int64, when to record.
-        keep_parameters: record all of them, not only the embeddings.
-        stop: (1,) uint8.
-
-    Returns:
-        the Run of this seed; ends early, with the snapshots so far, once `stop[0]` is set.
+    It is recorded at the `steps` (T,), and ends early once another thread sets stop[0]. `source`,
+    `settings` and `keep_parameters` are for the Run.
 
     Raises:
         DivergenceError: when loss or parameters stop being finite.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> ready = prepare(config, config.task, 0, None)
-    >>> run = record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8))
-    >>> run.embeddings.shape
-    (2, 1, 5, 2)
-    """
-    theta, state = theta.copy(), _engine.begin(theta, pairs)
-    flat = np.empty((len(steps), theta.size), np.float32)
-    scalars = np.empty((len(steps), len(SCALARS)), np.float32)
-    reached = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
-    return recorded(source, settings, seed, recipe, steps, flat, scalars, reached, keep_parameters)
-
-
-def recorded(
-    source: str,
-    settings: dict,
-    seed: int,
-    recipe: _engine.Recipe,
-    steps: np.ndarray,
-    flat: np.ndarray,
-    scalars: np.ndarray,
-    reached: tuple[int, int],
-    keep_parameters: bool,
-) -> Run:
-    """The Run of one seed from what `_engine.trace`, or a loop like it, has filled.
-
-    Args:
-        source: of the Run.
-        settings: of the Run.
-        seed: its name.
-        recipe: for the sizes.
-        steps: (T,) when it was to record.
-        flat: (T, D) the flat parameters.
-        scalars: (T, 5) those of `Run`.
-        reached: what the loop returned.
-        keep_parameters: record all of them, not only the embeddings.
-
-    Raises:
-        DivergenceError: when loss or parameters stopped being finite.
-
-    >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> theta, recipe, _ = prepare(config, config.task, 0, None)
-    >>> flat, scalars = theta[None], np.zeros((1, 5), np.float32)
-    >>> recorded("network", {}, 0, recipe, np.array([0]), flat, scalars, (1, -1), True).modulus
+    >>> ready = prepare(config, config.task, seed=0)
+    >>> record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8)).modulus
     5
     """
-    count, bad = reached
+    theta = theta.copy()
+    flat = np.empty((len(steps), theta.size), np.float32)
+    scalars = np.empty((len(steps), len(SCALARS)), np.float32)
+    if rule is None:
+        state = _engine.begin(theta, pairs)
+        found = _engine.trace(theta, state, recipe, pairs, 0, steps, stop, flat, scalars)
+    else:
+        found = _rules.trace(theta, rule, recipe, pairs, steps, stop, flat, scalars)
+    count, bad = found
     check_finite(seed, steps, scalars[:count], bad)
-    found = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
+    parameters = Parameters(*_engine.unpack(flat[:count, None], recipe.tokens, recipe.hidden))
     return Run(
         source=source,
         settings=settings,
-        seeds=np.array([seed], np.int64),
+        seeds=np.array([seed]),
         steps=steps[:count],
-        embeddings=found.embeddings.copy(),
-        parameters=found.map(np.copy) if keep_parameters else None,
+        embeddings=parameters.embeddings.copy(),
+        parameters=parameters.map(np.copy) if keep_parameters else None,
         **dict(zip(SCALARS, scalars[:count].T[..., None], strict=True)),
     )

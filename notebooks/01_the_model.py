@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -142,7 +144,8 @@ print(f"R² between start and end:          {moved.mean():.1f}")
 # The simplified transformer, its two-dimensional embeddings and the task are the paper's
 # ([arXiv 2408.09414](https://arxiv.org/abs/2408.09414)). Its authors' demonstration fixes $N = 17$
 # and $H = 64$ as we do. The recipe of training and the zero-initialised readout are choices made
-# here; notebook 2 shows that they give the paper's structures.
+# here; notebook 2 shows that they give the paper's structures. The paper is said, in a public review,
+# to train with Adam: notebook 11 asks what that changes.
 #
 # ## Limits
 #

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -155,7 +157,9 @@ print(f"closure before training {structure.closure(run.embeddings[0]).mean():.2f
 # ## Limits
 #
 # The proportions belong to the recipe. Notebook 8 shows how the bias scale and the size of the
-# initial embeddings shift them from nearly all circles to none. The classes are those of
+# initial embeddings shift them from nearly all circles to none; the recipe is ours, and where Adam stands,
+# which the paper is said to use, is the question of notebook 11. That *nearly all* networks are of some kind
+# holds for prime $N$; for $N = 12$ many are not (notebook 10). The classes are those of
 # `modadd.structure`: a network that fell apart into two half-lattices counts as *other*.
 #
 # **Next:** [3 · Clustering and alignment](03_clustering_and_alignment.ipynb), what pulls the

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -27,7 +29,7 @@ FIRST_SEED = 3000  # seeds that were used for nothing else
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, structure, tendencies, train
+from modadd import TrainingConfig, structure, train
 from modadd.chapters import n03_clustering_and_alignment as chapter
 from modadd.plots import show
 
@@ -82,10 +84,10 @@ show(
 # mean within labels is larger by a factor of about $1 + 2/N$.
 
 # %%
-squares = tendencies.mean_squared_distances(run.embeddings)
+squares = chapter.mean_squared_distances(run.embeddings)
 deviation = np.abs(squares.same_label / squares.all_pairs - 1).max()
 print(f"same label over all, ordered pairs: 1 within {deviation:.0e}")
-last = tendencies.distances(run.final)
+last = chapter.distances(run.final)
 distinct = np.square(last.same_label).mean(-1) / np.square(last.everything).mean(-1)
 print(
     f"distinct pairs: {distinct.min():.2f} to {distinct.max():.2f}; 1 + 2/N = {1 + 2 / MODULUS:.2f}"
@@ -131,7 +133,7 @@ show(
 
 # %%
 # When does each kind reach half of its final value?
-order = tendencies.nematic_order(run.embeddings)
+order = chapter.nematic_order(run.embeddings)
 excess = order.same_label - order.everything
 for kind, course in (("grid", structure.closure(run.embeddings)), ("circle", excess)):
     median = np.median(course[:, kinds == kind], axis=1)
@@ -142,11 +144,12 @@ for kind, course in (("grid", structure.closure(run.embeddings)), ("circle", exc
 # ## Check
 
 # %%
-# NBVAL_CHECK_OUTPUT
-lattice = np.isin(kinds, ("grid", "stripe"))
-end = excess[-1]
+lattice, end = np.isin(kinds, ("grid", "stripe")), excess[-1]
 apart = (last.same_label > 1).mean(-1)[lattice]
-before = (tendencies.distances(run.embeddings[0]).same_label > 1).mean(-1)[lattice]
+before = (chapter.distances(run.embeddings[0]).same_label > 1).mean(-1)[lattice]
+
+# %%
+# NBVAL_CHECK_OUTPUT
 print(f"mean squares agree at every step of every network: {deviation < 1e-5}")
 print(f"distinct pairs: within labels larger by a factor of {distinct.mean():.1f}")
 print(f"median closure of lattices, 0.25 to 0.4: {0.25 < np.median(closure[lattice]) < 0.4}")

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -30,17 +32,7 @@ FIRST_SEED = 4000  # seeds that were used for nothing else
 import numpy as np
 import torch
 
-from modadd import (
-    ModularAddition,
-    TrainingConfig,
-    charges,
-    forces,
-    interactions,
-    kernel,
-    model,
-    predictions,
-    train,
-)
+from modadd import ModularAddition, TrainingConfig, forces, model, predictions, train
 from modadd.chapters import n04_force_formulae as chapter
 from modadd.plots import show
 
@@ -121,10 +113,10 @@ angle = torch.arccos(dot / size.sqrt())
 k = size.sqrt() * (angle.sin() + (torch.pi - angle) * angle.cos()) / (2 * torch.pi)
 (slope,) = torch.autograd.grad(k.sum(), x)
 x, y = x.detach().numpy(), y.detach().numpy()
-print("gradient against autograd", error(kernel.arc_cosine_gradient(x, y), slope.numpy()))
+print("gradient against autograd", error(forces.arc_cosine_gradient(x, y), slope.numpy()))
 w = rng.standard_normal((3, 200_000))
 hx, hy = (np.maximum(v[:8] @ w[:2] + w[2], 0) for v in (x, y))
-print("kernel against 200,000 features", error((hx * hy).mean(-1), kernel.arc_cosine(x[:8], y[:8])))
+print("kernel against 200,000 features", error((hx * hy).mean(-1), forces.arc_cosine(x[:8], y[:8])))
 
 # %% [markdown]
 # ## 4 · Charges
@@ -143,8 +135,8 @@ print("kernel against 200,000 features", error((hx * hy).mean(-1), kernel.arc_co
 # %%
 at_start = run.parameters.map(lambda a: torch.as_tensor(a[0, 0]).double())
 alpha = model.residuals(at_start, task).numpy()
-print("charges of a network at step 0, error", error(alpha @ alpha.T, charges.label_charges(task)))
-charge, moment = (np.abs(rule).max() for rule in charges.sum_rules(E))
+print("charges of a network at step 0, error", error(alpha @ alpha.T, forces.label_charges(task)))
+charge, moment = (np.abs(rule).max() for rule in forces.sum_rules(E))
 print(f"sum rules: |Σ c| <= {charge:.0e}, |Σ c x| <= {moment:.0e}")
 
 # %% [markdown]
@@ -222,7 +214,7 @@ for scale in (0.01, 0.1, 10, 100):
 # %%
 rms = np.sqrt(np.square(task.pair_sums(E)).sum(-1).mean())
 ratios = np.geomspace(0.1, 20, 25)
-fits = [interactions.two_term_fit(E * ratio / rms) for ratio in ratios]
+fits = [forces.two_term_fit(E * ratio / rms) for ratio in ratios]
 show(
     chapter.two_terms(ratios, fits),
     name="04_two_terms",
@@ -269,22 +261,17 @@ found_other = {
 
 # %%
 first = run.embeddings[1, 0].astype(float)
-fit = interactions.two_term_fit(first)
-unit = charges.prefactor(task, config.hidden, memory=config.learning_rate)
+fit = forces.two_term_fit(first)
+unit = forces.prefactor(task, config.hidden, memory=config.learning_rate)
 parts = {
     "clustering": unit * fit.clustering * forces.clustering(first),
     "alignment": unit * fit.alignment * forces.alignment(first),
 }
 parts["sum"] = parts["clustering"] + parts["alignment"]
-courses = {
-    "Direction (cosine)": {law: a.cosine for law, a in found.items()},
-    "Size (coefficient)": {law: a.coefficient for law, a in found.items()},
-    "Direction, standard start": {law: a.cosine for law, a in found_other.items()},
-}
 
 # %%
 show(
-    chapter.force_balance(first, measured[0, 0], parts, courses, steps),
+    chapter.force_balance(first, measured[0, 0], parts, found, found_other, steps),
     name="04_force_formulae",
     caption=f"Figure 4. Top: the force on each embedding of seed {FIRST_SEED} after one step, measured, "
     "and predicted from the positions alone; all four on one scale, nothing fitted to the network. "

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -109,9 +111,7 @@ courses = {
 
 # %%
 show(
-    plots.side_by_side(
-        courses, "Share of Fourier power in one frequency", range=[0, 1.05], tickvals=[0, 0.5, 1]
-    ),
+    plots.side_by_side(courses, "Share of Fourier power in one frequency"),
     name="05_side_by_side",
     caption="One start under four alignment forces, from clustering alone (left) to alignment alone "
     "(right), in the same axes. Below, the circle score over the steps.",
@@ -236,6 +236,9 @@ print("alignment alone: over 80 % circles:", alignment.interval("circle")[0] > 0
 circles = [census.share("circle") for census in censuses]
 print("circles never get fewer as a grows, by more than 5 %:", np.diff(circles).min() > -0.05)
 print("fitted force:", best)
+
+# %%
+# NBVAL_CHECK_OUTPUT
 off = {name: one.mismatch(other) for name, (one, other) in pairs.items()}
 ours, theirs = pairs["unseen starts"]
 batches = network.mismatch(theirs)
@@ -256,15 +259,9 @@ for name, census in (rows | {"network": network}).items():
 
 
 # %%
-def thin(E):
-    """Collapsed onto a line: more than three times as long as wide."""
-    long, wide = np.linalg.svd(E - E.mean(1, keepdims=True), compute_uv=False).T
-    return wide < 0.3 * long
-
-
 for name, E in ((f"at a = {best:g}", swept[forces.index(best)]), ("among networks", grown)):
     others = E[structure.classify(E) == "other"]
-    print(f"others {name}: {len(others)}, on a line {thin(others).sum()}")
+    print(f"others {name}: {len(others)}, on a line {chapter.thin(others).sum()}")
 
 # %% [markdown]
 # ## What is the paper's, what is ours

@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -26,14 +28,14 @@ PROFILE = "quick"  # "full" takes 500 starts, "quick" 64, and half of them for t
 FIRST_SEED = 6100  # starts that were used for nothing else
 
 # %%
+from dataclasses import replace
+
 import numpy as np
 
 from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
 from modadd.chapters import n06_same_start_same_structure as chapter
 from modadd.intervals import bootstrap_mean
 from modadd.plots import show
-from modadd.plots.palette import STYLES
-from modadd.same_start import compare, same_frequency
 
 count = 64 if PROFILE == "quick" else 500
 config, seeds = TrainingConfig(), range(FIRST_SEED, FIRST_SEED + count)
@@ -58,9 +60,9 @@ E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
 #   $\kappa = H\sigma^2$ with the variance $\sigma^2 = 1/6$ of the network's first weights. Nothing in it is
 #   random and nothing is fitted: rate, momentum, decay and $\kappa$ are those of the network.
 # * **The field with the network's own features.** The kernel above is that of Gaussian weights; the
-#   network draws its own from a box. The wide limit of *that* has 256 features, spread evenly where the
-#   network draws 64 at random, each standing for a quarter of a hidden unit.
-# * **The field with moving features.** In the network the first layer learns too. Here the 256 features
+#   network draws its own from a box. The wide limit of *that* has 128 features, spread evenly where the
+#   network draws 64 at random, each standing for half a hidden unit.
+# * **The field with moving features.** In the network the first layer learns too. Here the 128 features
 #   do, like particles. This is a network again, but a deterministic one: it has no weights to be drawn.
 
 # %%
@@ -69,9 +71,9 @@ by_weights = [  # batch j, row i: weights of seed i, start of seed i - j
     train(config, seeds, snapshots=moments, initial_embeddings=np.roll(E0, j, 0)) for j in range(3)
 ]
 options = {"seeds": seeds, "snapshots": moments}
-ideal = particles.field(E0, **options)
-fixed = particles.field(E0, features="fixed", **options)
-moving = particles.field(E0, features="moving", **options)
+ideal = particles.field(E0, config, **options)
+fixed = particles.field(E0, config, features="fixed", **options)
+moving = particles.field(E0, config, features="moving", **options)
 two = particles.two_force(E0, 0.7, seeds=seeds, snapshots=2)  # the force fitted in notebook 5
 networks = [np.roll(run.final, -j, 0) for j, run in enumerate(by_weights)]  # row i: start i
 
@@ -87,17 +89,16 @@ networks = [np.roll(run.final, -j, 0) for j, run in enumerate(by_weights)]  # ro
 first = [run.select(FIRST_SEED + j) for j, run in enumerate(by_weights)]  # all from the first start
 field, features = ideal.select(FIRST_SEED), moving.select(FIRST_SEED)
 agree = lambda run: structure.procrustes_r2(run.embeddings[:, 0], first[0].embeddings[:, 0])  # noqa: E731
-green, violet = STYLES["network"].color, STYLES["simulation"].color
 courses = {
-    "network": plots.Course(first[0], None, green),
-    "other network": plots.Course(first[1], agree(first[1]), green),
-    "field": plots.Course(field, agree(field), violet, "dash"),
-    "field, moving features": plots.Course(features, agree(features), violet),
+    "network": plots.Course(first[0], None, chapter.GREEN),
+    "other network": plots.Course(first[1], agree(first[1]), chapter.GREEN),
+    "field": plots.Course(field, agree(field), chapter.VIOLET, "dash"),
+    "field, moving features": plots.Course(features, agree(features), chapter.VIOLET),
 }
 
 # %%
 show(
-    plots.side_by_side(courses, "R² with the network", range=[0, 1.05], tickvals=[0, 0.5, 1]),
+    plots.side_by_side(courses, "R² with the network"),
     name="06_side_by_side",
     caption="The first of the starts, grown by two networks that share nothing else, and by two "
     "simulations without random weights. Same axes, nothing turned to fit.",
@@ -127,11 +128,17 @@ show(
 # another valley, and not like blurred copies of each other.
 
 # %%
-rows = {"network": networks[0], "other network": networks[1], "field": ideal.final}
-rows |= {"moving features": moving.final, "start": E0}
-colors = [green, green, violet, violet, STYLES["floor"].color]
+rows = {
+    "network": ("network", networks[0]),
+    "other network": ("network", networks[1]),
+    "field": ("simulation", ideal.final),
+    "moving features": ("simulation", moving.final),
+    "start": ("floor", E0),
+}
+
+# %%
 show(
-    chapter.starts({name: E[:8] for name, E in rows.items()}, colors, loose=["start"]),
+    chapter.starts(rows, 8),
     name="06_starts",
     caption="The first eight starts, one a column; below each picture its R² to the network in the "
     "top row. Lines join tokens that the structure makes neighbours.",
@@ -148,26 +155,25 @@ show(
 
 # %%
 pairs, away = [(0, 1), (0, 2), (1, 2)], range(5, 8)
-against = lambda role, E: compare(role, [(E, network) for network in networks])  # noqa: E731
-table = {
-    "nothing shared": compare(
-        "floor", [(networks[0], np.roll(networks[j % 3], k, 0)) for j, k in enumerate(away)]
-    ),
-    "networks that share<br>layers, not the start": compare(
-        "floor", [(by_weights[i].final, by_weights[j].final) for i, j in pairs]
-    ),
-    "the start itself": against("floor", E0),
-}
+by_start = [(networks[i], networks[j]) for i, j in pairs]
+by_layers = [(by_weights[i].final, by_weights[j].final) for i, j in pairs]
+unrelated = [(networks[0], np.roll(networks[j % 3], k, 0)) for j, k in enumerate(away)]
+
+
+def with_networks(E, starts=slice(None)):
+    return [(E, network[starts]) for network in networks]
+
 
 # %%
-table |= {
-    "two forces, a = 0.7": against("simulation", two.final),
-    "field": against("simulation", ideal.final),
-    "field, own features": against("simulation", fixed.final),
-    "networks that share<br>the start, not layers": compare(
-        "network", [(networks[i], networks[j]) for i, j in pairs]
-    ),
-    "field, moving features": against("simulation", moving.final),
+table = {
+    "nothing shared": chapter.compare("floor", unrelated),
+    "networks that share<br>layers, not the start": chapter.compare("floor", by_layers),
+    "the start itself": chapter.compare("floor", with_networks(E0)),
+    "two forces, a = 0.7": chapter.compare("simulation", with_networks(two.final)),
+    "field": chapter.compare("simulation", with_networks(ideal.final)),
+    "field, own features": chapter.compare("simulation", with_networks(fixed.final)),
+    "networks that share<br>the start, not layers": chapter.compare("network", by_start),
+    "field, moving features": chapter.compare("simulation", with_networks(moving.final)),
 }
 
 # %%
@@ -203,7 +209,7 @@ show(
 # %%
 settled = lambda A, B: (structure.procrustes_r2(A, B) > 0.98).mean()  # noqa: E731
 same = {
-    "network and network": [settled(networks[i], networks[j]) for i, j in pairs],
+    "network and network": [settled(A, B) for A, B in by_start],
     "network and field": [settled(ideal.final, network) for network in networks],
     "network and moving features": [settled(moving.final, network) for network in networks],
 }
@@ -220,15 +226,16 @@ for name, shares in same.items():
 
 
 # %%
-couples = {"network and network": [(networks[i], networks[j]) for i, j in pairs]}
-couples |= {"network and field": [(ideal.final, network) for network in networks]}
-couples |= {"network and moving features": [(moving.final, network) for network in networks]}
-circles = {name: same_frequency(each) for name, each in couples.items()}
-for name, (equal, both) in circles.items():
-    starts, agree = (both > 0).sum(), ((both > 0) & (equal == both)).sum()
-    print(
-        f"{name:28} same frequency in {agree:2} of {starts:2} starts ({equal.sum()} of {both.sum()})"
-    )
+circles = {
+    "network and network": chapter.same_frequency(by_start),
+    "network and field": chapter.same_frequency(with_networks(ideal.final)),
+    "network and moving features": chapter.same_frequency(with_networks(moving.final)),
+}
+for name, found in circles.items():
+    counts = f"{found.agreeing:2} of {found.starts:2} starts"
+    print(f"{name:28} same frequency in {counts} ({found.equal.sum()} of {found.both.sum()})")
+
+# %%
 rings = [network[structure.classify(network) == "circle"] for network in networks[:2]]
 shares = [np.bincount(structure.circle(E).frequency, minlength=9) / len(E) for E in rings]
 print(f"expected of unrelated circles: {shares[0] @ shares[1]:.0%}")
@@ -253,26 +260,34 @@ print(f"expected of unrelated circles: {shares[0] @ shares[1]:.0%}")
 
 # %%
 half = count // 2
-changed = {
+recipes = {
     "no momentum": {"momentum": 0.0, "learning_rate": 1.0},
     "forgets nothing": {"weight_decay": 0.0, "embedding_decay": 0.003},
     "forgets 30 times faster": {"weight_decay": 0.1, "embedding_decay": 0.003},
+}
+changed = {name: {"config": replace(config, **change)} for name, change in recipes.items()} | {
     "kernel up to degree 2": {"degree": 2},
     "lengths only (degree 1)": {"degree": 1},
-    "constant charges, step 40": {"label_charges": True, "steps": 40},
+    "constant charges, step 40": {"label_charges": True, "config": replace(config, steps=40)},
 }
+
+# %%
 variants = {"own features": fixed.final[:half], "own features, moving": moving.final[:half]}
 variants["the field"] = ideal.final[:half]
 for name, change in changed.items():
-    variants[name] = particles.field(E0[:half], seeds=seeds[:half], snapshots=2, **change).final
+    options = {"config": config, "seeds": seeds[:half], "snapshots": 2} | change
+    variants[name] = particles.field(E0[:half], **options).final
 
 # %%
-part = [network[:half] for network in networks]
 ablation = {
-    name: compare("simulation", [(E, network) for network in part]) for name, E in variants.items()
+    name: chapter.compare("simulation", with_networks(E, slice(half)))
+    for name, E in variants.items()
 }
-ablation["the start itself"] = compare("floor", [(E0[:half], network) for network in part])
-ablation["ceiling: two networks"] = compare("network", [(part[i], part[j]) for i, j in pairs])
+ablation["the start itself"] = chapter.compare("floor", with_networks(E0[:half], slice(half)))
+part = [(A[:half], B[:half]) for A, B in by_start]
+ablation["ceiling: two networks"] = chapter.compare("network", part)
+
+# %%
 show(
     chapter.comparison_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
     name="06_ablation",
@@ -325,9 +340,8 @@ print("moving features are less than 0.05 below the ceiling:", gap.low > -0.05)
 lengths, itself = ablation["lengths only (degree 1)"].r2, ablation["the start itself"].r2
 worse = intervals.paired(lengths, itself)
 print("a kernel of lengths alone does worse than the start:", worse.high < 0)
-equal, both = circles["network and moving features"]
-agree, starts = ((both > 0) & (equal == both)).sum(), (both > 0).sum()
-low, _ = intervals.wilson(int(agree), int(starts))
+found = circles["network and moving features"]
+low, _ = intervals.wilson(found.agreeing, found.starts)
 print("both circles: same frequency in over 70 % of the starts:", low > 0.7)
 
 # %% [markdown]
@@ -337,7 +351,7 @@ print("both circles: same frequency in over 70 % of the starts:", low > 0.7)
 for name, row in table.items():
     name = name.replace("<br>", " ")
     mean, low, high = bootstrap_mean(row.r2)
-    print(f"{name:46} {mean:.2f} ({low:.2f} to {high:.2f}), same kind {row.same_kind:.0%}")
+    print(f"{name:46} {mean:.2f} ({low:.2f} to {high:.2f}), same kind {row.same_kind.mean:.0%}")
 print("moving features minus ceiling:", gap)
 print("field minus ceiling:          ", intervals.paired(field_r2, ceiling))
 print("own features minus ceiling:   ", intervals.paired(own_r2, ceiling))
@@ -354,13 +368,13 @@ print("own features minus field:     ", intervals.paired(own_r2, field_r2))
 #
 # * The start decides *given the recipe*: the bias scale or the size of the start shifts the kinds
 #   (notebook 8), and rules that rescale gradients read the same start differently (notebook 11).
-# * The readout starts at zero here. In notebook 11 it starts at random, and networks that share the start
-#   but not the layers agree less.
+# * *The domain.* The readout starts at zero here, and the embeddings at size 1. With a random readout and small
+#   starts (notebook 11) two networks agree no better with each other than with the start they came from.
 # * About half of the comparisons are equal, the others spread over a wide range; a mean $R^2$ blends
 #   the two.
 # * The frequencies of unrelated circles are compared in so few starts that their expectation is rough.
 # * Of the fields only the one with the ideal kernel has tokens and nothing else. With moving features
-#   the simulation has as many parts as a network of 256 units; what it lacks is chance.
+#   the simulation has as many parts as a network of 128 units; what it lacks is chance.
 # * One modulus, one width.
 #
 # **Next:** [7 · Weight decay](07_weight_decay.ipynb)

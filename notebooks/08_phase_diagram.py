@@ -2,9 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -14,88 +16,250 @@
 # %% [markdown]
 # # 8 · Phase diagram
 #
-# **Claim.** The bias tips the balance between circles and grids in the direction that the force law
-# predicts. Large initial embeddings tip it too, but against the law, whenever the law is asked.
-#
-# Notebook 4 found two faces of one law. Where the pair sums are small against the bias scale,
-# $|x| \ll \beta$, forces cluster, and clusters make grids. Where $|x| \gg \beta$, they align, and
-# alignment makes circles. So the law predicts more circles as $|x| / \beta$ grows. Two numbers of
-# the recipe ought to turn that knob: the bias scale $\beta$ and the size of the initial embeddings.
-# Here both are varied, 32-fold each.
+# **Which structure will a recipe grow?** Two numbers of the recipe are turned here, 32-fold each: the
+# size of the initial embeddings and the *bias scale* $\beta$, which multiplies the biases of the hidden
+# layer. Each mark below is a network. Look for where the circles are.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full" trains 100 networks a cell, "quick" 16
-FIRST_SEED = 8500  # seeds that were used for nothing else
+PROFILE = "quick"  # "full" trains 60 networks a cell for 2000 steps, "quick" 12 for 1500
+FIRST_SEED = 8700  # seeds that were used for nothing else
 
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, interactions, intervals, plots, predictions, structure, widgets
+from modadd import (
+    TrainingConfig,
+    forecasts,
+    intervals,
+    particles,
+    structure,
+    train,
+    widgets,
+)
 from modadd.chapters import n08_phase_diagram as chapter
-from modadd.plots import show
+from modadd.plots import phase_diagram, show
+from modadd.plots.palette import STYLES
+from modadd.plots.shares import tables
 from modadd.sweep import sweep
 
-seeds = range(FIRST_SEED, FIRST_SEED + (16 if PROFILE == "quick" else 100))
+count, steps = (12, 1500) if PROFILE == "quick" else (60, 2000)
+seeds = range(FIRST_SEED, FIRST_SEED + count)
 sizes = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4]  # of the initial embeddings, and of the bias
-configs = [
-    TrainingConfig(embedding_scale=scale, bias_scale=beta, steps=2000)
-    for scale in sizes
-    for beta in sizes
-]
-runs = sweep(configs, seeds, snapshots=40)
-kinds = np.array([structure.classify(run.final) for run in runs]).reshape(6, 6, -1)
-
-# %% [markdown]
-# ## The measurement, and the prediction over it
-#
-# Each cell holds one mark for each network, and the same seeds in every cell. The lines are the
-# law's. Fitted to the exact force, the two-term formula of notebook 4 has a weight $w_a$ of
-# alignment, which runs from 0 to 1 as $|x| / \beta$ grows. Each line joins the places where
-# $w_a = \tfrac12$: alignment to its left, clustering to its right. The *dashed* line asks the law
-# at the initial embeddings; it follows the diagonal, along which $|x| / \beta$ is the same. The
-# *solid* line asks it at each network's first snapshot with half of its final accuracy.
-
+knobs = {"embedding_scale": np.repeat(sizes, 6), "bias_scale": np.tile(sizes, 6)}
+configs = [TrainingConfig(steps=steps, **dict(zip(knobs, pair))) for pair in zip(*knobs.values())]
 
 # %%
-def weight_of_alignment(embeddings):
-    """Of each seed by itself, (6, 6, S)."""
-    found = [
-        [interactions.alignment_weight(E, c.bias_scale) for E in embeddings(r)]
-        for r, c in zip(runs, configs)
-    ]
-    return np.array(found).reshape(kinds.shape)
-
-
-start = weight_of_alignment(lambda run: run.embeddings[0])
-half = weight_of_alignment(predictions.half_learnt)
-lines = {"half alignment at the start": start.mean(-1), "when half learnt": half.mean(-1)}
-
-# %%
+moments = {"snapshots": 24}
+smallest, largest = (
+    sweep(part, seeds, keep_parameters=True, **moments) for part in (configs[:6], configs[-6:])
+)
+networks = [*smallest, *sweep(configs[6:-6], seeds, **moments), *largest]
+kinds = {"networks": forecasts.kinds_of(networks)}
+fine = np.array([structure.classify(run.final) for run in networks]).reshape(6, 6, -1)
 show(
-    plots.phase_diagram(kinds, sizes, sizes, lines),
+    phase_diagram(fine, sizes, sizes),
     name="08_phase_diagram",
-    caption=f"Figure 8. Kinds of {len(seeds)} networks in each of 36 cells; the deeper the blue, "
-    "the more circles. Lines: where the law gives alignment half of its full weight, at the initial "
-    "embeddings (dashed) and when half of the accuracy is learnt (solid). Hover over a cell for its "
-    "counts.",
+    caption=f"Figure 8. Kinds of {count} networks in each of 36 cells, the same seeds in all; the "
+    "deeper the blue, the more circles. Hover over a cell for its counts.",
 )
 
 # %% [markdown]
-# Circles fade from left to right, where the start is not small; in the two lowest rows they hardly do.
-# They do *not* follow the diagonal. The law at the start predicts more circles the higher a cell stands in
-# its column. In the lower half of the diagram there is little of that, and in the two highest rows there
-# are fewer circles, not more.
-
-# %% [markdown]
-# ## Look at the runs
+# Circles fade to the right, with more bias, where the start is not small. And they fade upwards, where
+# the start is large and the bias is not.
 #
-# The phase diagram again, as a table of the share of circles over bias scale and initial scale. Point at a
-# cell, or go from cell to cell with the arrow keys, to see runs of its recipe.
+# ## A guess
+#
+# Notebook 4 found two faces of one law. Where the pair sums are small against the bias scale,
+# $|x| \ll \beta$, forces cluster, and clusters make grids. Where $|x| \gg \beta$ they align, and alignment
+# makes circles. Fitted to the exact force, the two-term formula of notebook 4 has a weight $w_a$ of
+# alignment, which runs from 0 to 1 as $|x| / \beta$ grows. So guess: many circles where $w_a$ is large *at
+# the start*.
+
 
 # %%
-final = np.stack([run.final for run in runs]).reshape(6, 6, len(seeds), -1, 2)
+starts = [run.embeddings[0] for run in networks]
+unit = starts[sizes.index(1) * 6]  # (S, N, 2); the others are multiples of it
+weight = {k: [chapter.alignment_weight(2.0**k * E, 1.0) for E in unit] for k in range(-5, 6)}
+at_start = np.array([[weight[row - column] for column in range(6)] for row in range(6)])
+less_bias = np.broadcast_to(np.linspace(1, 0, 6), (6, 6))
+guesses = {"Law at the start": ("weight of alignment", at_start)}
+guesses |= {"Bias scale alone": ("0 is β = 4, 1 is β = 1/8", less_bias)}
 show(
-    widgets.phases(final, kinds, sizes, sizes, seeds),
+    chapter.predictors(kinds["networks"].reshape(6, 6, -1), sizes, guesses),
+    name="08_predictors",
+    caption="One point a cell, with 95 % Wilson intervals. Rank correlations over the cells, with 95 % "
+    "intervals from resampling the seeds.",
+)
+
+# %% [markdown]
+# The guess is worse than no law at all: the bias scale by itself does better. It promises the most circles
+# to the largest starts, and there are the fewest.
+#
+# ## Let the law run
+#
+# But a law of motion is not a number at one moment. It says where everything moves *next*, and next the
+# embeddings have another size, the residuals are others, and the field has grown. So let it run: the field
+# simulation of notebook 6, from the same 36 times the same starts, with no network in it and nothing fitted.
+# Its features move as the first layer of a network does; it is the *mean-field limit* of the network, where
+# infinitely many hidden units stand in for 64 random ones.
+
+
+# %%
+def forward(features, chosen=slice(None), **more):
+    """Run the law from the starts of the networks, in the chosen cells."""
+    cells = list(zip(starts, configs))[chosen]
+    options = {"features": features, "seeds": seeds, "snapshots": 2, **more}
+    return [particles.field(start, config, **options) for start, config in cells]
+
+
+moving = forward("moving")
+kinds["law, moving features"] = forecasts.kinds_of(moving)
+share = {name: (found == "circle").mean(-1).reshape(6, 6) for name, found in kinds.items()}
+show(
+    tables(
+        {"Networks": share["networks"], "The law, run forward": share["law, moving features"]},
+        sizes,
+        sizes,
+    ),
+    name="08_forward",
+    caption="Circles in per cent of the runs: measured in networks, and predicted from their starts.",
+)
+
+# %% [markdown]
+# ## How good is that
+#
+# A second batch of networks has the same initial embeddings and other random layers. It is the *ceiling*: no
+# forecast that knows the embeddings only should do better. Below it stand forecasts with less in them. The
+# law has two ingredients, the features and that they learn. Take the learning away, and the network's own features
+# stay *fixed*. Take features that favour no direction instead of the network's, and that never learn, and the
+# field is that of the *pure kernel*, the formula of notebook 4. Let these learn, and it is not. The floors are a
+# plane fitted to both knobs, and networks of unrelated starts.
+
+# %%
+others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + count)
+kinds["other layers"] = forecasts.kinds_of(
+    [train(c, others, initial_embeddings=E, snapshots=2) for E, c in zip(starts, configs)]
+)
+with forecasts.steep_fields():
+    fixed, kernel = forward("fixed"), forward("isotropic", pace=0.0)
+kinds["law, pure kernel"] = forecasts.kinds_of(kernel)
+kinds["law, fixed features"] = forecasts.kinds_of(fixed)
+kinds["law, kernel that learns"] = forecasts.kinds_of(forward("isotropic"))
+measured = kinds["networks"]
+unrelated = forecasts.same_kind(measured, np.roll(measured, 1, axis=-1))
+found = forecasts.agreements(
+    measured, {k: v for k, v in kinds.items() if k != "networks"}, "other layers"
+)
+
+# %%
+compared = ["law, moving features", "other layers", "law, pure kernel", "law, fixed features"]
+show(
+    chapter.on_the_diagonal(
+        measured, {name: kinds[name] for name in compared}, found, sizes, sizes
+    ),
+    name="08_diagonal",
+    caption="Share of circles, predicted over measured, one point a cell with both 95 % Wilson intervals. "
+    "On the line the two are the same. Second panel: one batch of networks predicted by another.",
+)
+
+# %%
+print(f"{'':24} Pearson (95 %)             behind the ceiling          rms   excess  same kind")
+for name, one in found.items():
+    numbers = f"{one.pearson}    {one.behind}    {one.rms:.2f}   {one.excess.mean:+.2f}"
+    print(f"{name:24} {numbers}    {one.same_kind.mean:.2f}")
+logarithms = np.log2(np.stack(list(knobs.values()), -1))
+print(f"{'plane, fitted':24} {forecasts.fitted(measured, logarithms)}")
+print(f"{'unrelated networks':24} same kind {unrelated.mean:.2f}")
+
+# %% [markdown]
+# Few networks a cell make every correlation smaller, that of the ceiling too, and resampling lowers it once
+# more. So the second column counts: how far each forecast is behind the ceiling on the same draws.
+#
+# ## What both knobs do
+
+# %%
+named = {name: found.reshape(6, 6, -1) for name, found in kinds.items()}
+turned = {name: chapter.knobs(found) for name, found in named.items()}
+looks = dict.fromkeys(named, STYLES["simulation"])
+looks |= {"networks": STYLES["network"], "other layers": STYLES["network"]}
+show(
+    chapter.effects(turned, looks),
+    name="08_effects",
+    caption="What the largest start, and the most bias, change in the share of circles: means over the "
+    "seeds of the differences between the outermost rows, or columns, with 95 % intervals. The pale "
+    "line is the networks' mean.",
+)
+
+# %% [markdown]
+# Both knobs work as in networks where features learn, whichever they are at the start. Where they do not, the
+# bias has too much effect, and the start too little or too many circles everywhere.
+#
+# ## Why must features move?
+#
+# The law with *fixed* features goes wrong in two corners: too many circles at large starts with little bias,
+# too few at small starts with much. Three questions to the runs of the smallest and the largest start, and
+# one experiment. By the time that half of the accuracy is learnt: how much of their start have the embeddings
+# kept, how far have the hidden units turned, and how much of a unit is its bias?
+
+# %%
+rows = {
+    "smallest start": [chapter.progress(run) for run in smallest],
+    "largest start": [chapter.progress(run) for run in largest],
+}
+show(
+    chapter.first_layer(sizes, rows),
+    name="08_first_layer",
+    caption="Networks when half of their final accuracy is learnt, means over seeds with 95 % intervals. Hidden "
+    "units count by the size of what they contribute.",
+)
+
+# %% [markdown]
+# **Large starts.** The units turn about twice as far as at small ones, and the embeddings keep much of their start.
+# One of the two must move to fit the pairs, and beside large embeddings the first layer is the quicker. A circle
+# needs every token to travel. If that is the reason, slowing the first layer down must bring circles back. The
+# experiment: features that learn at a quarter of the rate, and not at all.
+#
+# **Small starts.** The units turn less, but with much bias they lose more of it: while embeddings are small, a unit
+# that answers to them grows in their direction. What counts is then a smaller $\beta$. If that is the reason, *fixed*
+# features with the bias that the networks have left must grow the networks' circles.
+
+# %%
+last, first = slice(-6, None), slice(0, 6)
+paces = {0.0: fixed[last], 0.25: forward("moving", last, pace=0.25), 1.0: moving[last]}
+for pace, runs in paces.items():
+    circles = (forecasts.kinds_of(runs) == "circle").mean(0)
+    kept = np.mean([structure.procrustes_r2(E, r.final) for E, r in zip(starts[last], runs)], 0)
+    print(f"largest start, first layer at {pace:4.0%}: circles {intervals.mean(circles)}", end="  ")
+    print(f"kept of the start, R² {intervals.mean(kept)}")
+circles = (measured[last] == "circle").mean(0)
+print(f"{'networks':36}: circles {intervals.mean(circles)}")
+
+# %%
+left = [chapter.bias_left(run) for run in smallest]
+with forecasts.steep_fields():
+    shed = [
+        particles.field(E, chapter.with_bias(c, ratio), features="fixed", seeds=seeds, snapshots=2)
+        for E, c, ratio in zip(starts[first], configs[first], left)
+    ]
+rows = {"networks": measured[first], "law, fixed features": kinds["law, fixed features"][first]}
+rows["... with the bias left"] = forecasts.kinds_of(shed)
+print(f"{'smallest start':24}" + "".join(f"  β = {b:<5g}" for b in sizes))
+print(f"{'bias left':24}" + "".join(f"  {ratio:<8.0%} " for ratio in left))
+for name, one in rows.items():
+    print(f"{name:24}" + "".join(f"  {share:<8.0%} " for share in (one == "circle").mean(-1)))
+
+# %% [markdown]
+# So the first layer explains both corners, the upper one better than the lower: at the largest bias the bias
+# that is left brings back a part of the circles, not all.
+#
+# ## Look at the runs
+#
+# The networks' diagram as a table. Point at a cell, or go from cell to cell with the arrow keys.
+
+# %%
+final = np.stack([run.final for run in networks]).reshape(6, 6, count, -1, 2)
+show(
+    widgets.phases(final, fine, sizes, sizes, seeds),
     name="08_examples",
     caption="Final embeddings, each scaled to fill its place. Until the cell is run, a picture stands "
     "here: one seed in all 36 cells, with the same layers and the same initial embeddings up to their "
@@ -103,120 +267,71 @@ show(
 )
 
 # %% [markdown]
-# ## What predicts circles
-#
-# Four quantities, each one number a cell, against the share of circles there. The first two are the law's
-# weight of alignment, at the start and when half learnt. The third is the baseline that a law must beat
-# to be of use: the bias scale alone. The fourth is how much of its start a network keeps: $R^2$ between
-# initial and final embeddings, whatever their rotation, reflection and size, taken over the networks that
-# did *not* become circles, so that it is not the share of circles in disguise.
-
-# %%
-circles = kinds == "circle"
-kept = np.array([structure.procrustes_r2(r.embeddings[0], r.final) for r in runs])
-kept = np.where(circles, np.nan, kept.reshape(kinds.shape))
-less_bias = np.broadcast_to(np.linspace(1, 0, 6), (6, 6))
-predictors = {
-    "Law at the start": ("weight of alignment", start),
-    "Law when half learnt": ("weight of alignment", half),
-    "Bias scale alone": ("0 is β = 4, 1 is β = 1/8", less_bias),
-    "What is kept of the start": ("R² of start and end", kept),
-}
-show(
-    chapter.predictors(kinds, sizes, predictors),
-    name="08_predictors",
-    caption="One point a cell, with 95 % Wilson intervals. Rank correlations over the cells, with 95 % "
-    "intervals from resampling the seeds, which are the same in all cells.",
-)
-
-# %% [markdown]
-# Why does the law at the start fail? Embeddings change size before they find their shape. Small ones
-# grow and large ones shrink until the pair sums have a size that the recipe sets, and the structure forms
-# there; the next cell prints it. Asked then, the law correlates with circles over the whole diagram.
-#
-# But it does so through the bias, which is part of it, and no better than the bias by itself. Within a
-# column, at one $\beta$, networks that start larger still stand farther out when half learnt, so the law still
-# promises them more circles, and there are fewer. So the law has the direction of $\beta$ right and the
-# direction of the initial scale wrong, at both times.
-#
-# What goes with the vertical direction is memory. Larger initial embeddings keep more of their start, as
-# the fourth panel shows. That fits a simple reading, a circle needs every token to move to its place while
-# a grid can grow where neighbours happen to lie well, but it is a correlation, and the force law has no
-# part in it.
-
-
-# %%
-def typical_sum(E):
-    """Root mean square of the pair sums."""
-    return np.sqrt(np.square(E[..., :, None, :] + E[..., None, :, :]).sum(-1).mean())
-
-
-for name, row in (("smallest", runs[:6]), ("largest", runs[-6:])):
-    before = np.mean([typical_sum(r.embeddings[0]) for r in row])
-    later = np.mean([typical_sum(predictions.half_learnt(r)) for r in row])
-    print(f"{name} start: |x| = {before:.2f}, when half learnt {later:.2f}")
-within = [intervals.rank_correlation(circles[:, c], half[:, c]).value for c in range(6)]
-print("law when half learnt, within each column of β:", " ".join(f"{rho:+.2f}" for rho in within))
-
-# %% [markdown]
-# The same seeds run in all cells, so a seed, not a run, is what counts as one: shares of each seed over a
-# row or a column, their means with Student's $t$ intervals, and differences paired over seeds.
-
-# %%
-by_bias, by_scale = circles.mean(0), circles.mean(1)  # (6, S) share of circles of each seed
-for name, shares in (("bias scale", by_bias), ("initial scale", by_scale)):
-    for size, share in zip(sizes, shares):
-        mean, low, high = intervals.mean(share)
-        print(f"{name:13} {size:5g}: circles {mean:4.0%} ({low:.0%} to {high:.0%})")
-less = intervals.paired(by_bias[0], by_bias[-1])
-larger = intervals.paired(by_scale[-1], by_scale[0])
-print("least minus most bias:       ", less)
-print("largest minus smallest start:", larger)
-half_made = (kinds == "other") & (structure.circle(final).score > 0.5)
-begun = (circles | half_made).mean(1)  # also those of no kind that have half of a circle's power
-print("... half-made circles counted:", intervals.paired(begun[-1], begun[0]))
-
-# %% [markdown]
 # ## Check
 #
-# Each line is a statement about 95 % intervals, but for the last but one, a mean of six correlations; each
-# could be false.
+# The lines were fixed after trials on other seeds (12000 to 12047), before these were drawn. Each is about
+# 95 % intervals and could be false.
 
 # %%
 # NBVAL_CHECK_OUTPUT
-early, late, alone = (intervals.rank_correlation(circles, x) for x in (start, half, less_bias))
-memory = intervals.rank_correlation(circles, kept)
-print(f"less bias, more circles:                        {less.low > 0}")
-print(f"larger initial embeddings, more circles:        {larger.low > 0}")
-print(f"larger initial embeddings, fewer circles:       {larger.high < 0}")
-print(f"law at the start predicts circles:              {early.low > 0}")
-print(f"law when half learnt predicts them:             {late.low > 0}")
+law, pure, learns = (
+    found[f"law, {what}"] for what in ("moving features", "pure kernel", "kernel that learns")
+)
+table = measured.reshape(6, 6, -1) == "circle"
+early, alone = (intervals.rank_correlation(table, x) for x in (at_start, less_bias))
 print(
-    f"... better than at the start:                   {np.quantile(late.draws - early.draws, 0.025) > 0}"
+    "the guess is no better than the bias alone:      ",
+    np.quantile(early.draws - alone.draws, 0.025) < 0,
+)
+print("larger starts, fewer circles in networks:        ", turned["networks"].scale.high < 0)
+print(
+    "... by the law run forward, too:                 ",
+    turned["law, moving features"].scale.high < 0,
 )
 print(
-    f"... better than the bias scale alone:           {np.quantile(late.draws - alone.draws, 0.025) > 0}"
+    "more bias, fewer circles; by the law, too:       ",
+    max(turned[k].bias.high for k in ("networks", "law, moving features")) < 0,
 )
-print(f"... at one bias scale, on the average:          {np.mean(within) > 0}")
-print(f"where more is kept of the start, fewer circles: {memory.high < 0}")
+print("the law is less than 0.1 behind other layers:    ", law.behind.high < 0.1)
+print(
+    "it names the kind better than unrelated networks:",
+    law.same_kind.low > unrelated.high,
+)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+scale = {k: v.mean(1)[-1] - v.mean(1)[0] for k, v in ((k, v == "circle") for k, v in named.items())}
+less = intervals.paired(scale["law, moving features"], scale["law, fixed features"])
+back, slow = (
+    intervals.paired(*((forecasts.kinds_of(paces[p]) == "circle").mean(0) for p in pair))
+    for pair in ((0.0, 1.0), (0.0, 0.25))
+)
+much = [(one[-2:] == "circle").mean(0) for one in rows.values()]
+print("the pure kernel grows too many circles:          ", pure.excess.low > 0)
+print("... and is behind the ceiling:                   ", pure.behind.low > 0)
+print("... but not once it learns, by 0.1:              ", learns.behind.high < 0.1)
+print("fixed features lose effect of the start:         ", less.high < 0)
+print("large starts: fewer circles as features learn:   ", back.low > 0)
+print("... at a quarter of the rate, too:               ", slow.low > 0)
+print(
+    "small starts, β ≥ 2: too few with fixed features:", intervals.paired(much[0], much[1]).low > 0
+)
+print(
+    "... more with the bias that is left:             ", intervals.paired(much[2], much[1]).low > 0
+)
 
 # %% [markdown]
-# So of the two predictions one holds and one fails. *Less bias, more circles* holds. *Larger initial
-# embeddings, more circles* fails, and the opposite is true, also where the law is asked when the structure
-# forms.
-#
 # ## What is the paper's, what is ours
 #
-# The paper's introduction and abstract name clustering and alignment and do not, as far as we could
-# read them, draw a phase diagram. The law, the prediction and the measurement are ours. To ask the
-# law when the structure forms was an idea on other seeds (6000 to 6015), after the prediction at the start
-# had failed there. That this does not beat the bias alone was noticed on the seeds shown here.
+# That pairwise forces account for the structures is the paper's thesis, and this is a test of it that
+# could have failed. The law, the diagram, the forecasts and both explanations are ours.
 #
 # ## Limits
 #
-# *When half learnt* uses the run itself, so the solid line is no forecast from the recipe. All cells
-# share learning rate, weight decay and 2000 steps, and in the corners many runs are of no kind: arcs,
-# broken rings, fragments of a lattice. They stay so: in a trial, five times as many steps left the shares
-# of circles in the highest rows as they are.
+# The law with moving features is the network with its randomness taken out, not a theory of fewer words than the
+# network: it says which structures come from the forces and the start alone. What is left over, between one
+# network and another, is chance of the layers. In the corners many runs are of no kind: arcs, broken
+# rings, fragments of a lattice. At $\beta = 4$ steps of 0.3 are too long for fixed features, whose loss there
+# ends above that of a guess in some runs. Within one row or column only twelve seeds speak (quick profile).
 #
 # **Next:** [9 · The frequency lottery](09_frequency_lottery.ipynb)

@@ -1,18 +1,24 @@
 """Rebuild the figures: run every notebook from its .py source and list what it wrote.
 
 `make figures` calls this. Each notebooks/NN_name.py becomes a fresh notebook, is executed in a
-kernel of its own, is kept under build/notebooks/ and leaves its figures in figures/.
+kernel of its own, is kept under build/notebooks/ and leaves its figures in figures/. The kernels
+write the pages; the PNG, for files and notebooks, are drawn here, in one browser for all.
 `make notebooks` adds --renew, which also replaces the committed .ipynb by the executed ones.
 """
 
 import argparse
 import ast
+import base64
 import hashlib
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import time
+import warnings
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import jupytext
@@ -21,11 +27,16 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, FIGURES, BUILD = ROOT / "notebooks", ROOT / "figures", ROOT / "build"
 PROFILES = ("quick", "full")
+AT_ONCE = 2  # notebooks: each leaves cores idle while it imports, prints and draws
 MAX_BYTES = 1_500_000  # of a committed .ipynb: larger ones load slowly and swell the repository
 
 
 class Refusal(ValueError):
     """What was asked for cannot be done; the message says why and what could."""
+
+
+class Failure(Exception):
+    """A notebook did not do what it should; it has been said."""
 
 
 def choose(only: str, profile: str) -> list[Path]:
@@ -53,45 +64,98 @@ def parameters(notebook: nbformat.NotebookNode) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def execute(source: Path, profile: str, label: str) -> Path:
-    """Run one notebook in the notebooks folder; return the executed copy's path."""
-    import papermill  # takes a second: after the arguments have been checked
+class Progress:
+    """Which cells are running, on one line that is rewritten, and a line for what is done."""
 
-    build = BUILD / "notebooks"
-    build.mkdir(parents=True, exist_ok=True)
-    fresh, executed = build / f"{source.stem}.in.ipynb", build / f"{source.stem}.ipynb"
-    nbformat.write(jupytext.read(source), fresh)
-    papermill.execute_notebook(
-        fresh,
-        executed,
-        parameters={"PROFILE": profile},
-        cwd=NOTEBOOKS,
+    def __init__(self) -> None:
+        self.running: dict[str, str] = {}
+
+    def at(self, label: str, cell: int, cells: int) -> None:
+        """Say that a notebook runs a cell."""
+        self.running[label] = f"{label}: cell {cell}/{cells}"
+        if sys.stderr.isatty():
+            print("\r\x1b[K" + " | ".join(self.running.values()), end="", file=sys.stderr)
+
+    def done(self, label: str, seconds: float) -> None:
+        """Say that a notebook has ended."""
+        clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+        print(f"{clear}{self.running.pop(label)}, {seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+PROGRESS, CLIENTS, STOPPED = Progress(), [], threading.Event()
+
+
+def execute(source: Path, profile: str, label: str) -> Path:
+    """Run one notebook in the notebooks folder; return the executed copy's path.
+
+    The copy is written when a cell fails, too.
+    """
+    from nbclient import NotebookClient  # takes a while: after the arguments have been checked
+
+    notebook = jupytext.read(source)
+    tagged = [i for i, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])]
+    given = nbformat.v4.new_code_cell(f"PROFILE = {profile!r}")
+    given.metadata["tags"] = ["injected-parameters"]
+    notebook.cells.insert(tagged[0] + 1, given)
+    executed, started = BUILD / "notebooks" / f"{source.stem}.ipynb", time.time()
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    client = NotebookClient(
+        notebook,
         kernel_name="python3",
-        progress_bar={"desc": label, "bar_format": "{desc}: cell {n_fmt}/{total_fmt}, {elapsed}"},
-        extra_arguments=[
-            "--IPKernelApp.log_level=ERROR"
-        ],  # else each kernel warns that it uses TCP
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each warns that it uses TCP
         coalesce_streams=True,
         store_widget_state=False,  # each plotly widget's state would add 5 MB of script
+        on_cell_start=lambda cell, cell_index: PROGRESS.at(
+            label, cell_index + 1, len(notebook.cells)
+        ),
     )
+    CLIENTS.append(client)
+    environment = {"MODADD_FIGURES": str(FIGURES)} | os.environ
+    try:
+        client.execute(env=environment)
+    finally:
+        CLIENTS.remove(client)
+        nbformat.write(notebook, executed)
+        PROGRESS.done(label, time.time() - started)
     return executed
 
 
-def report_failure(source: Path, error) -> None:
+def draw(executed: Path) -> None:
+    """Give the figures of an executed notebook their pictures, and save those that have names."""
+    from modadd.plots import export, png
+
+    notebook = nbformat.read(executed, as_version=4)
+    for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
+        wanted = output.get("metadata", {}).pop("draw", None)
+        image = wanted and png.draw(wanted["figure"])
+        if image is None:
+            continue
+        if wanted["name"] is not None:
+            export.write(FIGURES / f"{wanted['name']}.png", png.squeeze(image))
+        output.data["image/png"] = base64.b64encode(png.squeeze(image, half=True)).decode()
+        output.metadata["image/png"] = {"alt": output.data["text/plain"]}
+        del output.data["text/html"]  # what stood for the picture
+    nbformat.write(notebook, executed)
+
+
+def report_failure(source: Path) -> None:
     """Say which cell failed, and show the end of its traceback."""
-    cells = [c.source for c in jupytext.read(source).cells]
-    number = f"cell {cells.index(error.source) + 1} of {len(cells)}"
-    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
-    print(f"\n{source.name} failed in {number}:", file=sys.stderr)
-    print("\n".join(f"    {line}" for line in error.source.splitlines()), file=sys.stderr)
-    print("\n".join(trace[-15:]), file=sys.stderr)
+    ran = nbformat.read(BUILD / "notebooks" / f"{source.stem}.ipynb", as_version=4).cells
+    ran = [c for c in ran if "injected-parameters" not in c.metadata.get("tags", [])]
+    for number, cell in enumerate(ran, 1):
+        for error in (o for o in cell.get("outputs", []) if o.output_type == "error"):
+            trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
+            print(f"\n{source.name} failed in cell {number} of {len(ran)}:", file=sys.stderr)
+            print("\n".join(f"    {line}" for line in cell.source.splitlines()), file=sys.stderr)
+            print("\n".join(trace[-15:]), file=sys.stderr)
     print(f"What ran: build/notebooks/{source.stem}.ipynb", file=sys.stderr)
 
 
-def times() -> dict[Path, int]:
-    """When each figure was last written."""
-    files = [*FIGURES.glob("*.png"), *FIGURES.glob("*.html")]
-    return {f: f.stat().st_mtime_ns for f in sorted(files)}
+def times(source: Path) -> dict[Path, int]:
+    """When each figure of a notebook was last written; their names begin with its number."""
+    files = sorted(FIGURES.glob(f"{source.stem[:2]}_*"))
+    return {f: f.stat().st_mtime_ns for f in files if f.suffix in (".html", ".png")}
 
 
 def record(path: Path, source: Path, profile: str, started: float) -> dict:
@@ -107,8 +171,8 @@ def record(path: Path, source: Path, profile: str, started: float) -> dict:
     }
 
 
-def report(figures: list[dict], seconds: float, browser: str | None) -> None:
-    """Print the table, write it to build/figures.json, and say if pictures are missing."""
+def report(figures: list[dict], seconds: float) -> None:
+    """Print the table, write it to build/figures.json, and say which pictures are missing."""
     (BUILD / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     width = max([len(f["figure"]) for f in figures] + [6])
     print(f"\n{'figure':{width}}  {'file':{width + 13}}  {'size':>8}  seconds  sha256")
@@ -116,11 +180,13 @@ def report(figures: list[dict], seconds: float, browser: str | None) -> None:
         line = f"{f['figure']:{width}}  {f['file']:{width + 13}}  {f['bytes'] / 1e3:5.0f} kB"
         print(f"{line}  {f['seconds']:7.1f}  {f['sha256'][:12]}")
     print(f"{len(figures)} file(s) in {seconds:.0f} s; whole sha256 in build/figures.json")
-    if browser is None:
+    written = {(f["figure"], Path(f["file"]).suffix) for f in figures}
+    bare = [name for name, suffix in sorted(written) if (name, ".png") not in written]
+    if bare:
         print(
-            "\nNo Chrome or Chromium was found, and drawing PNG files takes one: the interactive\n"
-            "HTML figures are new, figures/*.png were left as they are. To have them redrawn,\n"
-            "install Chrome or Chromium, or name one in BROWSER_PATH, and run this again."
+            f"\nWithout a picture: {', '.join(bare)}. Their HTML is new, their PNG is as it was.\n"
+            "Drawing PNG takes Chrome or Chromium: install one, or name one in BROWSER_PATH, and\n"
+            "run this again."
         )
 
 
@@ -173,7 +239,7 @@ def tidy(outputs: list, count: int, where: str) -> list:
 
 
 def main() -> int:
-    """Run the chosen notebooks; stop at the first that fails."""
+    """Run the chosen notebooks; start no other once one has failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="one notebook's number or name")
     parser.add_argument("--profile", default="quick", help=" or ".join(PROFILES))
@@ -184,6 +250,8 @@ def main() -> int:
         if options.renew and options.profile != "quick":
             raise Refusal(f"PROFILE={options.profile}: committed notebooks are the quick ones")
         return rebuild(sources, options.profile, options.renew)
+    except Failure:
+        return 1
     except Refusal as error:
         print(error, file=sys.stderr)
         return 2
@@ -193,36 +261,57 @@ def main() -> int:
 
 
 def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
-    """Execute `sources` in turn and report; returns the exit status."""
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+    """Execute `sources`, some at once, and report; returns the exit status."""
+    from modadd.plots import png
 
-    from modadd.plots import export
-
-    browser = export.browser()
-    if renew_committed and browser is None:
+    if renew_committed and png.browser() is None:
         raise Refusal("No Chrome or Chromium was found: the notebooks would have no pictures")
     os.environ["MODADD_FIGURES"] = str(FIGURES)  # for the kernels: beside these notebooks
-    figures, start = [], time.time()
-    for number, source in enumerate(sources, 1):
-        before, started = times(), time.time()
-        try:
-            executed = execute(source, profile, f"[{number}/{len(sources)}] {source.stem}")
-        except PapermillExecutionError as error:
-            report_failure(source, error)
-            return 1
-        except DeadKernelError:
-            print(f"\n{source.name}: its kernel died; was there memory enough?", file=sys.stderr)
-            return 1
-        written = [f for f, when in times().items() if when != before.get(f)]
+    warnings.formatwarning = lambda message, *_: f"{message}\n"
+    start, pool = time.time(), ThreadPoolExecutor(AT_ONCE)
+    labels = [f"[{i}/{len(sources)}] {source.stem}" for i, source in enumerate(sources, 1)]
+    running = [pool.submit(make, *each, profile) for each in zip(sources, labels)]
+    try:
+        wait(running, return_when=FIRST_EXCEPTION)
+    finally:
+        STOPPED.set()  # after an interrupt or a failure others may be running
+        pool.shutdown(wait=False, cancel_futures=True)
+        for client in list(CLIENTS):
+            os.kill(client.km.provisioner.pid, signal.SIGKILL)
+    for failed in [f for f in running if f.done() and not f.cancelled() and f.exception()]:
+        raise failed.exception()
+    figures = [figure for future in running for figure in future.result()]
+    if renew_committed:
+        for source in sources:
+            renew(source, BUILD / "notebooks" / f"{source.stem}.ipynb")
+    report(figures, time.time() - start)
+    return 0
+
+
+def make(source: Path, label: str, profile: str) -> list[dict]:
+    """Execute a notebook and draw its figures; returns what it wrote."""
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    before, started = times(source), time.time()
+    try:
+        if STOPPED.is_set():
+            raise Failure
+        draw(execute(source, profile, label))
+        written = [f for f, when in times(source).items() if when != before.get(f)]
         if not written:
             print(f"{source.name} wrote no figure", file=sys.stderr)
-            return 1
-        figures += [record(f, source, profile, started) for f in written]
-        if renew_committed:
-            renew(source, executed)
-    report(figures, time.time() - start, browser)
-    return 0
+            raise Failure
+        return [record(f, source, profile, started) for f in written]
+    except CellExecutionError:
+        report_failure(source)
+        raise Failure from None
+    except DeadKernelError:
+        if not STOPPED.is_set():
+            print(f"\n{source.name}: its kernel died; was there memory enough?", file=sys.stderr)
+        raise Failure from None
+    finally:
+        if sys.exception() is not None:
+            STOPPED.set()  # before this thread takes the next notebook
 
 
 if __name__ == "__main__":

@@ -1,29 +1,36 @@
 """What all tests share: a cache and a figures folder, the settings of hypothesis, a browser."""
 
 import os
+import random
 import tempfile
 
 import hypothesis
 import pytest
 from browsing import ARGUMENTS, PATIENCE, SCREENSHOTS
 
-# No deadline: the first call of a compiled function compiles it. The same examples at each run,
-# as everything here is reproducible: what fails, fails again. `--hypothesis-profile=long` looks
-# further, each time elsewhere; MODADD_EXAMPLES says how many examples a test gets then.
+# No deadline: the first call of a compiled function compiles it. MODADD_EXAMPLES says how many
+# examples each property gets.
 quiet = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
 common = {"deadline": None, "database": None, "suppress_health_check": quiet}
-hypothesis.settings.register_profile("modadd", max_examples=20, derandomize=True, **common)
-examples = int(os.environ.get("MODADD_EXAMPLES", 1000))
-hypothesis.settings.register_profile("long", max_examples=examples, **common)
-hypothesis.settings.load_profile("modadd")
+common["max_examples"] = int(os.environ.get("MODADD_EXAMPLES", 20))
+hypothesis.settings.register_profile("same", derandomize=True, **common)
+hypothesis.settings.register_profile("new", print_blob=True, **common)
 
 
+@pytest.hookimpl(tryfirst=True)  # before hypothesis reads its seed, and xdist its options
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the user's cache and the committed figures out of it, for notebooks' kernels too.
 
     One empty cache for all workers of a run: no stale result can hide an error, and what one test
     or notebook has trained, the others may load.
+
+    Properties get the same examples at each run, but in CI, where each run draws new ones by a seed
+    that it prints: `--hypothesis-seed` draws them again.
     """
+    if os.environ.get("CI") and config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = random.randrange(2**32)
+    drawn = config.option.hypothesis_seed is not None
+    hypothesis.settings.load_profile("new" if drawn else "same")
     if hasattr(config, "workerinput"):  # an xdist worker inherits these from the main process
         return
     scratch = tempfile.TemporaryDirectory(prefix="modadd-tests-", ignore_cleanup_errors=True)
@@ -31,6 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
     for variable, folder in [("MODADD_CACHE", "cache"), ("MODADD_FIGURES", "figures")]:
         os.environ[variable] = os.path.join(scratch.name, folder)
         os.mkdir(os.environ[variable])
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """How to draw the same examples again."""
+    seed = config.option.hypothesis_seed
+    return (
+        "properties: the same examples as ever"
+        if seed is None
+        else (f"properties: new examples, again by --hypothesis-seed={seed}")
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,9 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """Path of Chrome or Chromium. Without one: skip, but fail where CI is set."""
-    from modadd.plots import export  # here, so that collecting tests need not wait for it
+    from modadd.plots import png  # here, so that collecting tests need not wait for it
 
-    path = export.browser()
+    path = png.browser()
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chrome or Chromium found")
     return path

@@ -93,7 +93,8 @@ def check(function: Callable, arguments: dict, culprit: str | None = None):
     except DivergenceError:
         return None
     except ValueError as error:
-        first, message = str(error).split(" ", 1)[0], str(error)
+        message = str(error)
+        first = message.split(" ", 1)[0].split(".")[0]
         # A seed is looked for among the seeds of a run.
         known = {*arguments, "seeds"} if culprit is None else {culprit}
         assert first in known, message

@@ -2,7 +2,10 @@
 every scrubbing figure must fulfil.
 """
 
+import json
+
 import numpy as np
+from axes import outside
 
 from modadd.run import SCALARS, Run
 
@@ -35,3 +38,8 @@ def check_frames(figure, names: list[str]) -> None:
         for index, moved in zip(frame.traces, frame.data, strict=True):
             assert moved.line.color is None
             assert len(moved.x) == len(figure.data[index].x)
+
+
+def check_inside(figure) -> None:
+    """Assert that every point, error bar and word of a figure lies within its axes."""
+    assert outside(json.loads(figure.to_json())) == []

@@ -1,9 +1,10 @@
-"""The widgets in a real browser: their mathematics, pages without a kernel, and JupyterLab.
+"""The widgets in a real browser: pages without a kernel, and JupyterLab.
 
 Failures leave a screenshot in build/screenshots/.
 """
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -19,126 +20,12 @@ from browsing import (
     view,
 )
 
-from modadd import ModularAddition, TrainingConfig, structure, train, widgets
-from modadd.particles import two_force
-from modadd.plots import palette
-from modadd.widgets._playground import lattice_patch
-
-# The mathematics of the front end
-
-
-@pytest.fixture(scope="module")
-def front(chromium):
-    page = chromium.new_page()
-    page.evaluate(
-        """async script => {
-            const url = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
-            window.front = await import(url);
-        }""",
-        widgets.front_end()[0],
-    )
-    yield lambda expression, *values: page.evaluate(f"values => {expression}", list(values))
-    page.close()
-
-
-def shapes():
-    rng = np.random.default_rng(0)
-    a = np.arange(17)
-    circle = np.stack([np.cos(2 * np.pi * 5 * a / 17), np.sin(2 * np.pi * 5 * a / 17)], -1)
-    for N in (7, 12, 17, 31):
-        yield rng.standard_normal((N, 2)) * 3 + 1
-    yield circle
-    yield circle * [1, 0.1]
-    for noise in (0, 0.05, 0.2):
-        yield lattice_patch(17, 1, 4) + noise * rng.standard_normal((17, 2))
-    yield lattice_patch(16, 3, 4) @ [[1.0, 0.0], [0.5, 0.8]]
-
-
-def test_measures_are_those_of_structure(front):
-    for E in shapes():
-        flat, ring = E.ravel().tolist(), structure.circle(E)
-        found = front("front.circle(values[0])", flat)
-        assert found["score"] == pytest.approx(float(ring.score), abs=1e-9)
-        assert found["roundness"] == pytest.approx(float(ring.roundness), abs=1e-9)
-        if ring.roundness > 1e-6:  # two frequencies of a perfect lattice share the first place
-            assert found["frequency"] == ring.frequency
-        assert front("front.closure(values[0])", flat) == pytest.approx(structure.closure(E))
-        assert front("front.gridScore(values[0])", flat) == pytest.approx(structure.grid(E).score)
-
-
-def separable(E: np.ndarray) -> float:
-    task = ModularAddition(len(E))
-    x = task.pair_sums(E / np.sqrt((E**2).mean()))
-    distance = np.linalg.norm(x[:, None] - x, axis=-1)
-    np.fill_diagonal(distance, np.inf)
-    nearest = distance <= distance.min(-1, keepdims=True) + 1e-9
-    votes = (nearest & (task.labels == task.labels[:, None])).sum(-1)
-    right = 2 * votes > nearest.sum(-1)
-    return (right * task.multiplicity).sum() / len(E) ** 2
-
-
-def test_separability_is_the_share_of_nearest_neighbours_with_the_same_label(front):
-    for E in shapes():
-        found = front("front.separability(values[0]).share", E.ravel().tolist())
-        assert found == pytest.approx(separable(E), abs=1e-9)
-
-
-def test_styles_have_the_colours_of_python(front):
-    for name, style in front("front.STYLES").items():
-        if name != "sum":  # ink
-            found = "#" + "".join(f"{v:02x}" for v in style["color"])
-            assert found == palette.STYLES[name].color, name
-
-
-@pytest.mark.parametrize("N", [3, 12, 17])
-def test_colours_and_pairs_are_those_of_python(front, N):
-    hexes = [
-        "#" + "".join(f"{v:02x}" for v in rgb) for rgb in front("front.tokenColors(values[0])", N)
-    ]
-    assert hexes == palette.token_colors(N)
-    table, task = front("front.pairTable(values[0])", N), ModularAddition(N)
-    assert list(zip(table["first"], table["second"], strict=True)) == list(map(tuple, task.pairs))
-    assert table["label"] == task.labels.tolist()
-    assert table["weight"] == task.multiplicity.tolist()
-
-
-def test_structures_of_the_playground_are_structures(front):
-    for N, u, v in [(17, 1, 4), (12, 3, 4), (31, 2, 11)]:
-        E = np.reshape(front("front.latticeOf(...values)", N, u, v), (-1, 2))
-        assert structure.grid(E).score == 1
-        assert structure.procrustes_r2(E, lattice_patch(N, u, v)) == pytest.approx(1)
-    assert front("front.latticeOf(12, 2, 4)") is None
-    E = np.reshape(front("front.circleOf(17, 3)"), (-1, 2))
-    assert structure.circle(E).frequency == 3
-
-
-@pytest.mark.parametrize("alignment", [0.0, 0.5, 1.0])
-def test_particles_step_as_in_python(front, alignment):
-    E0 = np.random.default_rng(1).standard_normal((17, 2)).astype(np.float32)
-    settings = {"step_size": 0.3, "momentum": 0.9, "reach": 0.6}
-    run = two_force(E0, alignment, 3, snapshots=[0, 1, 2, 3], **settings)
-    options = {"alignment": alignment, "reach": 0.6, "stepSize": 0.3, "momentum": 0.9}
-    found = front(
-        """(() => {
-            const E = front.toUnitRms(Float64Array.from(values[0])), speed = new Float64Array(34);
-            const path = [[...E]], potential = [front.twoForces(E, values[1]).potential];
-            for (let i = 0; i < 3; i++) {
-                front.twoForceStep(E, speed, values[1]);
-                path.push([...E]);
-                potential.push(front.twoForces(E, values[1]).potential);
-            }
-            return { path, potential };
-        })()""",
-        E0.ravel().tolist(),
-        options,
-    )
-    path = np.reshape(found["path"], (4, 17, 2))
-    np.testing.assert_allclose(path[:2], run.embeddings[:2, 0], atol=1e-6)
-    np.testing.assert_allclose(path, run.embeddings[:, 0], atol=1e-5)
-    np.testing.assert_allclose(found["potential"], run.loss[:, 0], rtol=1e-5)
-
+from modadd import TrainingConfig, train, widgets
 
 # Pages without a kernel or a network
+
+
+START = TrainingConfig().initial(3).embeddings
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +38,13 @@ def page_file(tmp_path_factory):
         cache=False,
         progress=False,
     )
-    shown = [widgets.scrub(run), widgets.playground(), widgets.particles(run.embeddings[0, 0])]
-    body = "".join(map(widgets.to_html, shown))
+    shown = [widgets.scrub(run), widgets.playground(), widgets.particles(START)]
+    body = "".join(widget.fragment() for widget in shown)
     file = tmp_path_factory.mktemp("page") / "page.html"
-    file.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8"><body>{body}</body>')
+    file.write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><body>{body}</body>'
+    )
     return file
 
 
@@ -226,7 +116,7 @@ def test_keyboard_alone_scrubs_plays_and_switches(page):
 
 def test_playground_tells_structures_apart(page):
     root = view(page, "playground")
-    assert reading(root, "reads as") == "lattice"
+    assert reading(root, "reads as") == "grid"
     assert reading(root, "grid") == "1.00"
     root.get_by_label("structure").select_option("circle")
     assert reading(root, "reads as") == "circle"
@@ -244,6 +134,118 @@ def test_playground_tells_structures_apart(page):
     assert "do not reach every token" in root.locator(".note").inner_text()
 
 
+FIND = """async (canvas, words) => {
+    const said = canvas.closest(".modadd").querySelector(".words");
+    const box = canvas.getBoundingClientRect();
+    for (let y = 4; y < box.height; y += 9) for (let x = 4; x < box.width; x += 9) {
+        const at = { clientX: box.x + x, clientY: box.y + y, pointerType: "mouse" };
+        canvas.dispatchEvent(new PointerEvent("pointermove", at));
+        await new Promise(requestAnimationFrame);
+        if (new RegExp(words).test(said.innerText)) return [at.clientX, at.clientY];
+    }
+}"""
+
+
+def find(page, canvas, words):
+    """Move the pointer over a plane until it is at what the words say; returns the place."""
+    place = canvas.evaluate(FIND, words)
+    assert place, f"nothing here says {words}"
+    page.mouse.move(*place)
+    settled(page)
+    return place
+
+
+def test_pointing_says_what_is_there_and_fades_the_rest(page):
+    root = view(page, "scrub")
+    tokens, sums = (root.locator("canvas").nth(i) for i in range(2))
+    before = pixels(tokens), pixels(sums)
+    find(page, tokens, r"^Token \d+ and its 17 pair sums$")
+    assert pixels(tokens) != before[0] and pixels(sums) != before[1]
+    find(page, sums, r"^Here pair sums are read as \d+$")
+    find(page, sums, r"^\d+ \+ \d+ ≡ \d+, read as \d+$")
+    page.mouse.move(1, 1)
+    settled(page)
+    assert (pixels(tokens), pixels(sums)) == before
+
+
+def test_a_click_pins_and_the_keyboard_chooses(page):
+    root = view(page, "scrub")
+    tokens, sums = (root.locator("canvas").nth(i) for i in range(2))
+    words = root.locator(".words")
+    page.mouse.click(*find(page, tokens, "^Token"))
+    pinned = words.inner_text()
+    page.mouse.move(1, 1)
+    settled(page)
+    assert words.inner_text() == pinned
+    page.keyboard.press("PageDown")
+    settled(page)
+    token = int(pinned.split()[1])
+    assert words.inner_text().startswith(f"Token {(token - 1) % 17} ")
+    page.keyboard.press("Escape")
+    sums.focus()
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert words.inner_text().startswith("0 + 0 ≡ 0, read as ")
+
+
+def test_a_thumb_scrolls_past_a_canvas_but_drags_a_particle(open_page, page_file):
+    page = open_page(viewport={"width": 375, "height": 700}, has_touch=True, is_mobile=True)
+    page.goto(page_file.as_uri())
+    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
+    browser = page.context.new_cdp_session(page)
+    canvas = view(page, "particles").locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    settled(page)
+    box = canvas.bounding_box()
+
+    def swipe(x, y):
+        before = page.evaluate("scrollY")
+        for i in range(13):
+            points = [{"x": x, "y": y - 10 * i}]
+            touch = {"type": "touchMove" if i else "touchStart", "touchPoints": points}
+            browser.send("Input.dispatchTouchEvent", touch)
+            page.wait_for_timeout(16)
+        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        settled(page)
+        return page.evaluate("scrollY") - before
+
+    assert swipe(box["x"] + 4, box["y"] + box["height"] - 20) > 60
+    page.wait_for_timeout(1500)  # until it has come to rest
+    box = canvas.bounding_box()
+    reach, side = 2.6, box["width"]
+    start = widgets.particles(START.copy()).initial["start"]
+    E = np.reshape(start, (-1, 2)) / np.sqrt(np.mean(np.square(start)))
+    x, y = E[np.abs(E).max(-1).argmin()]  # one in the middle
+    before = pixels(canvas)
+    place = box["x"] + side / 2 * (1 + x / reach), box["y"] + side / 2 * (1 - y / reach)
+    assert swipe(*place) < 5
+    assert pixels(canvas) != before
+
+
+def test_a_narrow_page_shows_one_plane_with_a_switch(open_page, page_file):
+    page = open_page(viewport={"width": 375, "height": 800})
+    page.goto(page_file.as_uri())
+    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
+    root = view(page, "scrub")
+    seen = lambda: [root.locator("canvas").nth(i).is_visible() for i in range(3)]  # noqa: E731
+    assert seen() == [True, False, False]
+    root.get_by_role("button", name="Pair sums").click()
+    settled(page)
+    assert seen() == [False, True, False]
+    blank = "canvas => !canvas.getContext('2d').getImageData(0, 0, 300, 300).data.some(v => v)"
+    assert not root.locator("canvas").nth(1).evaluate(blank)
+
+
+def test_space_plays_where_the_pointer_was_last(page):
+    root = view(page, "scrub")
+    slide(root.locator("input.cursor"), 0)
+    page.evaluate("document.activeElement.blur()")
+    root.locator("canvas").first.hover()
+    page.keyboard.press("Space")
+    page.wait_for_function("document.querySelector('.modadd output.step').innerText !== 'step 0'")
+    assert reading(view(page, "particles"), "step") == "0"
+
+
 def test_particles_run_drag_and_heal(page):
     root = view(page, "particles")
     canvas = root.locator("canvas").first
@@ -255,7 +257,7 @@ def test_particles_run_drag_and_heal(page):
     settled(page)
     healed = float(reading(root, "potential"))
     box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    find(page, canvas, "^Token")
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 10, box["y"] + 10, steps=4)
     page.mouse.up()
@@ -280,28 +282,24 @@ def test_particles_move_by_keyboard(page):
     page.keyboard.press("ArrowRight")
     settled(page)
     assert pixels(canvas) != before
-    assert root.get_by_label("token", exact=True).input_value() == "1"
+    assert root.locator(".words").inner_text().startswith("Token 0 ")
     page.keyboard.press("Space")
     page.wait_for_function(
         "Number(document.querySelector('[data-kind=particles] dd').innerText) > 2"
     )
 
 
-def test_a_token_typed_after_a_drag_is_the_one_chosen(page):
-    root = view(page, "particles")
-    canvas, token = root.locator("canvas").first, root.get_by_label("token", exact=True)
-    box = canvas.bounding_box()
-    for x, y in itertools.product((0.3, 0.5, 0.7), repeat=2):  # the nearest one is dragged
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        if token.input_value() != "0":
-            break
-    dragged = token.input_value()
-    assert dragged != "0"
-    token.fill("0")
-    token.press("Enter")
-    canvas.focus()
-    page.keyboard.press("PageUp")  # the one after it
-    assert token.input_value() == "1" != dragged
+def test_a_token_of_the_playground_can_be_dragged(page):
+    root = view(page, "playground")
+    assert reading(root, "grid") == "1.00"
+    canvas = root.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    x, y = find(page, canvas, "^Token")
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 60, steps=3)
+    page.mouse.up()
+    settled(page)
+    assert float(reading(root, "grid")) < 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -333,6 +331,105 @@ def test_everything_has_a_name(page):
     assert nameless == []
 
 
+# Training in the page
+
+
+@pytest.fixture(scope="module")
+def training_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("page") / "train.html"
+    body = widgets.live_training(TrainingConfig(hidden=24)).fragment()
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{body}</body>')
+    return file
+
+
+def open_training(open_page, file, fragment=""):
+    page = open_page(viewport={"width": 900, "height": 1000}, offline=True)
+    page.goto(file.as_uri() + fragment)
+    page.wait_for_selector(".modadd[data-drawn]")
+    return page, view(page, "live")
+
+
+def wait_for_step(page, step):
+    page.wait_for_function(
+        """step => {
+            const shown = document.querySelector("output.step").innerText;
+            return Number(shown.replace(/\\D/g, "")) >= step;
+        }""",
+        arg=step,
+    )
+
+
+def test_a_network_trains_in_the_page_and_its_address_names_the_state(open_page, training_file):
+    page, root = open_training(open_page, training_file)
+    root.get_by_role("button", name="forces revived").click()
+    wait_for_step(page, 2300)
+    root.get_by_role("button", name="pause").click()
+    root.get_by_role("button", name="go on", exact=True).wait_for()
+    settled(page)
+    address, shown = page.url, last_step(root)
+    found = re.search(r"#seed=2&step=(\d+)&decay=0:0,(\d+):0.003&train_share=0.8$", address)
+    assert int(found[1]) == shown and 2000 <= int(found[2]) <= shown
+    readings = {name: reading(root, name) for name in ("loss", "validation", "grid", "reads as")}
+    page, root = open_training(open_page, training_file, "#" + address.partition("#")[2])
+    wait_for_step(page, shown)
+    settled(page)
+    assert {name: reading(root, name) for name in readings} == readings
+    assert page.url == address
+
+
+def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_file):
+    page, root = open_training(open_page, training_file)
+    root.get_by_role("button", name="start").click()
+    wait_for_step(page, 300)
+    root.get_by_role("button", name="pause").click()
+    root.get_by_role("button", name="go on", exact=True).wait_for()
+    root.locator("input.cursor").focus()
+    page.keyboard.press("Home")
+    for _ in range(9):  # an early one, before float32 and float64 part
+        page.keyboard.press("ArrowRight")
+    settled(page)
+    shown, loss = last_step(root), reading(root, "loss")
+    root.get_by_role("button", name="go on from here").click()
+    page.wait_for_function("/^Back at step/.test(document.querySelector('.bar .note').innerText)")
+    settled(page)
+    assert (last_step(root), reading(root, "loss")) == (shown, loss)
+    root.get_by_role("button", name="step", exact=True).click()
+    wait_for_step(page, shown + 1)
+    assert last_step(root) == shown + 1
+    root.get_by_role("button", name="code for this state").click()
+    code = root.locator("textarea")
+    code.wait_for()
+    names = {}
+    exec(code.input_value(), names)
+    assert names["run"].steps[-1] == shown + 1
+    assert float(names["run"].loss[-1, 0]) == pytest.approx(float(reading(root, "loss")), rel=0.03)
+
+
+def test_particles_grow_beside_the_network_from_the_same_start(open_page, training_file):
+    page, root = open_training(open_page, training_file)
+    root.get_by_role("checkbox", name="particles beside").check()
+    root.get_by_role("button", name="start").click()
+    wait_for_step(page, 200)
+    root.get_by_role("button", name="pause").click()
+    root.get_by_role("button", name="go on", exact=True).wait_for()
+    sections = root.locator("section")
+    assert sections.count() == 2
+    assert "without a network" in sections.nth(1).locator("h4").inner_text()
+    root.locator("input.cursor").focus()
+    tokens = sections.nth(1).locator("canvas").first
+    settled(page)
+    before = pixels(tokens)
+    page.keyboard.press("Home")
+    settled(page)
+    assert pixels(tokens) != before
+    root.get_by_role("checkbox", name="particles beside").uncheck()
+    assert sections.count() == 1
+
+
+def last_step(root) -> int:
+    return int(root.locator("output.step").inner_text().split()[-1].replace(",", ""))
+
+
 # JupyterLab
 
 CELLS = [
@@ -353,10 +450,6 @@ def lab(browser_path, tmp_path_factory):
     notebooks = {"widgets.ipynb": notebook_of(CELLS)}
     with jupyterlab(tmp_path_factory.mktemp("lab"), notebooks) as address:
         yield address("widgets.ipynb")
-
-
-def last_step(root) -> int:
-    return int(root.locator("output.step").inner_text().split()[-1].replace(",", ""))
 
 
 def test_all_widgets_in_jupyterlab(lab, open_page):
@@ -412,9 +505,9 @@ def check_live_training(page):
     root = view(page, "live")
     root.get_by_role("button", name="start").click()
     page.wait_for_function(
-        "document.querySelectorAll('[data-kind=live] .note')[0].innerText !== ''"
+        "/steps a second/.test(document.querySelector('[data-kind=live] .bar .note').innerText)"
     )
-    decay = root.get_by_label("weight decay")
+    decay = root.get_by_label("weight decay", exact=True)
     decay.fill("0")
     decay.press("Enter")
     page.wait_for_timeout(300)
@@ -432,6 +525,7 @@ def check_live_training(page):
     root.locator("input.cursor").focus()
     page.keyboard.press("Home")
     assert last_step(root) == 0
+    page.keyboard.press("End")
     root.get_by_role("button", name="code for this state").click()
     code = root.locator("textarea")
     code.wait_for()
@@ -442,7 +536,17 @@ def check_live_training(page):
     assert [decay for _, decay in names["decays"]] == [0.003, 0.0, 0.01]
     changes = [step for step, _ in names["decays"]]
     assert changes == sorted(set(changes)) and changes[-1] < end
-    page.keyboard.press("Escape")
+    root.locator("input.cursor").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    shown = last_step(root)
+    assert shown < end
+    root.get_by_role("button", name="go on from here").click()
+    page.wait_for_function(
+        "/^Back at step/.test(document.querySelector('[data-kind=live] .bar .note').innerText)"
+    )
+    page.keyboard.press("End")
+    assert last_step(root) == shown
     root.get_by_role("button", name="reset").click()
     page.wait_for_function("document.querySelector('[data-kind=live] input.cursor').max === '0'")
     assert last_step(root) == 0
@@ -471,7 +575,7 @@ def test_phases_show_the_runs_of_the_cell_pointed_at(open_page, tmp_path):
     kinds[1, 2, :3] = "circle"
     widget = widgets.phases(E, kinds, [0.5, 1], [0, 1, 2], range(4))
     file = tmp_path / "phases.html"
-    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{widgets.to_html(widget)}</body>')
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{widget.fragment()}</body>')
     page = open_page(viewport={"width": 375, "height": 800})
     page.goto(file.as_uri())
     root = view(page, "phases")

@@ -4,29 +4,23 @@ import io
 import json
 import os
 import pickle
-import struct
-import tracemalloc
 import warnings
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import modadd.run
 from modadd import Run, TrainingConfig, train
 from modadd.cache import cache_size, clear_cache
 from modadd.run import RunFileError
 
 TINY = TrainingConfig(modulus=3, hidden=1, steps=2)
-QUIET = {"cache": False, "progress": False}
-MEGABYTE = 2**20
 
 
 @pytest.fixture(scope="module")
 def run():
-    return train(TINY, 4, snapshots=[0, 2], keep_parameters=True, **QUIET)
+    return train(TINY, 4, snapshots=[0, 2], keep_parameters=True, cache=False, progress=False)
 
 
 @pytest.fixture
@@ -36,9 +30,8 @@ def path(run, tmp_path):
 
 
 def content(run: Run) -> list:
-    arrays = [run.seeds, run.steps, run.embeddings]
-    arrays += [getattr(run, name) for name in modadd.run.SCALARS] + list(run.parameters or ())
-    return [run.source, run.settings, *((a.dtype.str, a.shape, a.tobytes()) for a in arrays)]
+    arrays = {k: (a.dtype.str, a.shape, a.tobytes()) for k, a in run._arrays().items()}
+    return [run.source, run.settings, arrays]
 
 
 def refused(path: Path, expected: Run) -> bool:
@@ -57,10 +50,10 @@ def members(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def rewrite(path: Path, changes: dict[str, bytes | None], how: int = zipfile.ZIP_STORED) -> None:
+def rewrite(path: Path, changes: dict[str, bytes | None]) -> None:
     """Write the file again with some members replaced, added or, by None, left out."""
     found = members(path) | changes
-    with zipfile.ZipFile(path, "w", how) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, data in found.items():
             if data is not None:
                 archive.writestr(name, data)
@@ -72,7 +65,7 @@ def npy(array: np.ndarray, **options) -> bytes:
     return file.getvalue()
 
 
-def declared(shape: tuple, descr: str = "<f4", data: bytes = b"") -> bytes:
+def declared(shape: tuple | str, descr: str = "<f4", data: bytes = b"") -> bytes:
     """An npy file that declares a shape, whatever data follow."""
     file = io.BytesIO()
     header = {"descr": descr, "fortran_order": False, "shape": shape}
@@ -89,7 +82,7 @@ def header(path: Path, **changes) -> bytes:
 def test_each_byte_flipped_is_refused_or_harmless(run, path):
     whole = path.read_bytes()
     refusals = 0
-    for i, byte in enumerate(whole):  # trust/damage.py flips every bit
+    for i, byte in enumerate(whole):
         path.write_bytes(whole[:i] + bytes([byte ^ (0xFF, 1 << i % 8)[i % 2]]) + whole[i + 1 :])
         refusals += refused(path, run)
     assert refusals > 0.5 * len(whole)  # only fields of the zip that nobody reads are harmless
@@ -97,7 +90,7 @@ def test_each_byte_flipped_is_refused_or_harmless(run, path):
 
 def test_each_byte_of_the_arrays_counts(run, path):
     whole = path.read_bytes()
-    for array in (run.seeds, run.steps, run.embeddings, run.loss, run.parameters.w1):
+    for array in run._arrays().values():
         start = whole.index(array.tobytes())
         for i in range(start, start + array.nbytes):
             path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
@@ -120,27 +113,15 @@ def test_what_is_put_before_or_behind_is_refused_or_harmless(path, run):
             refused(path, run)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"format": 99},
-        {"format": None},
-        {"format": ...},
-        {"source": 3},
-        {"source": ...},
-        {"settings": [1, 2]},
-        {"settings": ...},
-    ],
-)
-def test_edited_headers_are_refused(path, changes):
-    rewrite(path, {"header.npy": header(path, **changes)})
+@pytest.mark.parametrize("value", [99, None, [1, 2], ...])
+@pytest.mark.parametrize("field", ["format", "source", "settings", "arrays"])
+def test_edited_headers_are_refused(path, field, value):
+    rewrite(path, {"header.npy": header(path, **{field: value})})
     with pytest.raises(RunFileError):
         Run.load(path)
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"[]", b"7", b"{", b'"\xff"', b"[" * 100_000, b"1" * 100_000, b'{"a": NaN}']
-)
+@pytest.mark.parametrize("text", [b"", b"[]", b"7", b"{", b'"\xff"', b"[" * 100_000])
 def test_headers_that_are_none_are_refused(path, text):
     rewrite(path, {"header.npy": npy(np.frombuffer(text, np.uint8))})
     with pytest.raises(RunFileError):
@@ -148,14 +129,8 @@ def test_headers_that_are_none_are_refused(path, text):
 
 
 WRONG = {
-    "seeds": [
-        np.array([-1]),
-        np.array([], np.int64),
-        np.array([4, 5]),
-        np.array([4.0]),
-        np.int64(4),
-    ],
-    "steps": [np.array([2, 0]), np.array([1, 1]), np.array([-1, 2]), np.array([0, 1, 2])],
+    "seeds": [[-1], [], [4, 5], [4.0], 4],
+    "steps": [[2, 0], [1, 1], [-1, 2], [0, 1, 2]],
     "embeddings": [
         np.zeros((2, 1, 3, 2)),
         np.zeros((2, 1, 2, 2), "f4"),
@@ -164,7 +139,7 @@ WRONG = {
         np.zeros((2, 0, 3, 2), "f4"),
     ],
     "loss": [np.zeros((1, 2), "f4"), np.zeros((2, 1), "i4"), np.zeros((2, 1), "f4,f4")],
-    "parameters.w1": [np.zeros((2, 1, 2, 5), "f4"), np.zeros((2, 1), "f4")],
+    "parameters.w1": [np.zeros((2, 1, 2, 5), "f4"), np.zeros((2, 1), "f4"), np.zeros((2, 1, 2, 1))],
     "parameters.b1": [np.zeros((), "f4"), None],
     "accuracy": [None],
     "header": [None],
@@ -174,6 +149,21 @@ WRONG = {
 @pytest.mark.parametrize(("name", "array"), [(k, a) for k, v in WRONG.items() for a in v])
 def test_arrays_of_another_type_or_shape_are_refused(path, name, array):
     rewrite(path, {f"{name}.npy": None if array is None else npy(np.asarray(array))})
+    with pytest.raises(RunFileError):
+        Run.load(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "descr"),
+    [
+        ((2**20, 2**20), "<f4"),
+        ((2**40, 2**40), "<f4"),
+        ((-(2**20), -(2**20)), "<f4"),
+        ((1,), "|V1099511627776"),
+    ],
+)
+def test_what_declares_more_than_it_holds_is_refused(path, shape, descr):
+    rewrite(path, {"loss.npy": declared(shape, descr)})
     with pytest.raises(RunFileError):
         Run.load(path)
 
@@ -194,7 +184,7 @@ def test_nothing_is_executed(path, tmp_path):
     objects = npy(np.array([Trap(sprung)], object), allow_pickle=True)
     expressions = declared("(2, 1), __import__('os').mkdir('sprung')")
     for evil in (trap, objects, expressions, declared((2, 1), "|O", trap)):
-        for name in ("loss.npy", "header.npy", "evil.npy", "loss.pkl"):
+        for name in ("loss.npy", "header.npy", "evil.npy", "../evil.npy", "/evil.npy", "loss.pkl"):
             whole = path.read_bytes()
             rewrite(path, {name: evil})
             with pytest.raises(RunFileError):
@@ -203,18 +193,7 @@ def test_nothing_is_executed(path, tmp_path):
     path.write_bytes(trap)
     with pytest.raises(RunFileError):
         Run.load(path)
-    assert not sprung.exists()
-
-
-@pytest.mark.parametrize(
-    "name", ["../evil.npy", "/evil.npy", "a/loss.npy", "C:\\evil.npy", "loss.npy/", "a\0b.npy"]
-)
-def test_paths_in_names_lead_nowhere(path, name):
-    before = sorted(path.parent.rglob("*"))
-    rewrite(path, {name: b"evil"})
-    with pytest.raises(RunFileError):
-        Run.load(path)
-    assert sorted(path.parent.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == [path] and not Path("sprung").exists()
 
 
 def test_two_members_of_one_name_are_refused(path):
@@ -228,104 +207,6 @@ def test_two_members_of_one_name_are_refused(path):
         path.write_bytes(whole)
 
 
-def compressed(path: Path) -> None:
-    zeros = declared((2**24,), data=bytes(2**26))
-    rewrite(path, {"loss.npy": zeros}, zipfile.ZIP_DEFLATED)
-
-
-def declares_terabytes(path: Path) -> None:
-    rewrite(path, {"loss.npy": declared((2**20, 2**20))})
-
-
-def declares_more_than_counts(path: Path) -> None:
-    rewrite(path, {"loss.npy": declared((2**40, 2**40))})
-
-
-def declares_negative(path: Path) -> None:
-    rewrite(path, {"loss.npy": declared((-(2**20), -(2**20)))})
-
-
-def declares_large_items(path: Path) -> None:
-    rewrite(path, {"loss.npy": declared((1,), "|V1099511627776")})
-
-
-def directory_declares_terabytes(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    at = data.index(b"PK\1\2")
-    while (at := data.find(b"PK\1\2", at)) >= 0:
-        struct.pack_into("<II", data, at + 20, 0xFFFFFFF0, 0xFFFFFFF0)
-        at += 4
-    path.write_bytes(data)
-
-
-def overlaps(path: Path) -> None:
-    """A directory of many entries that all mean the same megabytes."""
-    rewrite(path, {f"{i}.npy": bytes(8 * MEGABYTE * (i == 0)) for i in range(100)})
-    with zipfile.ZipFile(path) as archive:
-        first, size = archive.getinfo("0.npy"), 8 * MEGABYTE
-    data = bytearray(path.read_bytes())
-    at = data.index(b"PK\1\2")
-    while (at := data.find(b"PK\1\2", at)) >= 0:
-        struct.pack_into("<II", data, at + 20, size, size)
-        struct.pack_into("<I", data, at + 42, first.header_offset)
-        at += 4
-    path.write_bytes(data)
-
-
-def swollen_directory(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for i in range(30_000):
-            archive.writestr(f"{i}.npy", b"")
-
-
-def swollen_header(path: Path) -> None:
-    rewrite(path, {"header.npy": npy(np.full(20 * MEGABYTE, ord("["), np.uint8))})
-
-
-def long_npy_header(path: Path) -> None:
-    file = io.BytesIO()
-    shape = {"descr": [("a" * 9, "<f4")] * 1000, "fortran_order": False, "shape": (2, 1)}
-    np.lib.format.write_array_header_1_0(file, shape)
-    rewrite(path, {"loss.npy": file.getvalue() + bytes(8 * 1000)})
-
-
-BOMBS = [
-    compressed,
-    declares_terabytes,
-    declares_more_than_counts,
-    declares_negative,
-    declares_large_items,
-    directory_declares_terabytes,
-    overlaps,
-    swollen_directory,
-    swollen_header,
-    long_npy_header,
-]
-
-
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_bombs_are_refused_in_little_memory(path, bomb):
-    bomb(path)
-    tracemalloc.start()
-    with pytest.raises(RunFileError):
-        Run.load(path)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 4 * MEGABYTE
-
-
-def test_a_whole_file_takes_its_own_size_in_memory(tmp_path):
-    whole = train(TrainingConfig(steps=60), range(64), keep_parameters=True, **QUIET)
-    whole.save(tmp_path / "run.npz")
-    size = (tmp_path / "run.npz").stat().st_size
-    assert size > 15 * MEGABYTE
-    tracemalloc.start()
-    Run.load(tmp_path / "run.npz")
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < size + 2 * MEGABYTE
-
-
 def test_what_is_no_regular_file_is_refused_at_once(path):
     pipe, folder = path.with_name("pipe.npz"), path.with_name("folder.npz")
     os.mkfifo(pipe)
@@ -333,13 +214,6 @@ def test_what_is_no_regular_file_is_refused_at_once(path):
     for other in (pipe, folder, Path("/dev/zero")):
         with pytest.raises(RunFileError, match="no regular file"):
             Run.load(other)
-
-
-def test_only_what_can_be_loaded_is_saved(run, tmp_path):
-    wide = replace(run, loss=run.loss.astype(np.float64))
-    with pytest.raises(ValueError, match="loss must be float32 to be saved, got float64"):
-        wide.save(tmp_path / "wide.npz")
-    assert not list(tmp_path.iterdir())
 
 
 # The cache
@@ -355,70 +229,43 @@ def again(seeds=4):
     return train(TINY, seeds, snapshots=[0, 2], keep_parameters=True, progress=False)
 
 
-@pytest.mark.parametrize("damage", [lambda p: p.write_bytes(b"PK"), declares_terabytes])
-def test_a_damaged_entry_is_set_aside_and_computed_again(cache, run, damage):
-    again()
-    (entry,) = cache.glob("*/*.npz")
-    damage(entry)
-    harmed = entry.read_bytes()
-    with pytest.warns(UserWarning, match=r"1 damaged entry .* it is now 4\.npz\.damaged"):
-        assert content(again()) == content(run)
-    assert entry.with_name("4.npz.damaged").read_bytes() == harmed
-    assert content(Run.load(entry)) == content(run)
+def test_damaged_entries_are_computed_again(cache, run):
+    first = again([4, 5, 6])
+    entries = sorted(cache.glob("*/*/*.npz"))
+    entries[0].write_bytes(b"PK")
+    entries[1].write_bytes(entries[2].read_bytes())  # whole, and another's
+    with pytest.warns(UserWarning, match="2 damaged entries in the cache, .*4.npz is damaged"):
+        assert content(again([4, 5, 6])) == content(first)
+    assert content(Run.load(entries[0])) == content(run)
     assert content(again()) == content(run)  # without a warning
 
 
 def test_an_entry_in_another_place_is_not_believed(cache):
     first = again([4, 5])
-    entries = sorted(cache.glob("*/*.npz"))
+    entries = sorted(cache.glob("*/*/*.npz"))
     entries[0].write_bytes(entries[1].read_bytes())
-    with pytest.warns(UserWarning, match="holds another run than its place says"):
+    with pytest.warns(UserWarning, match="1 damaged entry .* another run than its place says"):
         assert content(again([4, 5])) == content(first)
-
-
-def test_few_damaged_entries_are_kept(cache):
-    seeds = range(modadd.cache.KEEP_DAMAGED + 5)
-    again(seeds)
-    for entry in cache.glob("*/*.npz"):
-        entry.write_bytes(b"damaged")
-    with pytest.warns(UserWarning, match="15 damaged entries, of which the first"):
-        again(seeds)
-    assert len(list(cache.glob("*/*.damaged"))) == modadd.cache.KEEP_DAMAGED
-    assert len(list(cache.glob("*/*.npz"))) == len(seeds)
 
 
 def test_nothing_outside_the_cache_is_touched(cache, tmp_path):
     again()
-    folder = next(cache.glob("*/"))
+    folder = next(cache.glob("*/*/"))
     outside = tmp_path / "outside"
-    outside.mkdir()
+    (outside / "0".zfill(24)).mkdir(parents=True)
     (outside / "4.npz").write_bytes(b"mine")
-    (cache / ("0" * 24)).symlink_to(outside)
+    (outside / "0".zfill(24) / "4.npz").write_bytes(b"mine")
+    (cache / ("1" * 24)).symlink_to(outside)
+    (folder.parent / ("2" * 24)).symlink_to(outside)
     (cache / "mine").mkdir()
     (cache / "mine" / "4.npz").write_bytes(b"mine")
     (folder / "5.npz").symlink_to(outside / "4.npz")
+    (folder / ".6.npz.1a2b").write_bytes(b"PK")
     (folder / "notes.npz").write_bytes(b"mine")
-    with pytest.warns(UserWarning, match=r"it is now 5\.npz\.damaged"):
+    with pytest.warns(UserWarning, match="1 damaged entry"):
         again([4, 5])
-    assert cache_size() == clear_cache()
-    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
-    mine = ["outside/4.npz", "cache/mine/4.npz", f"cache/{folder.name}/notes.npz"]
-    assert set(mine) <= set(left)
-    assert all((tmp_path / path).read_bytes() == b"mine" for path in mine)
-    assert not list(folder.glob("[45].npz*"))
-
-
-def test_unfinished_files_are_deleted_when_old(cache):
-    again()
-    folder = next(cache.glob("*/"))
-    old, new = folder / ".7.npz.1a2b", folder / ".8.npz.3c4d"
-    for path in (old, new):
-        path.write_bytes(b"PK")
-    os.utime(old, (0, 0))
-    again([4, 5])
-    assert not old.exists() and new.exists()
-    clear_cache()
-    assert list(folder.iterdir()) == [new]  # its writer may still be at it
-    os.utime(new, (0, 0))
-    clear_cache()
-    assert not folder.exists()
+    assert cache_size() == clear_cache() > 0
+    assert cache_size() == 0
+    left = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in left} == {"4.npz", "notes.npz"}
+    assert all((tmp_path / path).read_bytes() == b"mine" for path in left) and len(left) == 4

@@ -50,10 +50,10 @@ def test_the_notebook_of_the_architecture_page_runs(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "figures").mkdir()
     shutil.copy(ROOT / "notebooks" / "rebuild.py", tmp_path / "notebooks")
-    (tmp_path / "notebooks" / "12_fewer_tokens.py").write_text(text)
+    (tmp_path / "notebooks" / "14_fewer_tokens.py").write_text(text)
     command = [sys.executable, "notebooks/rebuild.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "kinds are those of the package: True" in (
-        tmp_path / "build" / "notebooks" / "12_fewer_tokens.ipynb"
+        tmp_path / "build" / "notebooks" / "14_fewer_tokens.ipynb"
     ).read_text(encoding="utf-8")

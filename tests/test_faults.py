@@ -1,9 +1,10 @@
-"""Kills, a full disk, a read-only cache, processes side by side: nothing is lost or spoilt.
+"""Kills, a full disk, a read-only cache, forks, processes side by side: nothing is lost or spoilt.
 
 trust/faults.py kills a hundred times and more; here it does so a few times.
 """
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from modadd import Run, TrainingConfig, train
+from modadd import Run, TrainingConfig, forces, model, train
 
 SCRIPT = Path(__file__).resolve().parent.parent / "trust" / "faults.py"
 CONFIG = TrainingConfig(modulus=7, hidden=8, steps=40)
@@ -20,7 +22,7 @@ CONFIG = TrainingConfig(modulus=7, hidden=8, steps=40)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_kills_lose_nothing_and_finished_work_is_not_repeated():
-    kills = ["--training", "4", "--sweep", "2", "--rebuild", "0", "--sharing", "1"]
+    kills = ["--training", "4", "--sweep", "2", "--sharing", "1"]
     done = subprocess.run(
         [sys.executable, SCRIPT, *kills], capture_output=True, text=True, timeout=300
     )
@@ -61,21 +63,65 @@ def test_a_full_disk_is_told_of_and_costs_no_result(small_disk, tmp_path):
     seeds = range(12)
     with pytest.warns(UserWarning, match="cannot be written: .*No space left"):
         same(train(CONFIG, seeds, keep_parameters=True, progress=False), seeds)
-    kept = list(tmp_path.glob("cache/*/*"))
+    kept = list(tmp_path.glob("cache/*/*/*"))
     assert 0 < len(kept) < len(seeds)
     assert all(Run.load(path).seeds == int(path.stem) for path in kept)
-    assert not list(tmp_path.glob("cache/*/.*"))
+    assert not list(tmp_path.glob("cache/*/*/.*"))
 
 
 def test_a_read_only_cache_is_read_told_of_and_costs_no_result(small_disk, tmp_path):
     train(CONFIG, [0, 1], keep_parameters=True, progress=False)
-    damaged = next(tmp_path.glob("cache/*/1.npz"))
+    damaged = next(tmp_path.glob("cache/*/*/1.npz"))
     damaged.write_bytes(b"PK")
     assert small_disk()
     with pytest.warns(UserWarning) as warned:
         same(train(CONFIG, range(3), keep_parameters=True, progress=False), range(3))
     said = [str(warning.message) for warning in warned]
     assert len(said) == 2
-    assert "1 damaged entry" in said[0] and "could not be renamed: [Errno 30]" in said[0]
+    assert "1 damaged entry" in said[0]
     assert "cannot be written: [Errno 30] Read-only file system" in said[1]
     assert damaged.read_bytes() == b"PK"
+
+
+def simulated_laws(seed: int) -> float:
+    E = np.random.default_rng(seed).standard_normal((20, 31, 2))
+    return forces.exact(E).sum()
+
+
+def reference_loss(seed: int) -> float:
+    config = TrainingConfig(59, 256)
+    weights = model.pair_weights(config.task, np.ones(len(config.task.pairs), bool))
+    return model.loss(config.initial(seed).map(torch.tensor), config.task, torch.tensor(weights))
+
+
+def trained(seed: int) -> float:
+    return train(CONFIG, [seed, seed + 9], cache=False, progress=False).final.sum()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("work", [simulated_laws, reference_loss, trained])
+def test_forked_workers_do_what_their_parent_did_before(work):
+    here = [float(work(seed)) for seed in range(4)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        there = pool.map_async(work, range(4)).get(timeout=60)
+    np.testing.assert_allclose([float(found) for found in there], here, rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "default"])
+def test_several_threads_may_compute_forces_at_a_time(layer):
+    program = (
+        "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
+        "from modadd import forces\n"
+        "E = np.random.default_rng(0).standard_normal((20, 31, 2))\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    found = list(pool.map(forces.exact, [E] * 20))\n"
+        "print(all((each == found[0]).all() for each in found))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout == "True\n", done.stderr

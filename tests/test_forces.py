@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from modadd import charges, forces, interactions, kernel, model, tendencies
-from modadd._compiled import force_sums as _force_sums
+from modadd import forces, model
+from modadd._compiled import force_sums
 from modadd.task import ModularAddition
 
 N = 17
@@ -17,9 +17,6 @@ EVERY_LAW = {
     "exact": forces.exact,
     "clustering": forces.clustering,
     "alignment": forces.alignment,
-    "torque": forces.torque,
-    "stretch": forces.stretch,
-    "quadratic": forces.quadratic,
 }
 
 
@@ -56,10 +53,6 @@ def torch_cubic(x, y, beta):
     return torch.where(same, 0.0, torch.where(same, 1.0, square) ** 1.5) / (6 * math.pi * beta)
 
 
-def torch_quadratic(x, y, beta):
-    return (x * y).sum(-1) ** 2
-
-
 def by_autograd(potential, embeddings, beta, charge, weights):
     """−∂/∂E of −½ Σ m_p m_q c_pq k(x_p, x_q)."""
     at = torch.tensor(embeddings, requires_grad=True)
@@ -75,25 +68,26 @@ def test_exact_law_is_the_gradient_of_its_potential(beta, case):
     embeddings = draw(N, 2)
     training = None if case == "labels" else TASK.training_pairs(0.7, 0)
     residuals = draw(len(TASK.pairs), N, seed=1) if case == "residuals" else None
-    charge = charges.label_charges(TASK) if residuals is None else residuals @ residuals.T
+    charge = forces.label_charges(TASK) if residuals is None else residuals @ residuals.T
     weights = TASK.multiplicity * (1.0 if training is None else training)
     expected = by_autograd(torch_arc_cosine, embeddings, beta, charge, weights)
-    actual = forces.exact(embeddings, beta, residuals=residuals, training=training)
+    if residuals is None:
+        actual = forces.exact(embeddings, beta, training=training)
+    else:
+        alpha = residuals * training[:, None]  # a pair without residual neither pushes nor moves
+        actual = forces.field_law(embeddings, alpha, embeddings[None], alpha[None], [1.0], beta)
     close(actual, expected, 1e-10)
 
 
-@pytest.mark.parametrize(
-    ("potential", "law"), [(torch_cubic, forces.clustering), (torch_quadratic, forces.quadratic)]
-)
-def test_clustering_and_toy_law_are_gradients_of_their_potentials(potential, law):
-    embeddings = draw(N, 2)
-    training = TASK.training_pairs(0.7, 0)
-    charge = charges.label_charges(TASK)
-    expected = by_autograd(potential, embeddings, 1.0, charge, TASK.multiplicity * training)
-    close(law(embeddings, training=training), expected)
+@pytest.mark.parametrize("share", [1.0, 0.7])
+def test_clustering_is_the_gradient_of_its_potential(share):
+    embeddings, training = draw(N, 2), TASK.training_pairs(share, 0)
+    weights = TASK.multiplicity * training
+    expected = by_autograd(torch_cubic, embeddings, 1.0, forces.label_charges(TASK), weights)
+    close(forces.clustering(embeddings, training=training), expected)
 
 
-def test_pair_forces_are_the_plain_double_sum():
+def test_the_exact_law_is_the_plain_double_sum():
     embeddings, beta = draw(5, 2), 0.7
     task = ModularAddition(5)
     x = task.pair_sums(embeddings)
@@ -102,8 +96,8 @@ def test_pair_forces_are_the_plain_double_sum():
         for q in range(len(x)):
             orderings = task.multiplicity[p] * task.multiplicity[q]
             charge = (task.labels[p] == task.labels[q]) - 1 / 5
-            expected[p] += orderings * charge * kernel.arc_cosine_gradient(x[p], x[q], beta)
-    close(forces.pair_forces(embeddings, "exact", beta), expected)
+            expected[p] += orderings * charge * forces.arc_cosine_gradient(x[p], x[q], beta)
+    close(forces.exact(embeddings, beta), forces.scatter(expected, task))
 
 
 def test_scatter_counts_a_pair_of_twins_twice():
@@ -112,7 +106,7 @@ def test_scatter_counts_a_pair_of_twins_twice():
     per_ordered = per_ordered + per_ordered.transpose(1, 0, 2)
     expected = per_ordered.sum(1) + per_ordered.sum(0)
     on_pairs = per_ordered[*TASK.pairs.T] * TASK.multiplicity[:, None]
-    close(forces.embedding_forces(on_pairs, TASK), expected)
+    close(forces.scatter(on_pairs, TASK), expected)
 
 
 # --- symmetries -----------------------------------------------------------------------------------
@@ -172,25 +166,23 @@ def test_scale_laws(factor):
     close(forces.exact(factor * embeddings, factor), factor * forces.exact(embeddings), 1e-10)
     close(forces.clustering(factor * embeddings), factor**2 * forces.clustering(embeddings))
     close(forces.clustering(embeddings, factor), forces.clustering(embeddings) / factor)
-    close(forces.quadratic(factor * embeddings), factor**3 * forces.quadratic(embeddings))
 
 
-def test_clustering_is_translation_invariant_and_its_total_is_zero():
+@pytest.mark.parametrize("training", [None, TASK.training_pairs(0.6, 1)])
+def test_clustering_is_translation_invariant_and_its_total_is_zero(training):
     embeddings = draw(N, 2)
-    training, residuals = TASK.training_pairs(0.6, 1), draw(len(TASK.pairs), N, seed=1)
-    for extra in ({}, {"training": training}, {"residuals": residuals, "training": training}):
-        force = forces.clustering(embeddings, **extra)
-        assert np.abs(force.sum(0)).max() < 1e-12 * np.abs(force).max()
-        close(forces.clustering(embeddings + np.array([3.0, -2.0]), **extra), force)
+    force = forces.clustering(embeddings, training=training)
+    assert np.abs(force.sum(0)).max() < 1e-12 * np.abs(force).max()
+    close(forces.clustering(embeddings + np.array([3.0, -2.0]), training=training), force)
     # The exact law knows where the origin is, so its total is not zero.
     exact = forces.exact(embeddings)
     assert np.abs(exact.sum(0)).max() > 1e-2 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("law", ["exact", "clustering", "torque", "alignment", "linear"])
+@pytest.mark.parametrize("law", [forces.exact, forces.clustering, forces.alignment, forces.linear])
 def test_total_moment_about_the_origin_is_zero(law):
-    embeddings, training = draw(N, 2), TASK.training_pairs(0.6, 1)
-    force = forces.embedding_forces(forces.pair_forces(embeddings, law, training=training), TASK)
+    embeddings = draw(N, 2)
+    force = law(embeddings, training=TASK.training_pairs(0.6, 1))
     moments = embeddings[:, 0] * force[:, 1] - embeddings[:, 1] * force[:, 0]
     assert abs(moments.sum()) < 1e-11 * np.abs(moments).sum()
 
@@ -201,9 +193,9 @@ def test_total_moment_about_the_origin_is_zero(law):
 @pytest.mark.parametrize("modulus", [3, 12, 17, 31])
 def test_sum_rules_hold_to_rounding_over_all_pairs(modulus):
     embeddings = draw(2, modulus, 2) + 5.0
-    rules = charges.sum_rules(embeddings)
-    assert rules.charge.shape == (2, modulus * (modulus + 1) // 2)
-    assert rules.moment.shape == (*rules.charge.shape, 2)
+    rules = forces.sum_rules(embeddings)
+    assert rules.charge.shape == (modulus * (modulus + 1) // 2,)
+    assert rules.moment.shape == (2, *rules.charge.shape, 2)
     assert np.abs(rules.charge).max() < 1e-12
     assert np.abs(rules.moment).max() < 1e-12 * np.abs(embeddings).sum()
     assert np.abs(forces.linear(embeddings)).max() < 1e-12 * np.abs(embeddings).sum()
@@ -220,71 +212,44 @@ def test_gauge_is_free_over_all_pairs(beta, modulus):
 
 def test_partial_training_set_breaks_both_rules_by_the_label_imbalance():
     embeddings, training = draw(N, 2), TASK.training_pairs(0.8, 0)
-    rules = charges.sum_rules(embeddings, training)
+    rules = forces.sum_rules(embeddings, training)
     weights = training * TASK.multiplicity
     owned = np.bincount(TASK.labels, weights, minlength=N)
     close(rules.charge, (owned - owned.mean())[TASK.labels])
-    moment = (charges.label_charges(TASK) * weights) @ TASK.pair_sums(embeddings)
+    moment = (forces.label_charges(TASK) * weights) @ TASK.pair_sums(embeddings)
     close(rules.moment, moment)
     # Not a small correction: a label is short by about two ordered pairs of its N.
     assert 1 < rules.charge.std() < 4
 
 
-@pytest.mark.parametrize("case", ["training", "residuals"])
-def test_without_the_rules_the_gauge_is_fixed_and_linear_is_the_difference(case):
-    embeddings = draw(N, 2)
-    extra = (
-        {"training": TASK.training_pairs(0.8, 0)}
-        if case == "training"
-        else {"residuals": draw(len(TASK.pairs), N, seed=1)}
-    )
-    default = forces.exact(embeddings, **extra)
-    np.testing.assert_array_equal(default, forces.exact(embeddings, 1.0, math.pi, **extra))
-    rest = forces.exact(embeddings, 1.0, 0.0, **extra)
-    close(rest + forces.linear(embeddings, **extra), default)
+def test_without_the_rules_the_gauge_is_fixed_and_linear_is_the_difference():
+    embeddings, training = draw(N, 2), TASK.training_pairs(0.8, 0)
+    default = forces.exact(embeddings, training=training)
+    of_kernel = forces.exact(embeddings, 1.0, math.pi, training)
+    np.testing.assert_array_equal(default, of_kernel)
+    rest = forces.exact(embeddings, 1.0, 0.0, training)
+    close(rest + forces.linear(embeddings, training), default)
     assert relative_error(rest, default) > 0.3
 
 
-def test_pairs_outside_the_training_set_neither_push_nor_move():
-    embeddings, training = draw(N, 2), TASK.training_pairs(0.5, 3)
-    for law in forces.LAWS:
-        force = forces.pair_forces(embeddings, law, training=training)
-        assert (force[~training] == 0).all() and force[training].any()
-    pushes = interactions.interactions(embeddings, training=training)
-    assert (pushes.exact[:, ~training] == 0).all()
+@pytest.mark.parametrize("law", [forces.exact, forces.clustering, forces.alignment, forces.linear])
+def test_pairs_outside_the_training_set_neither_push_nor_move(law):
+    embeddings, training = draw(N, 2), (TASK.pairs != 3).all(-1)
+    training[TASK.training_pairs(0.3, 0)] = False
+    force = law(embeddings, training=training)
+    assert (force[3] == 0).all() and force.any()
+    embeddings[3] += 5.0
+    np.testing.assert_array_equal(law(embeddings, training=training), force)
     every = np.ones(len(TASK.pairs), bool)
-    np.testing.assert_array_equal(
-        forces.exact(embeddings, training=every), forces.exact(embeddings)
-    )
+    np.testing.assert_array_equal(law(embeddings, training=every), law(embeddings))
 
 
 def test_label_charges_are_residual_charges_of_a_uniform_softmax():
     embeddings = draw(2, N, 2)
     residuals = np.eye(N)[TASK.labels] - 1 / N
-    close(residuals @ residuals.T, charges.label_charges(TASK))
-    close(forces.exact(embeddings, residuals=residuals), forces.exact(embeddings))
-    close(forces.quadratic(embeddings, residuals=residuals), forces.quadratic(embeddings))
-
-
-def test_mean_squared_distances_are_equal_over_all_pairs_only():
-    embeddings = draw(4, N, 2)
-    means = tendencies.mean_squared_distances(embeddings)
-    np.testing.assert_allclose(means.same_label, means.all_pairs, rtol=1e-13)
-    # By brute force, over ordered pairs.
-    first, second = np.divmod(np.arange(N * N), N)
-    x, label = embeddings[0][first] + embeddings[0][second], (first + second) % N
-    square = ((x[:, None] - x) ** 2).sum(-1)
-    assert means.all_pairs[0] == pytest.approx(square.mean())
-    assert means.same_label[0] == pytest.approx(square[label[:, None] == label].mean())
-    # Distinct unordered pairs with one label are farther apart, by about 1 + 2/N.
-    x, label = TASK.pair_sums(embeddings), TASK.labels
-    square = ((x[:, :, None] - x[:, None]) ** 2).sum(-1)
-    distinct = ~np.eye(len(label), dtype=bool)
-    same = distinct & (label[:, None] == label)
-    ratio = square[:, same].mean(-1) / square[:, distinct].mean(-1)
-    assert (ratio > 1).all() and ratio.mean() == pytest.approx(1 + 2 / N, abs=0.03)
-    partial = tendencies.mean_squared_distances(embeddings, TASK.training_pairs(0.8, 0))
-    assert (np.abs(partial.same_label / partial.all_pairs - 1) > 1e-3).all()
+    close(residuals @ residuals.T, forces.label_charges(TASK))
+    past = embeddings[None], np.broadcast_to(residuals, (1, 2, *residuals.shape))
+    close(forces.field_law(embeddings, past[1][0], *past, [1.0]), forces.exact(embeddings))
 
 
 # --- two faces of one law -------------------------------------------------------------------------
@@ -310,17 +275,6 @@ def test_far_limit_is_alignment_to_first_order():
     assert 5 < errors[0] / errors[1] < 20
 
 
-def test_alignment_is_torque_across_and_stretch_along():
-    embeddings = draw(N, 2)
-    x = TASK.pair_sums(embeddings)
-    parts = {law: forces.pair_forces(embeddings, law) for law in ("torque", "stretch", "alignment")}
-    close(parts["torque"] + parts["stretch"], parts["alignment"])
-    scale = np.abs(x * parts["alignment"]).max()
-    assert np.abs((x * parts["torque"]).sum(-1)).max() < 1e-13 * scale
-    across = parts["stretch"][:, 0] * x[:, 1] - parts["stretch"][:, 1] * x[:, 0]
-    assert np.abs(across).max() < 1e-13 * scale
-
-
 # rms |x| / β, and lower bounds of R² together, of clustering alone and of alignment alone.
 @pytest.mark.parametrize(
     ("ratio", "both", "near", "far"),
@@ -329,7 +283,7 @@ def test_alignment_is_torque_across_and_stretch_along():
 def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
     embeddings = draw(40, N, 2)
     rms = np.sqrt(np.square(TASK.pair_sums(embeddings)).sum(-1).mean())
-    fit = interactions.two_term_fit(embeddings, rms / ratio)
+    fit = forces.two_term_fit(embeddings, rms / ratio)
     assert fit.r2 > both and fit.r2_clustering > near and fit.r2_alignment > far
     assert fit.r2 >= max(fit.r2_clustering, fit.r2_alignment)
     assert 0 < fit.clustering < 1 and 0 < fit.alignment < 1
@@ -337,66 +291,11 @@ def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
 
 def test_fitted_weights_tend_to_the_limits():
     embeddings = draw(20, N, 2)
-    near, far = (interactions.two_term_fit(embeddings, beta) for beta in (100.0, 0.01))
+    near, far = (forces.two_term_fit(embeddings, beta) for beta in (100.0, 0.01))
     assert near.clustering == pytest.approx(1, abs=0.01)
     assert near.alignment == pytest.approx(0, abs=0.01)
     assert far.alignment == pytest.approx(1, abs=0.01)
     assert far.clustering == pytest.approx(0, abs=0.01)
-
-
-# --- who pushes whom ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("gauge", [0.0, math.pi / 2, math.pi])
-def test_interactions_add_up_to_the_forces(gauge):
-    embeddings = draw(2, N, 2)
-    pushes = interactions.interactions(embeddings, 0.8, gauge)
-    assert pushes.exact.shape == (2, len(TASK.pairs), len(TASK.pairs), 2)
-    close(pushes.on_pairs(), forces.pair_forces(embeddings, "exact", 0.8))
-    close(pushes.on_embeddings("exact"), forces.exact(embeddings, 0.8))
-    close(pushes.on_embeddings("clustering"), forces.clustering(embeddings, 0.8))
-    for part in ("alignment", "torque", "stretch"):
-        close(pushes.on_embeddings(part), EVERY_LAW[part](embeddings))
-    assert pushes.weights == interactions.two_term_fit(embeddings, 0.8)
-
-
-def test_interactions_with_residuals_on_a_partial_set():
-    embeddings, training = draw(N, 2), TASK.training_pairs(0.7, 0)
-    extra = {"training": training, "residuals": draw(len(TASK.pairs), N, seed=1)}
-    pushes = interactions.interactions(embeddings, 0.8, math.pi, **extra)
-    close(pushes.on_embeddings(), forces.exact(embeddings, 0.8, **extra))
-    pushes = interactions.interactions(embeddings, 0.8, 0.0, **extra)
-    close(pushes.on_embeddings("clustering"), forces.clustering(embeddings, 0.8, **extra))
-    close(pushes.on_embeddings("stretch"), forces.stretch(embeddings, **extra))
-
-
-def test_like_labels_cluster_when_near_and_align_on_the_nearer_end():
-    embeddings, beta = draw(N, 2), 1.5
-    x = TASK.pair_sums(embeddings)
-    pushes = interactions.interactions(embeddings, beta)
-    like = TASK.labels[:, None] == TASK.labels
-    apart = x[None, :] - x[:, None]
-    distance = np.linalg.norm(apart, axis=-1)
-    toward = (pushes.clustering * apart).sum(-1)
-    near, far = distance < math.pi / 2 * beta, distance > math.pi / 2 * beta
-    proper = like & (distance > 0)
-    assert (toward[proper & near] > 0).all() and (toward[proper & far] < 0).all()
-    assert (toward[~like & near] < 0).all() and (toward[~like & far] > 0).all()
-    # Torque turns x_p towards x_q, or towards −x_q if that is nearer: it pulls on (x_p·x_q) x_q.
-    pull = (pushes.torque * x[None, :]).sum(-1) * (x @ x.T)
-    assert (pull[proper] > 0).all() and (pull[~like] < 0).all()
-
-
-# --- toy kernel -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("modulus", [12, 17])
-def test_frequencies_decouple_under_the_toy_kernel(modulus):
-    embeddings = draw(5, modulus, 2) + 1.0
-    transform = np.fft.fft(embeddings, axis=-2)
-    power = np.square(np.abs(transform)).sum(-1, keepdims=True)
-    power[..., 0, :] = 0
-    close(np.fft.fft(forces.quadratic(embeddings), axis=-2), 8 * power * transform, 1e-13)
 
 
 # --- against networks, in absolute units ----------------------------------------------------------
@@ -406,9 +305,9 @@ def feature_forces(embeddings, weights, biases):
     """Label-charge forces through given features: κ ∇k replaced by the sum over H features."""
     x = TASK.pair_sums(embeddings)
     hidden = x @ weights + biases
-    laid = (charges.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
+    laid = (forces.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
     on_pairs = ((hidden > 0) * laid) @ weights.T * TASK.multiplicity[:, None]
-    return forces.embedding_forces(on_pairs, TASK)
+    return forces.scatter(on_pairs, TASK)
 
 
 def test_prediction_is_absolute_for_gaussian_features_and_close_for_uniform_ones():
@@ -452,7 +351,7 @@ def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
         )
         gradients = torch.autograd.grad(model.loss(network, task, weights), leaves)
         alpha = model.residuals(network, task).detach().numpy()
-        past.append((learned[0].numpy().copy(), alpha))
+        past.append((learned[0].numpy().copy(), alpha * training[:, None]))
         if step == steps:
             break
         for i, gradient in enumerate(gradients):
@@ -467,9 +366,9 @@ def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
         residuals[-1],
         positions[:-1],
         residuals[:-1],
-        charges.memory_weights(steps, rate, decay, momentum),
-        training=training,
-    ) * charges.prefactor(task, hidden, 1.0, training=training)
+        forces.memory_weights(steps, rate, decay, momentum),
+    )
+    predicted *= hidden / 6 / (training * task.multiplicity).sum() ** 2
     assert relative_error(predicted, -gradients[0].numpy()) < 0.03
 
 
@@ -484,20 +383,17 @@ def test_memory_weights_are_a_readout_fed_one_gradient_at_a_time():
             optimiser.step()
         expected.append(readout.item())
     np.testing.assert_allclose(
-        charges.memory_weights(steps, rate, decay, momentum), expected, rtol=1e-12
+        forces.memory_weights(steps, rate, decay, momentum), expected, rtol=1e-12
     )
-    assert charges.memory_weights(10, 0.5).sum() == 5.0
-    assert charges.memory_weights(0, 0.5).shape == (0,)
+    assert forces.memory_weights(10, 0.5).sum() == 5.0
+    assert forces.memory_weights(0, 0.5).shape == (0,)
 
 
-def test_prefactor_counts_training_pairs_and_smoothing():
-    training = np.stack([TASK.training_pairs(share, 0) for share in (1.0, 0.5)])
-    ordered = (training * TASK.multiplicity).sum(-1)
-    factors = charges.prefactor(TASK, 64, 3.0, training=training)
-    np.testing.assert_allclose(factors, 64 / 6 * 3.0 / ordered**2)
-    assert factors[0] == pytest.approx(charges.prefactor(TASK, 64, 3.0))
-    smoothed = charges.prefactor(TASK, 64, 3.0, label_smoothing=0.5)
-    assert smoothed == pytest.approx(factors[0] / 4)
+def test_prefactor_is_absolute_and_counts_smoothing():
+    factor = forces.prefactor(TASK, 64, 3.0)
+    assert factor == pytest.approx(64 / 6 * 3.0 / (TASK.multiplicity.sum()) ** 2)
+    smoothed = forces.prefactor(TASK, 64, 3.0, label_smoothing=0.5)
+    assert smoothed == pytest.approx(factor / 4)
 
 
 # --- the compiled angle ---------------------------------------------------------------------------
@@ -510,7 +406,7 @@ def test_compiled_angle_is_atan2_to_rounding():
     size = 10.0 ** rng.uniform(-8, 8, len(angle))
     cross, dot = size * np.abs(np.sin(angle)), size * np.cos(angle)
     cross, dot = np.r_[cross, 0.0, 1.0, 1.0, 0.0, 0.0], np.r_[dot, 0.0, 0.0, 1.0, 1.0, -1.0]
-    found = _force_sums.angles_between(cross, dot)
+    found = force_sums.angles_between(cross, dot)
     np.testing.assert_allclose(found, np.arctan2(cross, dot), rtol=1e-15)
 
 
@@ -522,10 +418,10 @@ def test_coincident_embeddings_and_the_origin():
     assert (forces.exact(np.zeros((5, 2)), 0.0) == 0).all()
     antipodal = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
     assert np.isfinite(forces.exact(antipodal, 0.0)).all()
-    assert (forces.pair_forces(antipodal, "exact", 0.0)[1] == 0).all()  # 0 + 1 sit at the origin
-    assert (interactions.interactions(antipodal).torque[1] == 0).all()
-    with pytest.raises(ValueError, match=r"^embeddings must feel"):
-        interactions.two_term_fit(np.zeros((5, 2)))
+    alone = np.eye(10, dtype=bool)[[1, 2]].any(0)  # 0 + 1 sit at the origin, and feel no force
+    assert (forces.exact(antipodal, 0.0, training=alone)[1] == 0).all()
+    with pytest.raises(ValueError, match=r"^E must feel"):
+        forces.two_term_fit(np.zeros((5, 2)))
 
 
 def test_float32_is_computed_in_float64():
@@ -538,43 +434,57 @@ def test_float32_is_computed_in_float64():
 E5 = draw(5, 2)
 
 
+def field_law(**change):
+    alpha = np.ones((15, 5))
+    past = {"past_E": E5[None], "past_residuals": alpha[None], "weights": [1.0]}
+    return forces.field_law(**{"E": E5, "residuals": alpha} | past | change)
+
+
+LAWS = [forces.exact, forces.clustering, forces.alignment, forces.linear]
+LAWS += [forces.two_term_fit, forces.sum_rules]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("given", [[], [[]], [[1.0, 2.0]], [[1, 2], [3, 4]], [[[1, 2], [3, 4]]]])
+def test_short_lists_are_refused(law, given):
+    with pytest.raises(ValueError, match="^E must have shape"):
+        law(given)
+
+
+@pytest.mark.parametrize("law", LAWS[:4], ids=lambda law: law.__name__)
+def test_lists_and_tensors_that_learn_are_taken(law):
+    E = torch.tensor(E5, requires_grad=True)
+    np.testing.assert_array_equal(law(E), law(E5))
+    np.testing.assert_array_equal(law(E5.tolist()), law(E5))
+    assert law(np.zeros((0, 5, 2))).shape == (0, 5, 2)
+
+
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda: forces.exact(np.zeros((5, 3))), "embeddings"),
-        (lambda: forces.exact(np.full((5, 2), np.nan)), "embeddings"),
+        (lambda: forces.exact(np.zeros((5, 3))), "E"),
+        (lambda: forces.exact(np.full((5, 2), np.nan)), "E"),
         (lambda: forces.exact(E5, -0.1), "bias_scale"),
         (lambda: forces.exact(E5, gauge=math.nan), "gauge"),
         (lambda: forces.clustering(E5, 0.0), "bias_scale"),
-        (lambda: interactions.two_term_fit(E5, 0.0), "bias_scale"),
-        (lambda: interactions.interactions(E5, 0.0), "bias_scale"),
-        (lambda: interactions.interactions(draw(80, 2)), "embeddings"),
-        (lambda: interactions.interactions(E5).on_pairs("task"), "part"),
-        (lambda: forces.pair_forces(E5, "gravity"), "law"),
-        (lambda: forces.exact(E5, residuals=np.zeros((15, 4))), "residuals"),
-        (lambda: forces.exact(E5, residuals=np.full((15, 5), np.inf)), "residuals"),
+        (lambda: forces.two_term_fit(E5, 0.0), "bias_scale"),
         (lambda: forces.exact(E5, training=np.ones(15)), "training"),
         (lambda: forces.exact(E5, training=np.ones(14, bool)), "training"),
         (lambda: forces.exact(E5, training=np.zeros(15, bool)), "training"),
         (lambda: forces.exact(E5, training=np.ones((3, 15), bool)), "training"),
-        (lambda: forces.embedding_forces(np.zeros((4, 2)), TASK), "pair_forces"),
-        (lambda: charges.memory_weights(-1, 0.1), "steps"),
-        (lambda: charges.memory_weights(3, 0.0), "learning_rate"),
-        (lambda: charges.memory_weights(3, 0.1, momentum=1.5), "momentum"),
-        (lambda: charges.prefactor(TASK, 0, 1.0), "hidden"),
-        (lambda: charges.prefactor(TASK, 1, -1.0), "memory"),
-        (
-            lambda: forces.field_law(E5, np.ones((15, 5)), E5[None], np.ones((1, 15, 4)), [1.0]),
-            "past_residuals",
-        ),
-        (
-            lambda: forces.field_law(E5, np.ones((15, 5)), E5, np.ones((1, 15, 5)), [1.0]),
-            "past_embeddings",
-        ),
-        (
-            lambda: forces.field_law(E5, np.ones((15, 5)), E5[None], np.ones((1, 15, 5)), 1.0),
-            "weights",
-        ),
+        (lambda: forces.scatter(np.zeros((4, 2)), TASK), "on_pairs"),
+        (lambda: forces.memory_weights(-1, 0.1), "steps"),
+        (lambda: forces.memory_weights(3, 0.0), "learning_rate"),
+        (lambda: forces.memory_weights(3, 0.1, momentum=1.5), "momentum"),
+        (lambda: forces.prefactor(TASK, 0, 1.0), "hidden"),
+        (lambda: forces.prefactor(TASK, 1, -1.0), "memory"),
+        (lambda: field_law(residuals=np.zeros((15, 4))), "residuals"),
+        (lambda: field_law(residuals=np.full((15, 5), np.inf)), "residuals"),
+        (lambda: field_law(residuals=None), "residuals"),
+        (lambda: field_law(past_residuals=np.ones((1, 15, 4))), "past_residuals"),
+        (lambda: field_law(past_E=E5), "past_E"),
+        (lambda: field_law(weights=1.0), "weights"),
+        (lambda: field_law(weights=[]), "past_E"),
     ],
 )
 def test_bad_input_is_named_before_any_work(call, name):

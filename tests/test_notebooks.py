@@ -4,8 +4,10 @@ That each cell runs and each Check cell prints what it did is nbval's part: pyte
 notebooks/*.ipynb by itself. Here is what nbval would pass over in silence.
 """
 
+import base64
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,10 +15,11 @@ import sys
 from pathlib import Path
 
 import jupytext
+import jupytext.cli
 import nbformat
 import pytest
 
-from modadd.plots import export
+from modadd.plots import png
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
@@ -67,6 +70,18 @@ def test_source_says_how_to_open_and_run_it(source, rebuild):
     assert notebook.metadata.jupytext.formats == "ipynb,py:percent"
     assert notebook.metadata.kernelspec.name == "python3"
     assert "PROFILE" in rebuild.parameters(notebook)
+
+
+def test_syncing_what_nobody_edited_changes_nothing(source, tmp_path):
+    pair = tmp_path / source.name, tmp_path / f"{source.stem}.ipynb"
+    shutil.copy(source, pair[0])
+    pair[1].write_text(jupytext.writes(jupytext.read(source), fmt="ipynb") + "\n")
+    before = [path.read_bytes() for path in pair]
+    for older, newer in (pair, pair[::-1]):  # after a clone, times are in any order
+        os.utime(older, (1, 1))
+        os.utime(newer)
+        jupytext.cli.jupytext(["--quiet", "--sync", str(pair[0])])
+        assert [path.read_bytes() for path in pair] == before
 
 
 def test_pair_is_in_sync(source, committed):
@@ -164,9 +179,10 @@ def project(tmp_path):
     return add
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess:
+def run(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "notebooks/rebuild.py", *arguments]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+    options = {"capture_output": True, "text": True, "timeout": 120}
+    return subprocess.run(command, cwd=project, env=os.environ | environment, **options)
 
 
 def test_rebuild_runs_a_notebook_and_lists_its_figures(project):
@@ -203,12 +219,14 @@ def test_renewing_leaves_only_what_lasts(project, browser_path):
 def test_rebuild_stops_at_a_failing_cell(project):
     failing = "# %%\ndef risky():\n    raise OverflowError('too much')\n\n\nrisky()\n"
     project("01_failing.py", HEADER + PARAMETERS + failing)
-    root = project("02_tiny.py", HEADER + PARAMETERS + FIGURE)
+    project("02_slow.py", HEADER + PARAMETERS + "# %%\nimport time\n\ntime.sleep(300)\n")
+    root = project("03_tiny.py", HEADER + PARAMETERS + FIGURE)
     done = run(root)
     assert done.returncode == 1
     assert "01_failing.py failed in cell 3 of 3" in done.stderr
     assert "OverflowError: too much" in done.stderr
-    assert "02_tiny" not in done.stdout + done.stderr
+    assert "died" not in done.stderr
+    assert "03_tiny" not in done.stdout + done.stderr
     assert "\x1b" not in done.stderr
 
 
@@ -249,17 +267,73 @@ def test_committed_notebooks_are_not_renewed_in_the_full_profile(rebuild, monkey
     assert "PROFILE=full" in capsys.readouterr().err
 
 
-def test_without_a_browser_figures_are_told_of_and_notebooks_refused(
-    rebuild, monkeypatch, capsys, tmp_path
-):
+def test_pages_without_new_pictures_are_told_of(rebuild, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(rebuild, "BUILD", tmp_path)
-    rebuild.report([], 1.0, browser=None)
-    said = capsys.readouterr().out
-    assert "No Chrome or Chromium was found" in said
-    assert "left as they are" in said
-    monkeypatch.setattr(export, "browser", lambda: None)
+    figure = {
+        "bytes": 1,
+        "seconds": 1,
+        "sha256": "0",
+        "figure": "01_a",
+        "file": "figures/01_a.html",
+    }
+    picture = figure | {"file": "figures/01_a.png"}
+    rebuild.report([figure, picture], 1.0)
+    assert "Without a picture" not in capsys.readouterr().out
+    rebuild.report([figure, picture, figure | {"figure": "02_b", "file": "figures/02_b.html"}], 1.0)
+    assert "Without a picture: 02_b. Their HTML is new" in capsys.readouterr().out
+
+
+def test_notebooks_are_not_renewed_without_a_browser(rebuild, monkeypatch):
+    monkeypatch.setattr(png, "browser", lambda: None)
     with pytest.raises(rebuild.Refusal, match="No Chrome or Chromium"):
         rebuild.rebuild(SOURCES, "quick", renew_committed=True)
+
+
+SHOWN = """\
+# %%
+import plotly.graph_objects as go
+
+from modadd import plots, widgets
+
+figure = go.Figure(layout={"width": 80, "height": 60})
+plots.show(figure, "01_shown", caption="A figure.")
+
+# %%
+plots.show(figure)
+
+# %%
+plots.show(widgets.live_training(), "01_live")
+"""
+
+
+def test_pictures_are_drawn_once_and_put_where_they_belong(project, browser_path, rebuild):
+    root = project("01_shown.py", HEADER + PARAMETERS + SHOWN)
+    done = run(root)
+    assert done.returncode == 0, done.stderr
+    names = [f"{name}.{kind}" for name in ("01_live", "01_shown") for kind in ("html", "png")]
+    written = sorted(path.name for path in (root / "figures").iterdir())
+    assert written == ["00_older.png", *names, "plotly.min.js"]
+    cells = code_cells(nbformat.read(root / "build/notebooks/01_shown.ipynb", as_version=4))
+    named, bare, live = (next(o for o in c.outputs if "data" in o) for c in cells[2:])
+    assert named.metadata == {"page": "01_shown.html", PNG: {"alt": "A figure."}}
+    assert bare.metadata == {PNG: {"alt": "figure"}}
+    for output in (named, bare, live):
+        assert "text/html" not in output.data
+    assert base64.b64decode(named.data[PNG])[16:24] == b"\0\0\0P\0\0\0<"
+    assert (root / "figures/01_shown.png").read_bytes()[16:24] == b"\0\0\0\xa0\0\0\0x"
+    assert [PNG in output.data for output in rebuild.tidy(live and [live], 1, "")] == [True]
+
+
+def test_a_browser_that_does_not_start_leaves_pages_and_one_warning(project, tmp_path):
+    broken = tmp_path / "chrome"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    root = project("01_shown.py", HEADER + PARAMETERS + SHOWN)
+    done = run(root, BROWSER_PATH=str(broken))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("no PNG are drawn") == 1
+    assert "Without a picture: 01_live, 01_shown." in done.stdout
+    assert (root / "figures/01_shown.html").exists()
 
 
 def test_a_widget_needs_a_picture_beside_it(rebuild):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from modadd import TrainingConfig, train
-from modadd.optimisers import RULES, train_with, wire_lengths
+from modadd._compiled.rules import _wire_lengths
+from modadd.training import RULES, train_with
 
 CONFIG = TrainingConfig(steps=40, readout_init="standard")
 QUIET = {"cache": False, "progress": False, "keep_parameters": True}
@@ -56,7 +57,7 @@ def test_the_price_of_wires_shortens_them():
 
     def mean_length(run):
         size = np.abs(run.parameters.w2[0, 0])
-        return (size * wire_lengths(17, 64)[1]).sum() / size.sum()
+        return (size * _wire_lengths(17, 64)[1]).sum() / size.sum()
 
     assert mean_length(dear) < 0.8 * mean_length(free)
     assert dear.accuracy[-1, 0] > 0.5

@@ -1,23 +1,28 @@
 """Colours by measurement, figures against the data they show, files whole and repeatable."""
 
 import base64
-import functools
 import json
 import os
 import struct
+import subprocess
+import sys
+import time
 import zlib
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
+import nbformat
 import numpy as np
+import plotly.graph_objects as go
 import pytest
+from axes import outside
 from samples import ring
 
 from modadd import ModularAddition, TrainingConfig, intervals, model, plots, structure
 from modadd.chapters import n01_the_model, n02_grids_and_circles
-from modadd.plots import export, palette, panels, traces
+from modadd.plots import export, palette, panels, png, traces
 from modadd.training import train
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 N = 17
 TASK = ModularAddition(N)
@@ -60,12 +65,6 @@ def run():
     return train(config, [3, 9], snapshots=12, keep_parameters=True, cache=False, progress=False)
 
 
-@pytest.fixture(autouse=True)
-def light():
-    yield
-    palette.theme("light")
-
-
 def seen(colors, vision: str) -> np.ndarray:
     """OKLab of hex colours as such a viewer sees them, (C, 3)."""
     c = np.array([list(bytes.fromhex(color[1:])) for color in colors]) / 255
@@ -95,19 +94,17 @@ def test_token_colours_differ_as_tokens_do(vision, modulus):
     assert neighbours.max() < 3.5 * neighbours.min()  # no jump, also from N - 1 to 0
 
 
-@pytest.mark.parametrize("name", palette.THEMES)
-def test_tokens_stand_out_from_the_paper_and_their_numbers_from_them(name):
-    theme = palette.theme(name)
+def test_tokens_stand_out_from_the_paper_and_their_numbers_from_them():
     (discs,) = traces.embeddings(np.zeros((59, 2)))
     for color, rim, text in zip(
         discs.marker.color, discs.marker.line.color, discs.textfont.color, strict=True
     ):
-        assert palette.contrast(rim, theme.paper) >= 3
+        assert palette.contrast(rim, palette.PAPER) >= 3
         assert palette.contrast(text, color) >= 4
     for style in palette.STYLES.values():
-        assert palette.contrast(style.color, theme.paper) >= 3
-    assert palette.contrast(theme.ink, theme.paper) >= 7
-    assert palette.contrast(theme.muted, theme.paper) >= 4.5
+        assert palette.contrast(style.color, palette.PAPER) >= 3
+    assert palette.contrast(palette.INK, palette.PAPER) >= 7
+    assert palette.contrast(palette.MUTED, palette.PAPER) >= 4.5
 
 
 @pytest.mark.parametrize(
@@ -121,14 +118,6 @@ def test_what_is_compared_differs_in_colour_symbol_and_dash(group):
         assert apart[~np.eye(len(styles), dtype=bool)].min() > 0.075
     assert len({style.symbol for style in styles}) == len(styles)
     assert len({style.dash for style in styles}) == len(styles)
-
-
-def test_a_theme_is_a_word_of_two():
-    with pytest.raises(ValueError, match="name must be one of light, dark, got 'sepia'"):
-        palette.theme("sepia")
-    palette.theme("dark")
-    figure, _ = panels.sheet(100, [])
-    assert figure.layout.template.layout.paper_bgcolor == palette.THEMES["dark"].paper
 
 
 # Figures against their data
@@ -172,20 +161,12 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
             share = 1 - (weights * missed)[pairs_].sum() / weights[pairs_].sum()
             assert share == pytest.approx(accuracy[t, 0], abs=1e-6)
         assert parts[1].marker.line.width > parts[0].marker.line.width
-        assert parts[2].marker.color == palette.theme().paper
+        assert parts[2].marker.color == palette.PAPER
     text = {note.text for note in figure.layout.annotations}
     assert {f"step {run.steps[t]}" for t in chosen} < text
     (loss,) = named(figure, "loss")
     np.testing.assert_array_equal(loss.y, one.loss[:, 0])
     np.testing.assert_array_equal(loss.customdata, run.steps)
-
-
-def test_figures_over_regions_need_all_parameters(run):
-    bare = replace(run, parameters=None)
-    with pytest.raises(ValueError, match="keep_parameters=True"):
-        n01_the_model.training_story(bare, 9, [0])
-    with pytest.raises(ValueError, match="seeds must be among those of the run, got 4"):
-        n01_the_model.training_story(run, 4, [0])
 
 
 def decode(image: bytes) -> np.ndarray:
@@ -215,7 +196,7 @@ def test_regions_are_the_networks_own(run):
     assert len(np.unique(labels)) > 5
     colors = palette.token_colors(N)
     for label in np.unique(labels):
-        pale = palette.blend(colors[label], palette.theme().paper, 0.62)
+        pale = palette.blend(colors[label], palette.PAPER, 0.62)
         assert (picture[labels == label] == list(bytes.fromhex(pale[1:]))).all()
 
 
@@ -250,7 +231,7 @@ def test_no_token_of_a_trained_grid_is_left_without_a_bond(run):
 
 
 def test_clumps_of_a_grid_carry_one_label_each():
-    (trace,) = traces.clumps(lattice())
+    (trace,) = n02_grids_and_circles.clumps(lattice())
     assert sum(trace.customdata) == N**2  # every ordered pair is in one
     x, label = xy(trace), np.array(trace.text, int)
     apart = np.linalg.norm(x[:, None] - x, axis=-1) + 9 * np.eye(len(x))
@@ -262,7 +243,7 @@ def test_clumps_of_a_grid_carry_one_label_each():
 
 def test_lines_of_a_circle_pass_through_their_labels_pair_sums():
     E = ring(N, 3)
-    for y, line in zip((2, 7), traces.axes_of_labels(E, lines=(2, 7)), strict=False):
+    for y, line in zip((0, 3, 8), n02_grids_and_circles.axes_of_labels(E), strict=False):
         start, end = xy(line)[:2]
         normal = np.array([[0, 1], [-1, 0]]) @ (end - start)
         on_line = TASK.pair_sums(E)[TASK.labels == y] @ normal
@@ -301,14 +282,12 @@ def test_census_bars_draw_the_wilson_intervals_of_their_data():
 
 def test_a_band_is_the_middle_half_around_the_median(run):
     values = run.validation_accuracy
-    area, median = traces.band(run.steps, values)
+    area, median = traces.band(run.steps, values, "validation", "")
     half = len(run.steps)
     np.testing.assert_allclose(median.x, np.sqrt(run.steps), rtol=1e-6)
     np.testing.assert_allclose(median.y, np.median(values, axis=1), rtol=1e-6)
     np.testing.assert_allclose(area.y[:half], np.quantile(values, 0.75, axis=1), rtol=1e-6)
     np.testing.assert_allclose(area.y[half:][::-1], np.quantile(values, 0.25, axis=1), rtol=1e-6)
-    with pytest.raises(ValueError, match="style must be one of"):
-        traces.band(run.steps, values, "temperature")
 
 
 def test_network_diagram_shows_what_the_network_computes(run):
@@ -323,8 +302,38 @@ def test_network_diagram_shows_what_the_network_computes(run):
     assert any(note.text == "<b>5 + 14 ≡ 2 (mod 17)</b>" for note in figure.layout.annotations)
     before = run.parameters.map(lambda array: array[0, 1])
     assert n01_the_model.network_diagram(before, (5, 14)).to_json() != figure.to_json()
-    with pytest.raises(ValueError, match=r"pair must be an integer in \[0, 16\], got 17"):
-        n01_the_model.network_diagram(parameters, (3, 17))
+
+
+# What is outside its axes is not seen
+
+
+def test_what_lies_outside_its_axes_is_found():
+    figure, (panel,) = panels.sheet(100, [(0, 0, 100, 100)])
+    panel.axes({"range": [0, 2], "type": "log"}, {"range": [1, -1]})
+    panel.add(go.Scatter(x=[1, 100], y=[-1, 1], error_y=traces.whisker([0, 0], 0, 0, "#000000")))
+    panel.text("inside", 2, 0)
+    assert outside(json.loads(figure.to_json())) == []
+    panel.add(go.Scatter(x=[101, 10], y=[0, 0], name="late"))
+    panel.add(go.Scatter(x=[10], y=[0.5], error_y=traces.whisker(0.5, 0, 1.5, "#000000")))
+    panel.text("above", 1, 1.2)
+    figure.frames = [go.Frame(name="7", data=[{"x": [0.1, 10]}], traces=[0])]
+    found = outside(json.loads(figure.to_json()))
+    assert [words.split(" on ")[0] for words in found] == [
+        "late: 2",
+        "scatter: 1.5",
+        "scatter at 7: -1",
+        "words: 1.2",
+    ]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_point_of_every_committed_figure_is_inside_its_axes(notebook):
+    cells = nbformat.read(notebook, as_version=4).cells
+    bundles = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    figures = [bundle[export.PLOTLY] for bundle in bundles if export.PLOTLY in bundle]
+    assert figures
+    for figure in figures:
+        assert outside(figure) == []
 
 
 # Files
@@ -338,13 +347,21 @@ def figure():
     return figure
 
 
-def test_figures_go_beside_the_package(monkeypatch):
+@pytest.fixture
+def no_browser(monkeypatch):
+    monkeypatch.setattr(png, "browser", lambda: None)
+
+
+def test_figures_go_beside_the_package_or_where_one_works(monkeypatch, tmp_path):
+    assert export.folder() == Path(os.environ["MODADD_FIGURES"])
     monkeypatch.delenv("MODADD_FIGURES")
     assert export.folder() == Path(__file__).resolve().parent.parent / "figures"
+    monkeypatch.setattr(export, "__file__", str(tmp_path / "lib/modadd/plots/export.py"))
+    monkeypatch.chdir(tmp_path)
+    assert export.folder() == tmp_path  # of an installed package
 
 
-def test_pages_are_repeatable_and_share_plotlys_script(figure, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "browser", lambda: None)
+def test_pages_are_repeatable_and_share_plotlys_script(figure, tmp_path, no_browser):
     (tmp_path / "01_ring.png").write_bytes(b"as it was")
     (page,) = plots.save(figure, "01_ring", tmp_path, caption="A ring: 3 < 4.")
     first = page.read_bytes()
@@ -354,16 +371,21 @@ def test_pages_are_repeatable_and_share_plotlys_script(figure, tmp_path, monkeyp
     assert b"A ring: 3 &lt; 4." in first
     assert b'src="plotly.min.js"' in first
     assert b"http" not in first.replace(b"https://plot.ly", b"")  # nothing from the network
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "01_ring.html",
-        "01_ring.png",
-        "plotly.min.js",
-    ]
+    names = ["01_ring.html", "01_ring.png", "plotly.min.js"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
     assert (tmp_path / "01_ring.png").read_bytes() == b"as it was"
 
 
-def test_a_failing_save_leaves_the_old_file_whole(figure, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "browser", lambda: None)
+@pytest.mark.parametrize("name", ["", "..", "../x", "/a", "a\0b", "a.b", "a b\n", "a\n", 3])
+def test_names_of_files_stay_in_their_folder(figure, name, tmp_path, no_browser):
+    with pytest.raises(ValueError, match="^name must be letters, digits, _ and -, got "):
+        plots.save(figure, name, tmp_path)
+    with pytest.raises(ValueError, match="^caption must be text, got bytes"):
+        plots.save(figure, "ring", tmp_path, caption=b"")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_save_leaves_the_old_file_whole(figure, tmp_path, no_browser, monkeypatch):
     (page,) = plots.save(figure, "01_ring", tmp_path)
     old = page.read_bytes()
 
@@ -375,8 +397,6 @@ def test_a_failing_save_leaves_the_old_file_whole(figure, tmp_path, monkeypatch)
         plots.save(figure, "01_ring", tmp_path, caption="new")
     assert page.read_bytes() == old
     assert not list(tmp_path.glob(".*"))
-    with pytest.raises(ValueError, match=r"name must be .* got '\.\./x'"):
-        plots.save(figure, "../x", tmp_path)
 
 
 def test_pictures_are_written_where_a_browser_is(figure, tmp_path, browser_path):
@@ -390,46 +410,105 @@ def test_pictures_are_written_where_a_browser_is(figure, tmp_path, browser_path)
     assert picture.read_bytes() == first
 
 
-def test_a_browser_that_does_not_start_is_an_error_not_a_wait(figure, tmp_path, monkeypatch):
-    broken = tmp_path / "chrome"
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    monkeypatch.setenv("BROWSER_PATH", str(broken))
-    assert export.browser() is None
-    with pytest.raises(RuntimeError, match="takes Chrome or Chromium"):
-        export.png(figure)
-    broken.chmod(0o755)
-    assert export.browser() == str(broken)
-    with pytest.raises(RuntimeError, match="did not start"):
-        export.png(figure)
+def test_half_a_picture_is_the_mean_of_four_pixels():
+    rng = np.random.default_rng(0)
+    big = np.kron(rng.integers(0, 256, (3, 5, 3)), np.ones((2, 2, 1), int)).astype(np.uint8)
+    rgba = np.concatenate([big, np.full((6, 10, 1), 255, np.uint8)], -1).reshape(6, -1)
+    rows = np.diff(rgba, axis=0, prepend=np.zeros((1, 40), np.uint8))  # filtered by "up"
+    lines = zlib.compress(b"".join(b"\2" + row.tobytes() for row in rows))
+    head = struct.pack(">IIBBBBB", 10, 6, 8, 6, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", lines))
+    chunks = [struct.pack(">I", len(data)) + kind + data + b"crc!" for kind, data in parts]
+    image = b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    np.testing.assert_array_equal(decode(png.squeeze(image)), big)
+    np.testing.assert_array_equal(decode(png.squeeze(image, half=True)), big[::2, ::2])
+    big[::2, ::2] = 0
+    np.testing.assert_array_equal(png.halved(big), (3 * big[1::2, 1::2].astype(int) + 2) // 4)
 
 
-def test_a_browser_that_hangs_is_an_error_and_given_up(figure, monkeypatch):
-    class Hanging:
+def broken(tmp_path, lines: str) -> str:
+    path = tmp_path / "chrome"
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_browser_that_does_not_start_is_as_good_as_none(figure, tmp_path, monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", broken(tmp_path, "exit 1"))
+    with pytest.warns(UserWarning, match="no PNG are drawn: the browser .*/chrome does") as told:
+        (page,) = plots.save(figure, "01_ring", tmp_path / "a")
+    assert page.suffix == ".html" and len(told) == 1
+    start = time.monotonic()
+    assert plots.save(figure, "02_ring", tmp_path / "a")[0].exists()  # and no second warning
+    assert time.monotonic() - start < 1
+
+
+def test_a_browser_that_hangs_is_given_up(figure, monkeypatch, tmp_path):
+    class Hanging(png._Browser):
         def run(self, action):
             raise TimeoutError
 
-    asked = []
-    monkeypatch.setattr(export, "browser", lambda: "/somewhere/chrome")
-    monkeypatch.setattr(
-        export,
-        "_Browser",
-        SimpleNamespace(on=functools.cache(lambda path: asked.append(path) or Hanging())),
-    )
-    for _ in range(2):
-        with pytest.raises(RuntimeError, match="did not answer"):
-            export.png(figure)
-    assert len(asked) == 2
+    monkeypatch.setenv("BROWSER_PATH", broken(tmp_path, "sleep 600"))
+    monkeypatch.setattr(png, "_Browser", Hanging)
+    with pytest.warns(UserWarning, match="does not .TimeoutError"):
+        assert png.draw(figure.to_dict()) is None
+    Hanging.on.cache_clear()
 
 
-@pytest.mark.parametrize("picture", [True, False])
-def test_show_displays_figure_picture_and_caption(figure, monkeypatch, picture):
+def test_dark_pages_and_a_dark_jupyterlab_turn_figures_over_by_one_rule(
+    figure, tmp_path, no_browser
+):
+    (page,) = plots.save(figure, "01_ring", tmp_path)
+    css = Path(__file__).parent.parent / ".jupyter" / "custom" / "custom.css"
+    assert export.DARK in page.read_text()
+    assert export.DARK in css.read_text()
+
+
+# Under a notebook's cell
+
+
+@pytest.fixture
+def kernel(monkeypatch, tmp_path):
+    """What reaches a notebook whose figures go to tmp_path: (content, metadata) of each output."""
     shown = []
-    monkeypatch.setattr(export, "display", lambda content, **_: shown.append(content))
-    monkeypatch.setattr(export, "browser", lambda: "chrome" if picture else None)
-    monkeypatch.setattr(export, "png", lambda figure, scale: b"PNG")
-    plots.show(figure, caption="A ring.")
-    bundle, caption = shown
-    assert bundle.get("image/png") == ("UE5H" if picture else None)
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    monkeypatch.setattr(export, "_in_kernel", lambda: True)
+    keep = lambda content, metadata=None, **_: shown.append((content, metadata))  # noqa: E731
+    monkeypatch.setattr("IPython.display.display", keep)
+    return shown
+
+
+def test_show_gives_a_figure_its_stand_in_and_what_is_to_be_drawn(figure, kernel, tmp_path):
+    plots.show(figure, "01_ring", caption='A "ring".')
+    (bundle, metadata), (caption, _) = kernel
     json.dumps(bundle)
     assert len(bundle[export.PLOTLY]["data"][0]["text"]) == N
-    assert caption.data == "*A ring.*"
+    assert caption.data == '*A "ring".*'
+    assert 'aria-label="A &quot;ring&quot;."' in bundle["text/html"]
+    assert "image/png" not in bundle  # `make figures` draws them
+    assert metadata["page"] == "01_ring.html"
+    assert metadata["draw"]["name"] == "01_ring"
+    assert metadata["draw"]["figure"]["layout"]["width"] == panels.WIDTH
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["01_ring.html", "plotly.min.js"]
+
+
+def test_a_notebook_run_by_hand_leaves_no_trace(figure, kernel, monkeypatch):
+    monkeypatch.delenv("MODADD_FIGURES")
+    monkeypatch.setattr(export, "write", lambda *_: pytest.fail("a file was written"))
+    plots.show(figure, "01_ring")
+    ((bundle, metadata),) = kernel
+    assert export.PLOTLY in bundle and metadata == {}
+
+
+def test_outside_a_kernel_caption_and_paths_are_printed(tmp_path):
+    code = """
+import numpy as np, modadd.plots as plots
+figure = plots.gallery(np.eye(3, 2)[None])
+plots.show(figure, "ring", caption="A ring.")
+plots.show(figure)
+"""
+    environment = os.environ | {"MODADD_FIGURES": str(tmp_path), "BROWSER_PATH": "/none"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == (f"A ring.\n{tmp_path / 'ring.html'}\n", "")

@@ -1,10 +1,12 @@
 """The measures and figures of notebook 4."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from samples import check_frames, noise
 
-from modadd import TrainingConfig, interactions, predictions, train
+from modadd import TrainingConfig, forces, predictions, train
 from modadd.chapters import n04_force_formulae
 from modadd.chapters import n04_force_formulae as _forces
 from modadd.predictions import LAWS
@@ -40,11 +42,15 @@ def test_the_unrolled_network_is_the_network(run):
     assert np.allclose(found.r2, 1, atol=1e-6)
 
 
-def test_a_frozen_first_layer_keeps_its_initial_features():
-    config = TrainingConfig(modulus=7, hidden=16, steps=8, freeze_first_layer=True)
-    run = train(config, 0, snapshots=range(9), keep_parameters=True, progress=False)
-    initial = predictions.predicted(run, STEPS, "field, initial features")
-    assert np.allclose(initial, predictions.predicted(run, STEPS, "field, actual features"))
+def test_features_that_stay_are_the_initial_ones(run):
+    kept = run.parameters._replace(
+        w1=np.broadcast_to(run.parameters.w1[:1], run.parameters.w1.shape),
+        b1=np.broadcast_to(run.parameters.b1[:1], run.parameters.b1.shape),
+    )
+    still = dataclasses.replace(run, parameters=kept)
+    initial = predictions.predicted(still, STEPS, "field, initial features")
+    assert np.allclose(initial, predictions.predicted(still, STEPS, "field, actual features"))
+    assert not np.allclose(initial, predictions.predicted(run, STEPS, "field, actual features"))
 
 
 def test_ideal_features_are_the_limit_of_many():
@@ -107,7 +113,7 @@ def test_scrubbing_frames_carry_what_changes_and_no_more(run):
 def test_two_faces_and_two_terms():
     assert "Alignment" in words(n04_force_formulae.two_faces())
     E, ratios = noise(2, 5), np.array([0.2, 1.0, 5.0])
-    fits = [interactions.two_term_fit(ratio * E) for ratio in ratios]
+    fits = [forces.two_term_fit(ratio * E) for ratio in ratios]
     worst = min(fit.r2 for fit in fits)
     assert f"{worst:.3f}" in words(n04_force_formulae.two_terms(ratios, fits))
 
@@ -116,9 +122,12 @@ def test_force_balance_scores_the_sum(run):
     E, F = run.embeddings[1, 0], predictions.measured(run, STEPS)
     law = predictions.predicted(run, STEPS, "label charges")
     parts = {"clustering": law[0, 0], "alignment": law[0, 0], "sum": 2 * F[0, 0]}
-    courses = {"Direction (cosine)": {"label charges": predictions.agreement(F, law).cosine}}
-    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, courses, STEPS)
+    found = {"label charges": predictions.agreement(F, law)}
+    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, found, found, STEPS)
     assert "direction 1.00, size 0.50" in words(figure)
+    direction, size, _ = (trace for trace in figure.data if trace.mode == "lines+markers")
+    np.testing.assert_allclose(direction.y, np.median(found["label charges"].cosine, axis=1))
+    np.testing.assert_allclose(size.y, np.median(found["label charges"].coefficient, axis=1))
 
 
 def test_arrows_point_along_their_vectors():

@@ -35,3 +35,9 @@ def test_ends_are_turned_onto_the_default(finals):
     np.testing.assert_allclose(first.x, second.x, atol=1e-9)
     np.testing.assert_allclose(first.y, second.y, atol=1e-9)
     assert any("R² 1.00" in note.text for note in figure.layout.annotations)
+
+
+def test_one_recipe_of_one_seed(finals):
+    ring = finals["rings"][:1]
+    recipes({"rings": ring}, ring, {})
+    one_start({"default": ring[0]}, "default")

@@ -80,7 +80,7 @@ def test_all_there_is_has_a_page(site):
     modules = {path.relative_to(ROOT) for path in (ROOT / "modadd").rglob("[a-z]*.py")}
     assert {f"api/{path.with_suffix('.html')}" for path in modules} <= built
     assert {"api/modadd/plots.html", "api/modadd/widgets.html"} <= built
-    assert {"index.html", "explore.html", "api/modadd.html"} <= built
+    assert {"index.html", "explore.html", "train.html", "api/modadd.html"} <= built
 
 
 def test_site_is_small(site):
@@ -236,6 +236,18 @@ def test_playground_and_particles_react(visit):
     page.mouse.up()
     settled(page)
     assert reading(root, "potential") != potential
+
+
+def test_a_network_trains_in_the_page(visit):
+    page = visit("train.html")
+    wait_for_widgets(page)
+    root = view(page, "live")
+    root.get_by_role("button", name="a circle").click()
+    page.wait_for_function(
+        "/step [\\d,]{3,}/.test(document.querySelector('output.step').innerText)"
+    )
+    root.get_by_role("button", name="pause").click()
+    assert "seed=20" in page.url
 
 
 def test_keyboard_reaches_everything_and_shows_where_it_is(visit):

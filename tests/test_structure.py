@@ -5,6 +5,7 @@ from math import gcd, sqrt
 
 import numpy as np
 import pytest
+import torch
 
 from modadd import intervals, structure
 
@@ -297,6 +298,61 @@ def test_a_batch_larger_than_a_chunk():
     assert np.ptp(structure.closure(E).reshape(60, 4), axis=0).max() == 0
 
 
+# --- one look -------------------------------------------------------------------------------------
+
+
+def test_one_look_searches_once_and_sees_what_the_measures_see(monkeypatch):
+    searched, search = [], structure.patch
+    monkeypatch.setattr(structure, "patch", lambda z: searched.append(len(z)) or search(z))
+    E = np.stack([zoo(17), moved(zoo(17))])
+    found = structure.describe(E)
+    assert searched == [8]
+    np.testing.assert_array_equal(found.kind, structure.classify(E))
+    assert found.kind[0].tolist() == ["circle", "grid", "stripe", "other"]
+    for seen, measured in ((found.circle, structure.circle(E)), (found.grid, structure.grid(E))):
+        for one, other in zip(seen, measured, strict=True):
+            np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(found.bonds[1:, 1:], found.grid.bonds[1:, 1:])
+    assert structure.describe(E[1, 2]).kind == "stripe"
+
+
+def pairs(bonds):
+    """The unordered pairs of tokens that bonds (N, 2) join."""
+    return {frozenset((a, int(b))) for a, row in enumerate(bonds) for b in row if b >= 0}
+
+
+@pytest.mark.parametrize(("modulus", "columns"), [(17, 4), (31, 6), (20, 5)])
+def test_bonds_of_a_lattice_join_its_neighbours_and_no_others(modulus, columns):
+    found = structure.grid(lattice(modulus, columns))
+    wanted = {frozenset((a, a + columns)) for a in range(modulus - columns)}
+    wanted |= {frozenset((a, a + 1)) for a in range(modulus - 1) if (a + 1) % columns}
+    assert pairs(found.bonds) == wanted
+
+
+def test_bonds_join_the_patch_and_nothing_else():
+    """Also at its rim and in noise; what they join is close to one of the vectors, or their sum."""
+    E = np.stack([noise(seed, 17, 2) for seed in range(40)])
+    E = np.concatenate([E, lattice(17, 4, SKEWED) + 0.12 * E[:20]])
+    E = np.concatenate([E, lattice(17, 4, HEXAGONAL) + 0.12 * E[20:40]])
+    found = structure.grid(E)
+    for joined, bonds in zip(found.joined, found.bonds, strict=True):
+        assert {token for pair in pairs(bonds) for token in pair} == set(np.flatnonzero(joined))
+    for e, bonds, vectors in zip(E[40:], found.bonds[40:], found.vectors[40:], strict=True):
+        g, h = vectors
+        for a, b in map(sorted, pairs(bonds)):
+            gaps = [e[b] - e[a] - sign * v for sign in (1, -1) for v in (g, h, g + h, g - h)]
+            assert min(np.linalg.norm(gaps, axis=-1)) < 0.75
+
+
+def test_bonds_of_a_circle_join_tokens_that_lie_next_to_each_other():
+    for modulus, frequency in ((17, 5), (12, 4), (12, 3)):
+        bonds = structure.describe(ring(modulus, frequency)).bonds
+        assert (bonds[:, 1] == -1).all()
+        gap = ring(modulus, frequency)[bonds[:, 0]] - ring(modulus, frequency)
+        side = 2 * np.sin(np.pi * gcd(frequency, modulus) / modulus)
+        np.testing.assert_allclose(np.linalg.norm(gap, axis=-1), side)
+
+
 # --- degenerate embeddings ------------------------------------------------------------------------
 
 
@@ -450,14 +506,36 @@ def test_wilson_agrees_with_its_formula(successes, trials):
 # --- errors ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("measure", ["circle", "grid", "closure", "classify", "census"])
+MEASURES = ["describe", "circle", "grid", "closure", "classify", "census"]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("shape", [(2,), (17,), (17, 3), (2, 2), (4, 17, 1)])
 def test_wrong_shapes_are_refused(measure, shape):
     with pytest.raises(ValueError, match=r"^E.* must .*\(\.\.\., N, 2\).*" + str(shape[-1])):
         getattr(structure, measure)(np.zeros(shape))
 
 
-@pytest.mark.parametrize("measure", ["circle", "grid", "closure", "classify", "census"])
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("given", [[], [[]], [[1.0, 2.0]], [[1, 2], [3, 4]], [[[1, 2], [3, 4]]]])
+def test_short_lists_are_refused(measure, given):
+    with pytest.raises(ValueError, match="^E.* must"):
+        getattr(structure, measure)(given)
+
+
+def test_more_dimensions_are_refused_with_what_can_be_done():
+    with pytest.raises(ValueError, match="principal components"):
+        structure.describe(noise(0, 17, 5))
+
+
+def test_lists_and_tensors_that_learn_are_taken():
+    E = torch.tensor(lattice(17, 4), dtype=torch.float32, requires_grad=True)
+    assert structure.classify(E) == structure.classify(E.tolist()) == "grid"
+    assert structure.census(E).count("grid") == structure.census(E[None]).total == 1
+    assert structure.procrustes_r2(E, 2 * E) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_non_finite_values_are_refused(measure, value):
     E = noise(14, 3, 17, 2)
@@ -479,6 +557,3 @@ def test_other_errors():
         structure.census(["circle"]).share("square")
     with pytest.raises(ValueError, match="at least one embedding"):
         structure.census(np.zeros((0, 17, 2)))
-    for arguments in ((1, 0), (-1, 3), (4, 3), (1, 3, 1.5)):
-        with pytest.raises(ValueError, match=r"trials|successes|confidence"):
-            intervals.wilson(*arguments)

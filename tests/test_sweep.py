@@ -83,9 +83,9 @@ def test_it_continues_after_an_interruption(cache, monkeypatch, small_jobs):
     monkeypatch.setattr(module, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sweep(CONFIGS, range(6), jobs=1, progress=False)
-    files = {path: path.stat().st_mtime_ns for path in cache.glob("*/*.npz")}
+    files = {path: path.stat().st_mtime_ns for path in cache.glob("*/*/*.npz")}
     assert len(files) == 6
-    assert not list(cache.glob("*/.*"))
+    assert not list(cache.glob("*/*/.*"))
     monkeypatch.setattr(module, "train", train)
     runs = sweep(CONFIGS, range(6), jobs=1, progress=False)
     assert all(path.stat().st_mtime_ns == when for path, when in files.items())

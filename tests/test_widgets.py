@@ -1,17 +1,19 @@
 """The Python side of the widgets; tests/test_browser.py has what happens in a browser."""
 
 import json
+import re
 import time
 import zlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from modadd import TrainingConfig, forces, model, structure, train, widgets
+from modadd import TrainingConfig, model, structure, train, widgets
 from modadd.particles import two_force
 from modadd.plots import export
-from modadd.widgets import _frames, replay
+from modadd.widgets import _frames, _live, _view, replay
 from modadd.widgets._session import Session
 
 CONFIG = TrainingConfig(modulus=7, hidden=16, steps=60, train_share=0.8, embedding_scale=0.9)
@@ -23,7 +25,7 @@ def run():
 
 
 def unpack(track: dict) -> dict:
-    content = zlib.decompress(track["bytes"]) if track["compressed"] else track["bytes"]
+    content = zlib.decompress(track["bytes"])
     found, at, count = {}, 0, len(track["steps"])
     for name, kind, shape in track["layout"]:
         size = count * int(np.prod(shape, dtype=int))
@@ -64,29 +66,18 @@ def test_regions_have_the_upper_row_first(run):
     np.testing.assert_array_equal(arrays["regions"][-1][::79, ::79], corners)
 
 
-def test_measured_arrows_are_the_force_and_the_modelled_ones_are_nearest_to_it(run):
+def test_measured_arrows_are_the_force(run):
     arrays = unpack(track := _frames.track(run, 3))
     values = dict(zip(track["values"], arrays["values"].T, strict=True))
     rms = np.sqrt((arrays["measured"] ** 2).sum(-1).mean(-1))
     np.testing.assert_allclose(rms, values["force"], rtol=1e-4, atol=1e-7)
-    total = arrays["clustering"] + arrays["alignment"]
-    missed = ((arrays["measured"] - total) ** 2).sum((1, 2))
-    moved = (arrays["measured"] ** 2).sum((1, 2))
-    r2 = values["r2"][1:]
-    np.testing.assert_allclose(1 - missed[1:] / moved[1:], r2, atol=1e-4)
-    training = CONFIG.task.training_pairs(0.8, 3)
-    exact = forces.exact(run.embeddings[-1, 0], 1.0, 0.0, training=training)
-    overlap = (exact * total[-1]).sum() / np.linalg.norm(exact) / np.linalg.norm(total[-1])
-    assert abs(overlap) > 0.9
+    np.testing.assert_array_equal(values["residual"], run.select(3).residual_rms[:, 0])
 
 
-def test_track_without_parameters_has_no_regions_but_scaled_forces():
+def test_track_without_parameters_has_neither_regions_nor_measured_forces():
     E0 = np.random.default_rng(0).standard_normal((7, 2))
-    arrays = unpack(track := _frames.track(two_force(E0, steps=5, snapshots=3), 0))
-    assert "regions" not in arrays and "measured" not in arrays
-    values = dict(zip(track["values"], arrays["values"].T, strict=True))
-    total = arrays["clustering"] + arrays["alignment"]
-    np.testing.assert_allclose(np.sqrt((total**2).sum(-1).mean(-1)), values["force"], rtol=1e-4)
+    arrays = unpack(_frames.track(two_force(E0, steps=5, snapshots=3), 0))
+    assert set(arrays) == {"values", "embeddings"}
 
 
 def test_reference_run_is_small():
@@ -136,12 +127,9 @@ def test_scrub_refuses_what_does_not_fit(run, arguments, name):
 @pytest.mark.parametrize(
     ("make", "arguments", "name"),
     [
-        (widgets.playground, {"shape": "square"}, "shape"),
-        (widgets.playground, {"modulus": 2}, "modulus"),
-        (widgets.playground, {"modulus": 12, "steps": (2, 4)}, "steps"),
         (widgets.particles, {"alignment_force": 1.1}, "alignment_force"),
         (widgets.particles, {"start": np.zeros((7, 2))}, "start"),
-        (widgets.particles, {"modulus": 32}, "modulus"),
+        (widgets.particles, {"start": np.ones((32, 2))}, "start"),
         (widgets.live_training, {"seed": -1}, "seed"),
         (widgets.live_training, {"config": TrainingConfig(decay_from=3)}, "config"),
         (widgets.live_training, {"config": 3}, "config"),
@@ -153,22 +141,21 @@ def test_bad_input_is_named(make, arguments, name):
 
 
 def test_page_needs_nothing_from_outside(run):
-    for widget in (widgets.scrub(run), widgets.playground(), widgets.particles()):
-        page = widgets.to_html(widget)
+    live = widgets.live_training(CONFIG)
+    for widget in (widgets.scrub(run), widgets.playground(), widgets.particles(), live):
+        page = widget.fragment()
         assert "http" not in page.replace("http://www.w3.org", "")
         assert page.count("</script>") == 1
-    with pytest.raises(ValueError, match="widget"):
-        widgets.to_html(widgets.live_training(CONFIG))
 
 
 @pytest.fixture
-def shown(monkeypatch):
-    """What reaches the notebook: (content, metadata) of each output."""
+def shown(monkeypatch, tmp_path):
+    """What reaches a notebook whose figures go to tmp_path: (content, metadata) of each output."""
     outputs = []
-    monkeypatch.setattr(export, "browser", lambda: "there")
-    monkeypatch.setattr(export, "png", lambda figure, *_: export.pio.to_json(figure).encode())
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    monkeypatch.setattr(export, "_in_kernel", lambda: True)
     keep = lambda content, metadata=None, **_: outputs.append((content, metadata))  # noqa: E731
-    monkeypatch.setattr(export, "display", keep)
+    monkeypatch.setattr("IPython.display.display", keep)
     return outputs
 
 
@@ -180,23 +167,24 @@ def test_every_widget_leaves_a_picture_and_a_caption(run, shown):
         widgets.live_training(CONFIG),
     ):
         widget._ipython_display_()
-        (bundle, _), (caption, _) = shown
-        assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
+        (bundle, metadata), (caption, _) = shown
+        assert {"text/html", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
+        assert metadata["draw"] == {"figure": json.loads(widget.picture().to_json()), "name": None}
         assert bundle["text/plain"] == widget.caption
         assert caption.data == f"*{widget.caption}*"
         shown.clear()
 
 
-def test_a_named_widget_is_saved_like_a_figure(run, shown, tmp_path, monkeypatch):
-    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+def test_a_named_widget_is_saved_like_a_figure(run, shown, tmp_path):
     widget = widgets.scrub(run)
     export.show(widget, name="01_scrub", caption="Scrub: 3 < 4.")
     export.show(widgets.live_training(CONFIG), name="07_live")
-    assert [metadata for _, metadata in shown if metadata] == [{"page": "01_scrub.html"}]
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["01_scrub.html", "01_scrub.png", "07_live.png"]  # training takes a kernel
+    (_, scrub), _, (_, live) = shown
+    assert (scrub["page"], scrub["draw"]["name"]) == ("01_scrub.html", "01_scrub")
+    assert (live["page"], live["draw"]["name"]) == ("07_live.html", "07_live")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["01_scrub.html", "07_live.html"]
     page = (tmp_path / "01_scrub.html").read_text(encoding="utf-8")
-    assert widgets.to_html(widget) in page
+    assert widget.fragment() in page
     assert "Scrub: 3 &lt; 4." in page
 
 
@@ -279,8 +267,9 @@ def test_printed_code_gives_the_same_bits(changes, uses):
         session.advance(step - session.step)
         session.weight_decay = decay
     session.advance(45 - session.step)
-    assert uses in session.code()
-    again = executed(session.code())
+    code = session.code(45)
+    assert uses in code
+    again = executed(code)
     assert again.steps[-1] == 45
     assert same_bits(session.run(), again)
 
@@ -313,23 +302,51 @@ def test_replay_refuses_bad_decays(decays):
         replay(CONFIG, 3, decays)
 
 
-def test_live_training_obeys_its_front_end():
-    widget = widgets.live_training(CONFIG, 3)
-    sent = []
-    widget.send = lambda content, buffers=None: sent.append(content)
+@pytest.fixture
+def live():
+    """Make a widget whose messages are kept, and whose front end draws at once if it `answers`."""
+    made = []
 
-    def ask(kind, **content):
-        widget._receive(widget, {"type": kind, **content}, [])
+    def live(config=CONFIG, answers=True):
+        widget = widgets.live_training(config, 3)
+        sent = []
 
+        def send(content, buffers=None):
+            sent.append(content)
+            if answers and content["type"] == "frames":
+                widget._receive(widget, {"type": "drawn"}, [])
+
+        widget.send = send
+        made.append(widget)
+        ask = lambda kind, **content: widget._receive(widget, {"type": kind, **content}, [])  # noqa: E731
+        return widget, ask, sent
+
+    yield live
+    for widget in made:
+        widget.close()
+
+
+def wait_until(true) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "waited for a minute"
+        time.sleep(0.002)
+
+
+def test_live_training_obeys_its_front_end(live):
+    widget, ask, sent = live()
     ask("hello")
-    assert sent[0]["fresh"] and sent[0]["header"]["steps"] == [0]
+    assert sent[0]["fresh"] and sent[0]["steps"] == [0]
+    recipe = sent[0]["recipe"]
+    assert recipe == {name: getattr(CONFIG, name) for name in _live.RECIPE}
     ask("step")
     assert widget.run.steps.tolist() == [0, 1]
     ask("decay", value=0.0)
     assert widget.session.weight_decay == 0.0
+    assert sent[-1]["decays"] == [[0, 3e-3], [1, 0.0]]
     ask("decay", value=-1)
     assert sent[-1]["wrong"] and "weight_decay" in sent[-1]["text"]
-    ask("code")
+    ask("code", step=1)
     assert same_bits(widget.run, executed(sent[-2]["text"]))
     ask("reset", settings={"modulus": 5, "seed": 2, "optimiser": "adam"})
     assert widget.run.modulus == 5 and widget.session.seed == 2
@@ -340,12 +357,69 @@ def test_live_training_obeys_its_front_end():
     assert widget.running
     ask("pause")
     assert not widget.running
-    widget.close()
 
 
-def test_live_training_without_a_break_lets_its_reader_in():
-    widget = widgets.live_training(CONFIG, 3, speed=1_000_000)  # more than any machine can do
-    widget.send = lambda content, buffers=None: None
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        "start",
+        [],
+        {},
+        {"type": None},
+        {"type": ["start"]},
+        {"type": "close"},
+        {"type": "start", "now": True},
+        {"type": "decay"},
+        {"type": "decay", "value": None},
+        {"type": "decay", "value": "0.1"},
+        {"type": "decay", "value": [0.1]},
+        {"type": "speed", "value": {}},
+        {"type": "speed", "value": 0},
+        {"type": "code", "step": None},
+        {"type": "code", "step": 5},
+        {"type": "branch", "step": -1},
+        {"type": "reset", "settings": None},
+        {"type": "reset", "settings": [1]},
+        {"type": "reset", "settings": {"steps": 3}},
+        {"type": "reset", "settings": {"modulus": "7"}},
+        {"type": "reset", "settings": {"modulus": 7.5}},
+        {"type": "reset", "settings": {"hidden": 10**6}},
+        {"type": "reset", "settings": {"seed": None}},
+        {"type": "reset", "settings": {"optimiser": "sgd"}},
+        {"type": "reset", "settings": {"train_share": []}},
+    ],
+    ids=str,
+)
+def test_a_malformed_message_gets_an_answer(live, message):
+    widget, _, sent = live()
+    widget._receive(widget, message, [])
+    assert [answer["type"] for answer in sent] == ["status"]
+    assert sent[0]["wrong"] and re.search(r"must (be|carry|hold)", sent[0]["text"])
+    assert widget.session.step == 0 and widget.session.config == CONFIG
+
+
+def test_a_branch_has_the_bits_of_the_training_it_left(live):
+    widget, ask, sent = live()
+    for _ in range(12):
+        ask("step")
+    ask("decay", value=0.1)
+    for _ in range(8):
+        ask("step")
+    ask("branch", step=15)
+    assert sent[-2]["fresh"] and "step 15" in sent[-1]["text"]
+    assert widget.session.step == 15 and widget.session.decays == [(0, 3e-3), (12, 0.1)]
+    assert widget.run.steps.tolist() == list(range(16))
+    ask("code", step=15)
+    assert same_bits(widget.run, executed(sent[-2]["text"]))
+    ask("step")  # with the momentum that it had
+    again = replay(replace(CONFIG, steps=16), 3, [(0, 3e-3), (12, 0.1)])
+    assert same_bits(widget.run, again)
+
+
+def test_live_training_without_a_limit_lets_its_reader_in(live):
+    widget, ask, _ = live()
+    ask("speed", value=1e6)  # more than any machine can do
     stretches, advance = [], widget._advance
 
     def counted(steps):
@@ -353,29 +427,61 @@ def test_live_training_without_a_break_lets_its_reader_in():
         advance(steps)
 
     widget._advance = counted
-    widget._receive(widget, {"type": "start"}, [])
-    try:
-        while widget.session.step < 200_000:  # stretches have become longer than a frame
-            time.sleep(0.01)
-        for decay in (0.0, 0.1, 0.2):
-            before = len(stretches)
-            widget._receive(widget, {"type": "decay", "value": decay}, [])
-            assert len(stretches) <= before + 2  # the one under way, and one just begun
-            while len(stretches) < before + 4:
-                time.sleep(0.001)
-    finally:
-        widget._receive(widget, {"type": "pause"}, [])
-        widget.close()
+    ask("start")
+    wait_until(lambda: widget.session.step > 20_000)  # stretches have become as long as a frame
+    for decay in (0.0, 0.1, 0.2):
+        before = len(stretches)
+        ask("decay", value=decay)
+        assert len(stretches) <= before + 2  # the one under way, and one just begun
+        wait_until(lambda count=before + 4: len(stretches) >= count)
+    ask("pause")
     changes = [step for step, _ in widget.session.decays]
     assert len(changes) == 4 and changes == sorted(set(changes))
     assert changes[-1] < widget.session.step
 
 
-def test_divergence_stops_live_training_where_it_was():
-    widget = widgets.live_training(replace(CONFIG, learning_rate=1e6), 3)
-    sent = []
-    widget.send = lambda content, buffers=None: sent.append(content)
+def test_training_is_never_more_than_a_frame_ahead_of_what_is_drawn(live):
+    widget, ask, sent = live(answers=False)
+    ask("start")
+    frames = lambda: sum(content["type"] == "frames" for content in sent)  # noqa: E731
+    wait_until(lambda: frames() == 2)
+    time.sleep(0.3)
+    assert frames() == 2 and widget.running
+    ask("drawn")
+    wait_until(lambda: frames() == 4)
+
+
+def test_training_that_nobody_draws_comes_to_its_end(live, monkeypatch):
+    monkeypatch.setattr(_live, "PATIENCE", 0.2)
+    widget, ask, sent = live(answers=False)
+    ask("start")
+    wait_until(lambda: not widget.running)
+    widget._thread.join(10)
+    assert not widget._thread.is_alive()
+    assert "nothing draws it" in sent[-1]["text"] and not sent[-1]["running"]
+
+
+def test_a_cell_that_runs_again_ends_what_it_showed_before(live, monkeypatch):
+    request = {"metadata": {"cellId": "cell"}, "header": {"msg_id": "first"}}
+    kernel = SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda channel: request))
+    monkeypatch.setattr(_view, "get_ipython", lambda: kernel)
+    (old, ask, _), (beside, _, _), (new, _, _) = live(), live(), live()
+    for widget in (old, beside):
+        widget._repr_mimebundle_()
+    ask("start")
+    assert old.comm is not None and old.running
+    request["header"] = {"msg_id": "second"}
+    new._repr_mimebundle_()
+    assert old.comm is None and beside.comm is None and new.comm is not None
+    old._thread.join(10)
+    assert not old._thread.is_alive()
+    new._repr_mimebundle_()  # shown twice by one execution
+    assert new.comm is not None
+
+
+def test_divergence_stops_live_training_where_it_was(live):
+    widget, ask, sent = live(replace(CONFIG, learning_rate=1e6))
     for _ in range(40):
-        widget._receive(widget, {"type": "step"}, [])
+        ask("step")
     assert sent[-1]["wrong"] and "learning_rate" in sent[-1]["text"]
     assert np.isfinite(widget.run.embeddings).all()

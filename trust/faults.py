@@ -1,10 +1,9 @@
 """Faults: kill -9 at random moments, and processes that share one cache; nothing may be lost.
 
-Training, sweeps and the rebuilding of figures are killed again and again, each time from an empty
-cache. After every kill all files that bear a final name must be whole; the next run must complete,
-give the same bits as one that was never killed, repeat no finished seed, and delete what the killed
-one left unfinished. The moments are drawn from --seed. POSIX only: it forks, so that a kill does
-not cost the start of an interpreter.
+Training and sweeps are killed again and again, each time from an empty cache. After every kill all
+files that bear a final name must be whole; the next run must complete, give the same bits as one
+that was never killed, and repeat no finished seed. The moments are drawn from --seed. POSIX only:
+it forks, so that a kill does not cost the start of an interpreter.
 """
 
 import argparse
@@ -12,9 +11,7 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,38 +21,11 @@ from pathlib import Path
 
 from modadd import Run, TrainingConfig, train
 from modadd.cache import clear_cache
-from modadd.run import SCALARS
 from modadd.sweep import sweep
 
-ROOT = Path(__file__).resolve().parent.parent
 QUIET = {"keep_parameters": True, "progress": False}
 CONFIGS = [TrainingConfig(7, 24, 1500, bias_scale=scale) for scale in (0.5, 1.0)]
 SEEDS = range(30)
-
-NOTEBOOK = """\
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
-# %% tags=["parameters"]
-PROFILE = "quick"
-
-# %%
-from modadd import TrainingConfig, plots, train
-from modadd.plots.export import save
-
-run = train(TrainingConfig(7, 24, 1500), range(30), keep_parameters=True, progress=False)
-
-# %%
-for i in range(5):
-    save(n01_the_model.training_story(run, i, [0, 100, 1500]), f"01_seed_{i}")
-"""
 
 
 @dataclass
@@ -75,9 +45,7 @@ class Found:
 
 def digest(run: Run) -> str:
     """Hash of all bits of a Run."""
-    arrays = [run.seeds, run.steps, run.embeddings, *(getattr(run, name) for name in SCALARS)]
-    arrays += run.parameters or ()
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    return hashlib.sha256(b"".join(a.tobytes() for a in run._arrays().values())).hexdigest()
 
 
 def training() -> str:
@@ -113,21 +81,13 @@ def result(process: tuple[int, int]) -> str:
 
 def entries(cache: Path, found: Found) -> dict[Path, int]:
     """When each entry of the cache was written; all of them must be whole."""
-    times = {path: path.stat().st_mtime_ns for path in cache.glob("*/*.npz")}
+    times = {path: path.stat().st_mtime_ns for path in cache.glob("*/*/*.npz")}
     for path in times:
         try:
             Run.load(path)
         except ValueError as error:
             found.lost.append(str(error))
     return times
-
-
-def leftovers(*folders: Path) -> list[Path]:
-    """Unfinished files, and make them look old."""
-    files = [path for folder in folders for path in folder.rglob(".*.*") if path.is_file()]
-    for path in files:
-        os.utime(path, (0, 0))
-    return files
 
 
 def kill_at_random(work: Callable[[], str], kills: int, cache: Path, chance: random.Random):
@@ -145,83 +105,12 @@ def kill_at_random(work: Callable[[], str], kills: int, cache: Path, chance: ran
         result(process)
         found.kills += 1
         before = entries(cache, found)
-        found.unfinished += len(leftovers(cache))
+        found.unfinished += len(list(cache.glob("*/*/.*")))
         if result(start(work)) != expected:
             found.lost.append("the next run differs, or did not complete")
         after = entries(cache, found)
         found.finished += len(before)
         found.repeated += sum(after[path] != before[path] for path in before)
-        if len(after) > len(before) and (left := leftovers(cache)):
-            found.lost.append(f"{left[0]} was never deleted")
-    return found
-
-
-def make_project(folder: Path, notebook: str | None) -> Path:
-    """A project with one notebook, a tiny one or one of ours, and the script that rebuilds it."""
-    project = folder / "project"
-    (project / "notebooks").mkdir(parents=True)
-    (project / "figures").mkdir()
-    shutil.copy(ROOT / "notebooks" / "rebuild.py", project / "notebooks")
-    if notebook is None:
-        (project / "notebooks" / "01_tiny.py").write_text(NOTEBOOK)
-    else:
-        (source,) = (ROOT / "notebooks").glob(f"{notebook}_*.py")
-        shutil.copy(source, project / "notebooks")
-    return project
-
-
-def rebuilding(project: Path, browser: bool) -> subprocess.Popen:
-    """Start the rebuilding of a project's figures, in a process group of its own."""
-    environment = os.environ | {"MODADD_FIGURES": str(project / "figures")}
-    if not browser:
-        environment["BROWSER_PATH"] = os.devnull  # no PNG, which take most of the time
-    return subprocess.Popen(
-        [sys.executable, "notebooks/rebuild.py"],
-        cwd=project,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def figures(project: Path) -> dict[str, bytes]:
-    """The figures of a project, by name."""
-    files = [p for p in (project / "figures").iterdir() if not p.name.startswith(".")]
-    return {path.name: path.read_bytes() for path in files}
-
-
-def kill_rebuilds(kills: int, cache: Path, notebook: str | None, chance: random.Random) -> Found:
-    """Kill the rebuilding of figures, with its kernel."""
-    found = Found()
-    with tempfile.TemporaryDirectory(prefix="modadd-faults-") as folder:
-        project, started = make_project(Path(folder), notebook), time.perf_counter()
-        done = rebuilding(project, browser=notebook is not None)
-        _, said = done.communicate()
-        if done.returncode:
-            raise SystemExit(f"the rebuild fails without any kill:\n{said.decode()}")
-        expected, longest = figures(project), time.perf_counter() - started
-        for _ in range(kills):
-            clear_cache()
-            shutil.rmtree(project / "figures")
-            (project / "figures").mkdir()
-            process = rebuilding(project, browser=notebook is not None)
-            # the first third starts Python and a kernel
-            time.sleep(chance.uniform(longest / 3, longest))
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            found.kills += 1
-            before = entries(cache, found)
-            found.unfinished += len(leftovers(cache, project / "figures"))
-            whole = figures(project)
-            found.lost += [f"half {n}" for n in whole if whole[n] != expected.get(n)]
-            again = rebuilding(project, browser=notebook is not None)
-            _, said = again.communicate()
-            if again.returncode or figures(project) != expected:
-                found.lost.append(f"the next rebuild differs, or did not complete: {said!r}")
-            after = entries(cache, found)
-            found.finished += len(before)
-            found.repeated += sum(after[path] != before[path] for path in before)
     return found
 
 
@@ -232,7 +121,7 @@ def share(rounds: int, processes: int, cache: Path) -> list[str]:
         clear_cache()
         started = [start(training) for _ in range(processes)]
         found.lost += ["a result differs" for one in started if result(one) != expected]
-        if len(entries(cache, found)) != len(SEEDS) or leftovers(cache):
+        if len(entries(cache, found)) != len(SEEDS) or list(cache.glob("*/*/.*")):
             found.lost.append("the cache is not whole")
     return found.lost
 
@@ -242,9 +131,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--training", type=int, default=100, help="kills of a training")
     parser.add_argument("--sweep", type=int, default=50, help="kills of a sweep")
-    parser.add_argument("--rebuild", type=int, default=20, help="kills of a tiny rebuild")
-    parser.add_argument("--notebook", default="01", help="one of the notebooks, for --real")
-    parser.add_argument("--real", type=int, default=0, help="kills of its rebuild, with PNG")
     parser.add_argument("--sharing", type=int, default=20, help="rounds of 4 processes at once")
     parser.add_argument("--seed", type=int, default=0, help="decides the moments")
     options = parser.parse_args()
@@ -253,15 +139,9 @@ def main() -> int:
         os.environ["MODADD_CACHE"], chance = folder, random.Random(options.seed)
         cache = Path(folder)
         train(CONFIGS[0], 0, cache=False, **QUIET)  # compiled code is loaded before any fork
-        trials = {
-            "training": lambda k: kill_at_random(training, k, cache, chance),
-            "sweep": lambda k: kill_at_random(sweeping, k, cache, chance),
-            "rebuild": lambda k: kill_rebuilds(k, cache, None, chance),
-            "real": lambda k: kill_rebuilds(k, cache, options.notebook, chance),
-        }
-        for name, trial in trials.items():
+        for name, work in (("training", training), ("sweep", sweeping)):
             if kills := getattr(options, name):
-                found = trial(kills)
+                found = kill_at_random(work, kills, cache, chance)
                 print(name, json.dumps(vars(found)), flush=True)
                 lost += found.lost
         if options.sharing:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from modadd import Run, TrainingConfig, _engine, structure, train
+from modadd import Run, TrainingConfig, structure, train
+from modadd._compiled import engine
 
 OTHERS = ("haswell", "generic")  # fused and 256 bits wide; neither
 STEPS = (1, 10, 100, 300, 1000, 2500)
@@ -26,7 +27,7 @@ def trained(seeds: int) -> Run:
 
 def compiled_code() -> str:
     """What the training loop that this process has compiled is made of."""
-    code = "".join(_engine.trace.inspect_asm().values())
+    code = "".join(engine.trace.inspect_asm().values())
     bits = next(b for b, name in ((512, "zmm"), (256, "ymm"), (128, "xmm")) if f"%{name}" in code)
     return f"vectors of {bits} bits, {'' if 'vfmadd' in code else 'no '}fused multiply-add"
 

@@ -7,7 +7,11 @@ let plotly = null;
 function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    Object.assign(script, { src: own.plotly, onload: () => resolve(window.Plotly), onerror: reject });
+    Object.assign(script, {
+      src: own.plotly,
+      onload: () => resolve(window.Plotly),
+      onerror: reject,
+    });
     document.head.append(script);
   });
   return plotly;
@@ -16,7 +20,8 @@ function loadPlotly() {
 // The interactive figure takes the picture's place once it is drawn.
 async function enliven(data) {
   const { layout, config, frames, data: traces } = JSON.parse(data.textContent);
-  const Plotly = await loadPlotly(), place = document.createElement("div");
+  const Plotly = await loadPlotly(),
+    place = document.createElement("div");
   const picture = data.parentNode.querySelector("img");
   place.hidden = true;
   place.className = "plot";
@@ -32,8 +37,10 @@ async function enliven(data) {
 
 // Plotly's own slider takes a mouse; this one also takes the arrow keys.
 function frameSlider(place, { steps, active = 0, currentvalue }) {
-  const label = document.createElement("label"), input = document.createElement("input");
-  const say = (i) => input.setAttribute("aria-valuetext", `${currentvalue?.prefix ?? ""}${steps[i].label}`);
+  const label = document.createElement("label"),
+    input = document.createElement("input");
+  const say = (i) =>
+    input.setAttribute("aria-valuetext", `${currentvalue?.prefix ?? ""}${steps[i].label}`);
   Object.assign(input, { type: "range", min: 0, max: steps.length - 1, step: 1, value: active });
   input.addEventListener("input", () => {
     say(input.value);
@@ -46,17 +53,24 @@ function frameSlider(place, { steps, active = 0, currentvalue }) {
   return label;
 }
 
-const near = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    near.unobserve(target);
-    enliven(target.querySelector("script"));
-  }
-}, { rootMargin: "600px" });
-document.querySelectorAll(".sheet:has(script)").forEach((sheet) => near.observe(sheet));
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      enliven(target.querySelector("script"));
+    }
+  },
+  { rootMargin: "600px" },
+);
+document.querySelectorAll(".sheet:has(script)").forEach((sheet) => {
+  near.observe(sheet);
+});
 
 document.querySelector("#code")?.addEventListener("click", ({ currentTarget: button }) => {
   const open = button.getAttribute("aria-pressed") === "false";
   button.setAttribute("aria-pressed", open);
-  document.querySelectorAll("details.code").forEach((details) => { details.open = open; });
+  document.querySelectorAll("details.code").forEach((details) => {
+    details.open = open;
+  });
 });

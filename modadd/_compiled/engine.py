@@ -8,9 +8,9 @@ visited in an order in which few units switch between neighbours, a tour (see `t
 - forward, A and c are carried along: a unit k that switches adds or subtracts its share, u_k W2_k
   and v_k W2_k to the columns of A and β b_k W2_k to c;
 - the force on a pair sum is Aᵀδ with δ = ∂L/∂z;
-- backward, Σ δ, Σ δ x and Σ δ y over the pairs at which a unit is on follow from the running sums of
-  these three along the tour: add them where it goes off, subtract them where it comes on. They give
-  the gradients of the unit's outgoing weights, W2_k, and of its incoming ones.
+- backward, Σ δ, Σ δ x and Σ δ y over the pairs at which a unit is on follow from the running sums
+  of these three along the tour: add them where it goes off, subtract them where it comes on. They
+  give the gradients of the unit's outgoing weights, W2_k, and of its incoming ones.
 
 A pair with s switches costs O((1 + s) N) operations, instead of O(N H) as a product does.
 
@@ -179,7 +179,7 @@ class Workspace(NamedTuple):
     shares: np.ndarray
     """(H + 1, 3, R) Σ δx, Σ δy and Σ δ over the pairs at which a unit is on."""
     words: np.ndarray
-    """(B + 2, W) bits of the units that are on: at the pair before the strip, at its pairs, none."""
+    """(B + 2, W) bits of the units that are on: at the pair before the strip, its pairs, none."""
     events: np.ndarray
     """Switches of the strip, 2 k where the unit k goes off and 2 k + 1 where it comes on."""
     where: np.ndarray
@@ -268,8 +268,7 @@ def _on(lines, width, x, y, words, at, apart):
 
 @lean
 def _by_cells(theta, pairs, work, first, last):
-    """Order the pairs in these places by cells of the plane, column by column, up and down in turn.
-    """
+    """Order the pairs in these places by cells of the plane, column by column, up and down."""
     order, count = work.order, last - first
     columns = max(1, int(np.sqrt(count) / 2))
     rows = 8 * columns
@@ -787,8 +786,6 @@ def _update(theta, gradient, state, recipe, step):
                 second[i] = beta2 * second[i] + (one - beta2) * slope * slope
                 size = np.sqrt(second[i] * correct2) + epsilon
                 w[i] = keep * w[i] - rate * correct1 * first[i] / size
-
-
 
 
 def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):

@@ -1,4 +1,4 @@
-"""Sums over charged pairs: the checked arguments of `forces`, and its compiled rows.
+"""Sums over charged pairs, of which the laws of `forces` are made, and their compiled rows.
 
 Each row p of a sum over q is added up in order by one thread, without any P × P matrix, so memory
 is O(P) and the result does not depend on the number of threads. Equations stand in `forces`.
@@ -7,76 +7,85 @@ is O(P) and the result does not depend on the number of threads. Equations stand
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from modadd import _checks, kernel
-from modadd._checks import LARGEST
+from modadd._threads import share_out
 from modadd.task import ModularAddition
 
 EXACT, CLUSTERING = 0, 1
 
 
-@dataclass(frozen=True)
-class Charges:
-    """Checked arguments with leading axes flattened to one batch axis B."""
+class Pairs(NamedTuple):
+    """The pairs of embeddings (..., N, 2), their leading axes flattened to one batch axis B."""
 
     task: ModularAddition
     batch: tuple[int, ...]
     sums: np.ndarray
     """(B, P, 2) pair sums."""
     weights: np.ndarray
-    """(B, P) number of ordered training pairs behind each unordered pair: 0, 1 or 2."""
-    residuals: np.ndarray
-    """(B, P, N), or (B, P, 0) for label charges."""
-    free_gauge: bool
+    """(P,) number of ordered training pairs behind each unordered pair: 0, 1 or 2."""
 
     @classmethod
-    def of(cls, embeddings, residuals, training) -> Charges:
-        """Check everything before any work."""
-        embeddings = _checks.embeddings("embeddings", embeddings, limit=LARGEST)
-        batch, n = embeddings.shape[:-2], embeddings.shape[-2]
-        task = cached_task(n)
-        size, count = math.prod(batch), len(task.pairs)
-        sums = np.ascontiguousarray(task.pair_sums(embeddings)).reshape(size, count, 2)
-        every = np.ones(count, dtype=bool)
-        chosen = every if training is None else _checks.bools("training", training, count)
-        weights = _fitted(
-            "training", chosen * task.multiplicity.astype(np.float64), batch, (count,)
-        )
-        free = residuals is None and bool(chosen.all())
-        if residuals is None:
-            residuals = np.empty((*batch, count, 0))
-        else:
-            residuals = _checks.array("residuals", residuals, (..., count, n), limit=LARGEST)
-            residuals = _fitted("residuals", residuals, batch, (count, n))
-        return cls(
-            task,
-            batch,
-            sums,
-            weights.reshape(size, count),
-            residuals.reshape(size, count, residuals.shape[-1]),
-            free,
-        )
+    def of(cls, E: np.ndarray, training: np.ndarray) -> Pairs:
+        """From E (..., N, 2) float64 and the training pairs (P,) bools."""
+        task, batch = cached_task(E.shape[-2]), E.shape[:-2]
+        sums = np.ascontiguousarray(task.pair_sums(E))
+        sums = sums.reshape(math.prod(batch), *sums.shape[-2:])
+        return cls(task, batch, sums, training * task.multiplicity.astype(np.float64))
 
-    @property
-    def from_labels(self) -> bool:
-        return self.residuals.shape[-1] == 0
+    def felt(self, values: np.ndarray) -> np.ndarray:
+        """Σ_q c_pq values_q of label charges, on unordered pairs, (B, P, D) to (B, P, D).
 
-    def felt_at(self, values: np.ndarray) -> np.ndarray:
-        """Σ_q c_pq values_q over ordered pairs q, (B, P, D) to (B, P, D), through N channels."""
-        weighted = self.weights[..., None] * values
-        if not self.from_labels:
-            return self.residuals @ (self.residuals.mT @ weighted)
-        by_label = label_sums(weighted, self.task)
-        return (by_label - by_label.mean(axis=1, keepdims=True))[:, self.task.labels]
+        Through sums by label, at cost O(P).
+        """
+        weights, labels = self.weights[:, None], self.task.labels
+        by_label = np.zeros((self.task.modulus, len(values), values.shape[-1]))
+        np.add.at(by_label, labels, (weights * values).swapaxes(0, 1))
+        by_label -= by_label.mean(axis=0)
+        return weights * by_label[labels].swapaxes(0, 1)
 
-    def applied_to(self, values: np.ndarray) -> np.ndarray:
-        """The same as a force on unordered pairs: zero outside the training set."""
-        return self.weights[..., None] * self.felt_at(values)
+    def summed(self, law: int, beta: float, gauge: float) -> np.ndarray:
+        """Σ_q of one law's force by label charges, on unordered pairs, (B, P, 2)."""
+        none = np.empty((*self.sums.shape[:2], 0))
+        return self._rows(law, none, self.sums, none, beta, gauge)
+
+    def summed_by_residuals(
+        self, alpha: np.ndarray, past: np.ndarray, past_alpha: np.ndarray, beta: float
+    ) -> np.ndarray:
+        """Σ_q α_p · α_q ∇k(x_p, x_q) on unordered pairs, from where pairs were, (B, P, 2).
+
+        With residuals alpha (..., P, N) now, and past_alpha at the pair sums past (B, P, 2).
+        """
+        alpha, past_alpha = (a.reshape(*past.shape[:2], a.shape[-1]) for a in (alpha, past_alpha))
+        return self._rows(EXACT, alpha, past, past_alpha, beta, math.pi)
+
+    def _rows(self, law, alpha, sources, source_alpha, beta, gauge) -> np.ndarray:
+        source_alpha = np.ascontiguousarray(source_alpha.mT)
+        charges = Charges(self.weights, self.task.labels, alpha, source_alpha)
+        total = np.zeros(self.sums.shape)
+
+        def rows(first: int, apart: int) -> None:
+            _sum_rows(law, self.sums, sources, charges, beta, gauge, total, first, apart)
+
+        share_out(rows, operations=total.size * total.shape[1])
+        return total
+
+
+class Charges(NamedTuple):
+    """What the charges of pairs are made of; without residuals they are label charges."""
+
+    weights: np.ndarray
+    """(P,) those of Pairs"""
+    labels: np.ndarray
+    """(P,)"""
+    residuals: np.ndarray
+    """(B, P, N), or (B, P, 0)"""
+    source_residuals: np.ndarray
+    """(B, N, P), or (B, 0, P)"""
 
 
 @lru_cache(maxsize=16)
@@ -92,90 +101,6 @@ def pair_table(modulus: int) -> np.ndarray:
     table = np.empty((modulus, modulus), dtype=np.intp)
     table[pairs[:, 0], pairs[:, 1]] = table[pairs[:, 1], pairs[:, 0]] = np.arange(len(pairs))
     return table
-
-
-def _fitted(name: str, array: np.ndarray, batch: tuple, trailing: tuple) -> np.ndarray:
-    """Broadcast `array` to the batch of the embeddings, or raise ValueError naming it."""
-    try:
-        return np.ascontiguousarray(np.broadcast_to(array, (*batch, *trailing)))
-    except ValueError:
-        raise ValueError(
-            f"{name} must have shape {trailing} with leading axes that fit {batch}, "
-            f"got {array.shape}"
-        ) from None
-
-
-def choose_gauge(gauge: float | None, charges: Charges) -> float:
-    """The gauge asked for, or the one that is both right and keeps most digits."""
-    if gauge is None:
-        return 0.0 if charges.free_gauge else math.pi
-    return _checks.real("gauge", gauge, -LARGEST, LARGEST)
-
-
-def label_sums(values: np.ndarray, task: ModularAddition) -> np.ndarray:
-    """Sum values over the unordered pairs of each label, (B, P, D) to (B, N, D)."""
-    totals = np.zeros((task.modulus, len(values), values.shape[-1]))
-    np.add.at(totals, task.labels, values.swapaxes(0, 1))
-    return totals.swapaxes(0, 1)
-
-
-def component_along(forces: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """Component of forces along the pair sums; all of it (that is, zero) where the sum is 0."""
-    square = np.square(sums).sum(-1, keepdims=True)
-    share = (forces * sums).sum(-1, keepdims=True) / np.where(square == 0, 1.0, square)
-    return share * sums
-
-
-def quadratic_sums(charges: Charges) -> np.ndarray:
-    """Σ_q c_pq 2 (x_p·x_q) x_q: through the second moments of the pair sums, with no P² loop."""
-    x = charges.sums
-    outer = (x[..., :, None] * x[..., None, :]).reshape(*x.shape[:2], 4)
-    moments = charges.applied_to(outer).reshape(*x.shape, 2)
-    return 2 * (moments @ x[..., None])[..., 0]
-
-
-def summed(
-    charges: Charges, law: int, beta: float, gauge: float, sources: Charges | None = None
-) -> np.ndarray:
-    """Σ_q over sources (by default the pairs themselves) of one law's force, (B, P, 2)."""
-    sources = charges if sources is None else sources
-    return _row_sums(
-        law,
-        charges.sums,
-        sources.sums,
-        charges.weights,
-        sources.weights,
-        charges.task.labels,
-        charges.residuals,
-        np.ascontiguousarray(sources.residuals.mT),
-        beta,
-        gauge,
-    )
-
-
-def charge_matrix(charges: Charges) -> np.ndarray:
-    """c_pq times the orderings of both pairs, (B, P, P, 1)."""
-    if charges.from_labels:
-        labels = charges.task.labels
-        signs = (labels[:, None] == labels) - 1 / charges.task.modulus
-    else:
-        signs = charges.residuals @ charges.residuals.mT
-    return (signs * charges.weights[:, :, None] * charges.weights[:, None, :])[..., None]
-
-
-def exact_matrix(sums: np.ndarray, beta: float, gauge: float) -> np.ndarray:
-    """Every single force of the exact law for unit charges, (B, P, P, 2)."""
-    x, sources = sums[:, :, None, :], sums[:, None, :, :]
-    shift = (gauge - math.pi) / (2 * math.pi) * sources
-    kink = (beta == 0) & (x == 0).all(axis=-1, keepdims=True)
-    return kernel.arc_cosine_gradient(x, sources, beta) + np.where(kink, 0.0, shift)
-
-
-def clustering_matrix(sums: np.ndarray, beta: float, gauge: float) -> np.ndarray:
-    """Every single force of the clustering law for unit charges, (B, P, P, 2)."""
-    apart = sums[:, None, :, :] - sums[:, :, None, :]
-    distance = np.hypot(apart[..., :1], apart[..., 1:])
-    return (gauge - distance / beta) * apart / (2 * math.pi)
 
 
 # atan(t) = t Σ c_n t^2n for |t| <= tan(π/8), highest power first: interpolation of atan(t) / t at
@@ -234,7 +159,7 @@ def angles_between(crosses, dots):
 def _exact_row(x, sources, charges, beta, gauge):
     """Force on a pair sum x from all sources under the exact law.
 
-    Rounding is relative to the largest source here, so kernel.py's care with tiny angles is spared.
+    Rounding is relative to the largest source: the kernel's care with tiny angles is spared.
     """
     px, py = x[0], x[1]
     square = px * px + py * py + beta * beta
@@ -271,41 +196,36 @@ def _clustering_row(x, sources, charges, beta, gauge):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _charge_row(p, weight, source_weights, labels, residuals, source_residuals):
+def _charge_row(p, weights, labels, residuals, source_residuals):
     """Charges of the pair p with all sources, times the number of orderings of both."""
-    count = source_weights.shape[0]
+    count, weight = weights.shape[0], weights[p]
     row = np.empty(count)
     if residuals.shape[1] == 0:
         uniform = 1.0 / (labels.max() + 1)
         for q in range(count):
-            row[q] = weight * source_weights[q] * ((labels[q] == labels[p]) - uniform)
+            row[q] = weight * weights[q] * ((labels[q] == labels[p]) - uniform)
         return row
     row[:] = 0.0
     for label in range(residuals.shape[1]):
         for q in range(count):
             row[q] += residuals[p, label] * source_residuals[label, q]
     for q in range(count):
-        row[q] *= weight * source_weights[q]
+        row[q] *= weight * weights[q]
     return row
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
-def _row_sums(
-    law, sums, sources, weights, source_weights, labels, residuals, source_residuals, beta, gauge
-):
-    """One row for each target: threads share rows, never a row, so sums keep their order."""
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _sum_rows(law, sums, sources, charges, beta, gauge, total, first, apart):
+    """Fill every so manieth row of total (B, P, 2), from the first on: a row is one thread's."""
+    weights, labels, residuals, source_residuals = charges
     batch, count = sums.shape[:2]
-    total = np.zeros((batch, count, 2))
-    for row in numba.prange(batch * count):
+    for row in range(first, batch * count, apart):
         b, p = row // count, row % count
-        if weights[b, p] == 0.0:
+        if weights[p] == 0.0:
             continue
-        charges = _charge_row(
-            p, weights[b, p], source_weights[b], labels, residuals[b], source_residuals[b]
-        )
+        charged = _charge_row(p, weights, labels, residuals[b], source_residuals[b])
         if law == EXACT:
-            fx, fy = _exact_row(sums[b, p], sources[b], charges, beta, gauge)
+            fx, fy = _exact_row(sums[b, p], sources[b], charged, beta, gauge)
         else:
-            fx, fy = _clustering_row(sums[b, p], sources[b], charges, beta, gauge)
+            fx, fy = _clustering_row(sums[b, p], sources[b], charged, beta, gauge)
         total[b, p, 0], total[b, p, 1] = fx, fy
-    return total

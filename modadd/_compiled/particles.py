@@ -22,6 +22,15 @@ def _finite(value):
     return np.isfinite(value)
 
 
+class TwoForces(NamedTuple):
+    """What `particles.two_force` descends, and how."""
+
+    alignment_force: float
+    reach: float
+    step_size: float
+    momentum: float
+
+
 # --- two forces -----------------------------------------------------------------------------------
 
 
@@ -77,9 +86,9 @@ def _turn_parallel(x, labels, weights, strength, reach, push):
 
 
 @inlined
-def _two_forces(E, pairs, labels, weights, values, force):
+def _two_forces(E, pairs, labels, weights, rule, force):
     """Fill force (N, 2) with −∂V/∂E at positions E of rms 1, and return V."""
-    alignment, reach = values[:2]
+    alignment, reach = rule.alignment_force, rule.reach
     n = E.shape[0]
     x = np.empty((2, labels.size), np.float32)
     push = np.zeros((2, labels.size), np.float32)
@@ -102,23 +111,23 @@ def _two_forces(E, pairs, labels, weights, values, force):
 
 
 @njit(nogil=True, cache=True, fastmath=FLAGS)
-def descend(E, pairs, labels, weights, values, steps, stop, positions, scalars):
-    """Gradient descent on V; the counterpart of `_engine.trace`, with the same result."""
+def descend(E, pairs, labels, weights, rule, steps, stop, positions, scalars):
+    """Gradient descent on V by TwoForces; the counterpart of `_engine.trace`, with its result."""
     force, speed = np.empty_like(E), np.zeros_like(E)
     n, now = E.shape[0], 0
     E /= np.sqrt((E**2).mean())
     for t in range(steps.size):
         while True:
-            potential = _two_forces(E, pairs, labels, weights, values, force)
+            potential = _two_forces(E, pairs, labels, weights, rule, force)
             if not _finite(potential):
                 return t, now
             if now == steps[t]:
                 break
             if stop[0]:
                 return t, -1
-            speed *= values[3]
+            speed *= rule.momentum
             speed += force
-            E += values[2] * speed
+            E += rule.step_size * speed
             E /= np.sqrt((E**2).mean())
             now += 1
         positions[t] = E
@@ -217,19 +226,21 @@ def _softmax(z, top, total):
 
 
 @inlined
-def _charge(z, top, total, pairs, start, label_charges, scalars):
+def _charge(z, top, total, pairs, start, smoothing, label_charges, scalars):
     """Turn logits z (N, B) into −w α, add the block's loss, hits and squared residuals to scalars.
 
     α are the residuals, or label charges in their stead; the scalars always see the residuals.
     """
     n, b = z.shape
+    hit, miss = np.float32(1.0 - smoothing), np.float32(smoothing / n)
     for p in range(b):
         label, weight = pairs.labels[start + p], pairs.weights[start + p]
-        best = 0
-        for m in range(1, n):
+        mean, best = 0.0, 0
+        for m in range(n):
+            mean += z[m, p] / n
             if z[m, p] > z[best, p]:
                 best = m
-        scalars[0] -= weight * z[label, p]
+        scalars[0] -= weight * ((1.0 - smoothing) * z[label, p] + smoothing * mean)
         scalars[1] += weight * (best == label)
         scalars[2] += pairs.validation[start + p] * (best == label)
     _softmax(z, top, total)
@@ -238,17 +249,19 @@ def _charge(z, top, total, pairs, start, label_charges, scalars):
         total[p] = np.float32(1.0) / total[p]
     for m in range(n):
         for p in range(b):
-            z[m, p] = z[m, p] * total[p] - np.float32(pairs.labels[start + p] == m)
+            target = miss + hit * np.float32(pairs.labels[start + p] == m)
+            z[m, p] = z[m, p] * total[p] - target
             scalars[4] += pairs.weights[start + p] * z[m, p] ** 2
             if label_charges:
-                z[m, p] = np.float32(1.0 / n) - np.float32(pairs.labels[start + p] == m)
+                z[m, p] = np.float32(1.0 / n) - target
             z[m, p] *= pairs.weights[start + p]
 
 
 @inlined
-def _field_gradient(theta, n, pairs, table, rule, label_charges, gradient, scalars):
+def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalars):
     """Fill gradient with ∂L/∂θ, θ = E | readout (N, K + 1), and scalars (5,) as `Run` has them."""
-    features, b = table[0].shape[0] + 1, pairs.block
+    n, features, b = recipe.tokens, table[0].shape[0] + 1, pairs.block
+    beta, kappa = np.float32(recipe.bias_scale), recipe.hidden / 6
     row = (features + LANES - 1) // LANES * LANES
     x, push = np.empty((2, b), np.float32), np.empty((2, b), np.float32)
     top, total = np.empty((2, b), np.float32)
@@ -262,10 +275,10 @@ def _field_gradient(theta, n, pairs, table, rule, label_charges, gradient, scala
         for p in range(b):
             i, j = 2 * pairs.first[start + p], 2 * pairs.second[start + p]
             x[0, p], x[1, p] = theta[i] + theta[j], theta[i + 1] + theta[j + 1]
-        _multipoles(x, np.float32(rule.bias_scale), rule.kappa, table[0], table[1], phi)
+        _multipoles(x, beta, kappa, table[0], table[1], phi)
         z[:], back[:], push[:] = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         add_product(z, readout, features, 1, phi[0], n, features, b)
-        _charge(z, top, total, pairs, start, label_charges, scalars)
+        _charge(z, top, total, pairs, start, recipe.label_smoothing, label_charges, scalars)
         units[:, :features] = phi[0].T
         add_product(turned, z, b, 1, units, n, b, row)
         add_product(back, readout, 1, features, z, features, n, b)
@@ -285,23 +298,12 @@ def _field_gradient(theta, n, pairs, table, rule, label_charges, gradient, scala
     scalars[4] = np.sqrt(scalars[4])
 
 
-class Rule(NamedTuple):
-    """How the field and the particles of `particles.field` change."""
-
-    kappa: float
-    bias_scale: float
-    learning_rate: float
-    momentum: float
-    forgetting: float
-    """Decay of the field."""
-    embedding_decay: float
-
-
 @njit(nogil=True, cache=True, fastmath=FLAGS)
-def deposit_and_move(E, pairs, table, rule, label_charges, steps, stop, positions, scalars):
+def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positions, scalars):
     """Lay down the field and move the particles E (N, 2) in it; as `_engine.trace` otherwise.
 
-    Fills positions (T, N, 2) and scalars (T, 5) at the given steps.
+    By gradient descent; of the groups of the Recipe only E and W2 are there, the readout of the
+    field. Fills positions (T, N, 2) and scalars (T, 5) at the given steps.
 
     Returns:
         number of snapshots filled, and -1 or the number of steps after which the loss or the
@@ -312,18 +314,19 @@ def deposit_and_move(E, pairs, table, rule, label_charges, steps, stop, position
     theta[: 2 * n] = E.copy().reshape(2 * n)
     gradient, speed = np.empty_like(theta), np.zeros_like(theta)
     measured, now = np.empty(5), 0
-    rate, inertia = np.float32(rule.learning_rate), np.float32(rule.momentum)
+    rate, inertia = recipe.rates[0], np.float32(recipe.momentum)
     for t in range(steps.size):
         while True:
-            _field_gradient(theta, n, pairs, table, rule, label_charges, gradient, measured)
+            _field_gradient(theta, recipe, pairs, table, label_charges, gradient, measured)
             if not (_finite(measured[0]) and _finite(theta.sum())):
                 return t, now
             if now == steps[t]:
                 break
             if stop[0]:
                 return t, -1
+            decaying = recipe.decay_from <= now < recipe.decay_until
             for i in range(theta.size):
-                decay = np.float32(rule.embedding_decay if i < 2 * n else rule.forgetting)
+                decay = recipe.decays[0 if i < 2 * n else 2] if decaying else np.float32(0.0)
                 speed[i] = inertia * speed[i] + gradient[i] + decay * theta[i]
                 theta[i] -= rate * speed[i]
             now += 1

@@ -244,9 +244,7 @@ def load(typingctx, like, array, at):
 
     def codegen(context, builder, signature, args):
         target = context.get_value_type(like)
-        return builder.load(
-            _pointer(context, builder, array, args[1], args[2], target), align=4
-        )
+        return builder.load(_pointer(context, builder, array, args[1], args[2], target), align=4)
 
     return like(like, array, types.int64), codegen
 
@@ -257,9 +255,7 @@ def store(typingctx, array, at, value):
 
     def codegen(context, builder, signature, args):
         target = context.get_value_type(value)
-        builder.store(
-            args[2], _pointer(context, builder, array, args[0], args[1], target), align=4
-        )
+        builder.store(args[2], _pointer(context, builder, array, args[0], args[1], target), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), codegen
@@ -304,9 +300,7 @@ def _make_arithmetic(function):
 
 _times = _make_arithmetic(lambda b, x, y: b.fmul(x, y, flags=FUSED))
 _plus = _make_arithmetic(lambda b, x, y: b.fadd(x, y, flags=FUSED))
-_times_plus = _make_arithmetic(
-    lambda b, x, y, z: b.fadd(b.fmul(x, y, flags=FUSED), z, flags=FUSED)
-)
+_times_plus = _make_arithmetic(lambda b, x, y, z: b.fadd(b.fmul(x, y, flags=FUSED), z, flags=FUSED))
 _larger = _make_arithmetic(lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), x, y))
 
 
@@ -478,9 +472,7 @@ def exponential(typingctx, x):
         f = builder.fsub(y, whole_part, flags=FUSED)
         p = number(POWERS[0])
         for power in POWERS[1:]:
-            p = builder.fadd(
-                builder.fmul(p, f, flags=FUSED), number(power), flags=FUSED
-            )
+            p = builder.fadd(builder.fmul(p, f, flags=FUSED), number(power), flags=FUSED)
         bits = builder.shl(builder.bitcast(shifted, whole), integer(23))
         scale = builder.bitcast(builder.add(bits, integer(127 << 23)), kind)
         return builder.fmul(p, scale, flags=FUSED)

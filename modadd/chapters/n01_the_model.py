@@ -1,4 +1,4 @@
-"""Figures of notebook 1: the network at work on one pair, and one seed over training."""
+"""Notebook 1: the network at work on one pair, and one seed over training."""
 
 from __future__ import annotations
 
@@ -7,50 +7,34 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, model
+from modadd import model
 from modadd.model import Parameters
-from modadd.plots.palette import STYLES, blend, theme, token_colors
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
-from modadd.plots.traces import curve, disc, embeddings, pair_sums, regions, segments
+from modadd.plots.traces import curve, embeddings, pair_sums, regions, segments
 from modadd.run import Run
 from modadd.task import ModularAddition
 
+# --- the network at work on one pair -------------------------------------------------------------
+
 # Everything is placed in px on one panel, y downwards like the page.
 HEIGHT, TOP, BOTTOM = 424, 70, 360
-
-
 MIDDLE, REACH = (150, 215), 122  # of the plane of embeddings
-
-
 HIDDEN, OUTPUT, BAR = 412, 600, 132  # left edges, and the length of a bar of probability 1
 
 
-def network_diagram(
-    parameters: Parameters, pair: tuple[int, int] = (3, 9), bias_scale: float = 1.0
-) -> go.Figure:
-    """One pair's way through the network.
+def network_diagram(parameters: Parameters, pair: tuple[int, int]) -> go.Figure:
+    """One pair's way through the network, whose parameters are those of one seed with β = 1.
 
     Left, its two embeddings and their sum x, which has the colour and number of the right label.
     Middle, the hidden units, sorted by the direction of their weights and as large as they are
     active; lines from x show what reaches them. Right, the probability of each label; lines show
     what each unit adds to the logit of the right label, in grey what it takes away.
-
-    Args:
-        parameters: of one seed, numpy or torch.
-        pair: tokens a and b.
-        bias_scale: β.
-    Raises:
-        ValueError: if a token is not in 0 to N - 1.
     """
-    _checks.instance("parameters", parameters, Parameters)
-    bias_scale = _checks.real("bias_scale", bias_scale, 0, 1e30)
-    pair = _checks.sequence("pair", pair, 2, 2)
-    E, w1, b1, w2, b2 = (_checks.array("parameters", array) for array in parameters)
-    if (E.ndim, w1.shape, w2.shape) != (2, (2, len(b1)), (len(b1), len(E))):
-        raise ValueError("parameters must be those of one seed")
-    a, b = (_checks.integer("pair", token, 0, len(E) - 1) for token in pair)
-    x, y = E[a] + E[b], (a + b) % len(E)
-    h = np.maximum(x @ w1 + bias_scale * b1, 0)
+    E, w1, b1, w2, b2 = (np.asarray(array, dtype=float) for array in parameters)
+    (a, b), N = pair, len(E)
+    x, y = E[a] + E[b], (a + b) % N
+    h = np.maximum(x @ w1 + b1, 0)
     z = h @ w2 + b2
     p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
 
@@ -60,19 +44,19 @@ def network_diagram(
     scale = REACH / max(np.abs(E).max(), np.abs(x).max()) * np.array([1, -1])
     order = np.argsort(np.argsort(-np.arctan2(w1[1], w1[0])))
     unit = np.stack([HIDDEN + 8.0 * (order % 2), _rows(len(h))[order]], -1)
-    label = np.stack([np.full(len(E), OUTPUT), _rows(len(E))], -1)
+    label = np.stack([np.full(N, OUTPUT), _rows(N)], -1)
 
-    _fan(panel, MIDDLE + scale * x, unit, h, theme().muted)
-    _fan(panel, label[y] - [9, 0], unit, np.maximum(-h * w2[:, y], 0), theme().muted)
-    _fan(panel, label[y] - [9, 0], unit, np.maximum(h * w2[:, y], 0), token_colors(len(E))[y])
-    _plane(panel, MIDDLE + scale * E, MIDDLE + scale * x, np.array(MIDDLE), (a, b))
+    _fan(panel, MIDDLE + scale * x, unit, h, MUTED)
+    _fan(panel, label[y] - [9, 0], unit, np.maximum(-h * w2[:, y], 0), MUTED)
+    _fan(panel, label[y] - [9, 0], unit, np.maximum(h * w2[:, y], 0), token_colors(N)[y])
+    _plane(panel, MIDDLE + scale * E, MIDDLE + scale * x, pair)
     _units(panel, unit, h)
     _bars(panel, label, p, y)
-    equation = f"{a} + {b} ≡ {y} (mod {len(E)})"
     _words(panel, 22, "Two embeddings, one pair sum", f"x = E<sub>{a}</sub> + E<sub>{b}</sub>")
     units = "h = ReLU(W<sub>1</sub><sup>T</sup> x + β b<sub>1</sub>)"
     _words(panel, HIDDEN - 36, f"{len(h)} hidden units", units)
-    _words(panel, OUTPUT - 8, equation, "p = softmax(W<sub>2</sub><sup>T</sup> h + b<sub>2</sub>)")
+    logits = "p = softmax(W<sub>2</sub><sup>T</sup> h + b<sub>2</sub>)"
+    _words(panel, OUTPUT - 8, f"{a} + {b} ≡ {y} (mod {N})", logits)
     return figure
 
 
@@ -85,59 +69,86 @@ def _fan(panel: Panel, point: np.ndarray, units: np.ndarray, size: np.ndarray, c
     level = np.ceil(4 * size / max(size.max(), 1e-12))
     for strength in range(1, 5):
         ends = units[level == strength]
-        shade = blend(color, theme().paper, 0.9 - 0.2 * strength)
+        shade = blend(color, PAPER, 0.9 - 0.2 * strength)
         panel.add(*segments(np.tile(point, (len(ends), 1)), ends, shade, 0.3 + 0.3 * strength))
 
 
-def _plane(panel: Panel, E: np.ndarray, x: np.ndarray, origin: np.ndarray, pair) -> None:
+def _plane(panel: Panel, E: np.ndarray, x: np.ndarray, pair: tuple[int, int]) -> None:
     """All embeddings, pale; those of the pair with the parallelogram that makes their sum."""
-    corners = E[list(pair)]
+    origin, corners = np.array(MIDDLE), E[list(pair)]
     panel.add(*embeddings(E, 14, opacity=0.28))
-    panel.add(*segments(np.stack([origin, origin]), corners, theme().ink, 1.2))
-    panel.add(*segments(corners, np.stack([x, x]), theme().muted, 1))
+    panel.add(*segments(np.stack([origin, origin]), corners, INK, 1.2))
+    panel.add(*segments(corners, np.stack([x, x]), MUTED, 1))
     cross = np.array([[4, 0], [0, 4]])
-    panel.add(*segments(origin - cross, origin + cross, theme().ink, 1.2))
+    panel.add(*segments(origin - cross, origin + cross, INK, 1.2))
     for token, place in ((pair[0], E[pair[0]]), (pair[1], E[pair[1]]), (sum(pair) % len(E), x)):
-        panel.add(*disc(token, place, len(E), 22))
-    _text(panel, "<b>x</b>", (x[0] - 4, x[1] - 21), size=13)
+        panel.add(*_disc(token, place, len(E)))
+    panel.text("<b>x</b>", x[0] - 4, x[1] - 21, xanchor="left", font=font(13))
+
+
+def _disc(token: int, point: np.ndarray, N: int) -> list[go.Trace]:
+    """One token or label of Z_N as a large numbered disc at a point (2,)."""
+    (trace,) = embeddings(np.broadcast_to(point, (N, 2)), 22)
+    for holder, name in (
+        (trace, "x"),
+        (trace, "y"),
+        (trace, "text"),
+        (trace.marker, "color"),
+        (trace.marker.line, "color"),
+        (trace.textfont, "color"),
+    ):
+        holder[name] = [holder[name][token]]
+    return [trace]
 
 
 def _units(panel: Panel, places: np.ndarray, h: np.ndarray) -> None:
     """Hidden units (H, 2): dark discs where active, their area as h (H,); else a small pale dot."""
-    size = np.where(h > 0, 3.5 + 7.5 * np.sqrt(h / max(h.max(), 1e-12)), 3.5)
     marker = {
-        "size": size,
-        "color": [theme().ink if on else theme().line for on in h > 0],
+        "size": np.where(h > 0, 3.5 + 7.5 * np.sqrt(h / max(h.max(), 1e-12)), 3.5),
+        "color": [INK if on else LINE for on in h > 0],
         "opacity": 1,
-        "line": {"width": 0.8, "color": theme().paper},
+        "line": {"width": 0.8, "color": PAPER},
     }
-    where = {"x": places[:, 0], "y": places[:, 1], "customdata": h}
-    hover = "activation %{customdata:.2f}<extra></extra>"
-    look = {"mode": "markers", "marker": marker, "name": "hidden", "hovertemplate": hover}
-    panel.add(go.Scatter(**where, **look))
+    panel.add(
+        go.Scatter(
+            x=places[:, 0],
+            y=places[:, 1],
+            customdata=h,
+            mode="markers",
+            marker=marker,
+            name="hidden",
+            hovertemplate="activation %{customdata:.2f}<extra></extra>",
+        )
+    )
 
 
 def _bars(panel: Panel, places: np.ndarray, p: np.ndarray, right: int) -> None:
     """Probabilities p (N,) beside their labels; that of the right one as a number."""
     pitch = (BOTTOM - TOP) / (len(p) - 1)
-    bar = {"orientation": "h", "base": places[0, 0] + 13, "width": 0.5 * pitch, "name": "p"}
-    color = {"color": token_colors(len(p)), "line": {"width": 0}}
-    hover = "p = %{customdata:.3f}<extra></extra>"
     panel.add(
-        go.Bar(**bar, x=BAR * p, y=places[:, 1], marker=color, customdata=p, hovertemplate=hover)
+        go.Bar(
+            orientation="h",
+            base=OUTPUT + 13,
+            width=0.5 * pitch,
+            x=BAR * p,
+            y=places[:, 1],
+            marker={"color": token_colors(len(p)), "line": {"width": 0}},
+            customdata=p,
+            name="p",
+            hovertemplate="p = %{customdata:.3f}<extra></extra>",
+        )
     )
     panel.add(*embeddings(places, min(15, 0.85 * pitch)))
-    _text(panel, f"<b>{p[right]:.0%}</b>", places[right] + [18 + BAR * p[right], 0])
+    end = OUTPUT + 18 + BAR * p[right]
+    panel.text(f"<b>{p[right]:.0%}</b>", end, places[right, 1], xanchor="left", font=font(12))
 
 
 def _words(panel: Panel, left: float, title: str, formula: str) -> None:
-    _text(panel, f"<b>{title}</b>", (left, 24), size=13)
-    _text(panel, formula, (left, HEIGHT - 26), color=theme().muted)
+    panel.text(f"<b>{title}</b>", left, 24, xanchor="left", font=font(13))
+    panel.text(formula, left, HEIGHT - 26, xanchor="left", font=font(12, MUTED))
 
 
-def _text(panel: Panel, text: str, place, size: int = 12, color: str | None = None) -> None:
-    where = {"x": place[0], "y": place[1], "xref": panel.x, "yref": panel.y, "xanchor": "left"}
-    panel.figure.add_annotation(text=text, **where, font=font(size, color))
+# --- one seed over training ----------------------------------------------------------------------
 
 
 def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
@@ -149,14 +160,8 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
         run: with all parameters.
         seed: one of its seeds.
         steps: 1 to 6 steps; the nearest recorded ones are shown.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    _checks.instance("run", run, Run)
-    seed = _checks.integer("seed", seed, 0, _checks.SEED)
-    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps, 1, 6)]
-    one, every, right, beta = _snapshots(run, seed)
+    one = run.select(seed)
     chosen = [one.nearest(step) for step in steps]
     left, gap = 30, 10
     side = min(200, (WIDTH - left - 6 - gap * (len(chosen) - 1)) / len(chosen))
@@ -165,30 +170,27 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     boxes = [(left + i * (side + gap), row, side, side) for row in rows for i in range(len(chosen))]
     boxes += [(left + 14, top, 340, 110), (left + 418, top, 340, 110)]
     figure, panels = sheet(top + 110 + 46, boxes)
-    E = one.embeddings[chosen, 0]
-    reach = 1.12 * np.abs(E).max(), 1.06 * np.abs(2 * E).max()
-    for i, t in enumerate(chosen):
-        upper, lower = panels[i], panels[len(chosen) + i]
-        upper.plane(reach[0])
-        upper.add(*embeddings(E[i], 14))
-        upper.note(f"step {one.steps[t]:,}", 0.5, yshift=18, xanchor="center", font=font(13))
+    above, below, courses = panels[: len(chosen)], panels[len(chosen) : -2], panels[-2:]
+    largest = np.abs(one.embeddings[chosen]).max()
+    for t, panel, lower in zip(chosen, above, below, strict=True):
+        panel.plane(1.12 * largest)
+        panel.add(*embeddings(one.embeddings[t, 0], 14))
+        panel.note(f"step {one.steps[t]:,}", 0.5, yshift=18, xanchor="center", font=font(13))
         share = f"{one.accuracy[t, 0]:.0%} right"
-        upper.note(share, 0.5, yshift=3, xanchor="center", font=font(11, theme().muted))
-        lower.plane(reach[1])
-        lower.add(*regions(every[t], reach[1], beta))
-        lower.add(*pair_sums(E[i], right[t], 4.5, one.held_out(seed)))
-    for panel, title in ((panels[0], "Embeddings"), (panels[len(chosen)], "Pair sums, regions")):
+        panel.note(share, 0.5, yshift=3, xanchor="center", font=font(11, MUTED))
+        _sums_over_regions(lower, one, t, float(1.06 * (2 * largest)))
+    for panel, title in ((above[0], "Embeddings"), (below[0], "Pair sums, regions")):
         place = {"x": 0, "y": 0.5, "xshift": -9, "xanchor": "right", "yanchor": "middle"}
         panel.note(title, **place, textangle=-90)
-    _progress(one, *panels[-2:])
-    for panel, values in zip(panels[-2:], (one.loss, one.accuracy), strict=True):
-        rim = {"color": theme().paper, "line": {"width": 1.6, "color": STYLES["training"].color}}
-        where = {"x": square_root(one.steps[chosen]), "y": values[chosen, 0]}
+    _progress(one, *courses)
+    rim = {"color": PAPER, "line": {"width": 1.6, "color": STYLES["training"].color}, "size": 8}
+    for panel, values in zip(courses, (one.loss, one.accuracy), strict=True):
         panel.add(
             go.Scatter(
-                **where,
+                x=square_root(one.steps[chosen]),
+                y=values[chosen, 0],
                 mode="markers",
-                marker=rim | {"size": 8},
+                marker=rim,
                 cliponaxis=False,
                 hoverinfo="skip",
             )
@@ -196,15 +198,14 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     return figure
 
 
-def _snapshots(run: Run, seed: int) -> tuple[Run, list[Parameters], list[np.ndarray], float]:
-    """One seed's run; at each step its parameters and which pairs are right; the β of the run."""
-    one = run.select(seed)
-    if one.parameters is None:
-        raise ValueError("run must hold all parameters: train it with keep_parameters=True")
-    beta, task = one.settings.get("bias_scale", 1.0), ModularAddition(run.modulus)
-    every = [one.parameters.map(lambda array, t=t: array[t, 0]) for t in range(len(one.steps))]
-    right = [model.predicted_labels(p, task, beta) == task.labels for p in every]
-    return one, every, right, beta
+def _sums_over_regions(panel: Panel, one: Run, t: int, reach: float) -> None:
+    """Snapshot t of a run of one seed: its pair sums, those that it gets wrong with a dark rim."""
+    beta, task = one.settings.get("bias_scale", 1.0), ModularAddition(one.modulus)
+    parameters = one.parameters.map(lambda array: array[t, 0])
+    right = model.predicted_labels(parameters, task, beta) == task.labels
+    panel.plane(reach)
+    panel.add(*regions(parameters, reach, beta))
+    panel.add(*pair_sums(one.embeddings[t, 0], right, 4.5, one.held_out(int(one.seeds[0]))))
 
 
 def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:

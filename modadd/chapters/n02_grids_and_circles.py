@@ -1,76 +1,119 @@
-"""Figures of notebook 2: what the networks build, why it works, and how often."""
+"""Notebook 2: what the networks build, why it works, and how often."""
 
 from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
+from scipy.sparse.csgraph import connected_components
 
-from modadd import _checks, structure
-from modadd.plots.palette import STYLES, blend, theme
+from modadd import structure
+from modadd.plots.palette import INK, PAPER, STYLES, blend, text_on, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import axes_of_labels, centred, clumps, joined, strip, whisker
+from modadd.plots.traces import centred, joined, neighbour_distance, pair_sums, segments, whisker
+from modadd.task import ModularAddition
+
+# --- why it works --------------------------------------------------------------------------------
 
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
-    """Why a grid and a circle can tell labels apart: embeddings (N, 2) beside their pair sums.
-
-    Args:
-        E_grid: embeddings of a grid.
-        E_circle: embeddings of a circle.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
-    """
-    E_grid, E_circle = _checks.tokens("E_grid", E_grid), _checks.tokens("E_circle", E_circle)
+    """Why a grid and a circle can tell labels apart: embeddings (N, 2) beside their pair sums."""
     side, rows = 340, (50, 458)
     figure, panels = sheet(824, [(x, y, side, side) for y in rows for x in (24, 436)])
-    for E, i, kind in ((centred(E_grid), 0, "grid"), (E_circle - E_circle.mean(0), 2, "circle")):
-        before, after = panels[i : i + 2]
+    E_grid, E_circle = centred(E_grid), E_circle - E_circle.mean(0)
+    at_a_point, on_a_line = "each lattice point has one label", "each label lies on one line"
+    for (before, after), kind, E, sums, words in (
+        (panels[:2], "grid", E_grid, clumps(E_grid), at_a_point),
+        (panels[2:], "circle", E_circle, axes_of_labels(E_circle), on_a_line),
+    ):
         reach = 1.1 * np.abs(E).max()
         before.plane(reach)
         before.add(*joined(E, 20))
         before.note(f"<b>Embeddings on a {kind}</b>", yshift=16, font=font(14))
         after.plane(2.04 * reach)
-        after.add(*(clumps(E) if kind == "grid" else axes_of_labels(E)))
-        text = {"grid": "each lattice point has one label", "circle": "each label lies on one line"}
-        after.note(f"<b>Pair sums</b>: {text[kind]}", yshift=16, font=font(14))
+        after.add(*sums)
+        after.note(f"<b>Pair sums</b>: {words}", yshift=16, font=font(14))
     return figure
 
 
-def census_bars(kinds: ArrayLike, **measures: np.ndarray) -> go.Figure:
+def clumps(E: np.ndarray) -> list[go.Trace]:
+    """Pair sums of E (N, 2), those of one label that coincide as one disc with the label on it.
+
+    The disc's area grows with the number of ordered pairs.
+    """
+    task = ModularAddition(len(E))
+    x, reach = task.pair_sums(E), structure.CLOSURE_TOLERANCE * neighbour_distance(E)
+    together = np.linalg.norm(x[:, None] - x, axis=-1) <= reach
+    together &= task.labels[:, None] == task.labels
+    _, member = connected_components(together)
+    weight = np.bincount(member, task.multiplicity)
+    centre = np.stack([np.bincount(member, task.multiplicity * c) / weight for c in x.T], -1)
+    label = np.zeros(len(weight), int)
+    label[member] = task.labels
+    colors = np.array(token_colors(len(E)))[label].tolist()
+    size = 11 + 3 * np.sqrt(weight)
+    return [
+        go.Scatter(
+            x=centre[:, 0],
+            y=centre[:, 1],
+            mode="markers+text",
+            marker={"size": size, "color": colors, "opacity": 1, "line": {"width": 0}},
+            cliponaxis=False,
+            text=[str(y) for y in label],
+            textfont={"size": 10, "color": [text_on(color) for color in colors]},
+            customdata=weight,
+            hovertemplate="label %{text}: %{customdata} ordered pairs<extra></extra>",
+        )
+    ]
+
+
+def axes_of_labels(E: np.ndarray) -> list[go.Trace]:
+    """Pair sums of a circle E (N, 2); through those of labels 0, 3 and 8 their line, numbered."""
+    task = ModularAddition(len(E))
+    x, colors = task.pair_sums(E), token_colors(len(E))
+    reach, lines, numbers = 1.12 * np.linalg.norm(x, axis=-1).max(), [], []
+    for y in [y for y in (0, 3, 8) if y < len(E)]:
+        axis = np.linalg.svd(x[task.labels == y])[2][:1]
+        lines += segments(-reach * axis, reach * axis, colors[y], 1.6)
+        ends = np.concatenate([-axis, axis]) * reach
+        numbers.append(
+            go.Scatter(
+                x=ends[:, 0],
+                y=ends[:, 1],
+                text=[str(y)] * 2,
+                textfont={"size": 12, "color": text_on(colors[y])},
+                mode="markers+text",
+                marker={"size": 18, "color": colors[y]},
+                cliponaxis=False,
+                hoverinfo="skip",
+            )
+        )
+    return [*lines, *pair_sums(E, size=7), *numbers]
+
+
+# --- how often -----------------------------------------------------------------------------------
+
+
+def census_bars(kinds: np.ndarray, **measures: np.ndarray) -> go.Figure:
     """Share of each kind with its Wilson interval; beside it measures, one point an embedding.
 
     Args:
         kinds: (S,) words of structure.KINDS.
         **measures: title=(S,) values, say accuracy=run.accuracy[-1].
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    kinds = _checks.words("kinds", kinds, ("S",), structure.KINDS)
-    measures = {
-        title: _checks.array(title, values, (len(kinds),), finite=False)
-        for title, values in measures.items()
-    }
-    found = structure.census(kinds)
-    left, top, height = 76, 44, 44 * len(structure.KINDS)
-    share = 330 if measures else WIDTH - left - 30
-    each = (WIDTH - left - share - 14) / max(1, len(measures)) - 40
-    boxes = [(left, top, share, height)]
-    boxes += [
-        (left + share + 40 + i * (each + 40), top, each, height) for i in range(len(measures))
-    ]
+    left, top, height, share = 76, 44, 44 * len(structure.KINDS), 330
+    each = (WIDTH - left - share - 14) / len(measures) - 40
+    beside = [left + share + 40 + i * (each + 40) for i in range(len(measures))]
+    boxes = [(left, top, share, height), *((x, top, each, height) for x in beside)]
     figure, panels = sheet(height + 96, boxes)
     rows = {"range": [len(structure.KINDS) - 0.5, -0.5], "visible": False}
-    _shares(panels[0], found)
+    _shares(panels[0], structure.census(kinds))
     for panel in panels:
         panel.axes(y=rows)
     for panel, (title, values) in zip(panels[1:], measures.items(), strict=True):
         panel.axes({"nticks": 4})
-        panel.note(f"<b>{title.capitalize().replace('_', ' ')}</b>", yshift=12)
+        panel.note(f"<b>{title.capitalize()}</b>", yshift=12)
         for y, kind in enumerate(structure.KINDS):
-            panel.add(*strip(values[kinds == kind], y, kind))
+            panel.add(*_strip(values[kinds == kind], y, kind))
     return figure
 
 
@@ -83,10 +126,9 @@ def _shares(panel: Panel, found: structure.Census) -> None:
     panel.note("<b>Kind</b>", yshift=12)
     for y, (kind, (low, high)) in enumerate(zip(structure.KINDS, limits, strict=True)):
         style, value = STYLES[kind], found.share(kind)
-        pale = blend(style.color, theme().paper, 0.7)
-        hover = f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})<extra></extra>"
-        bar = {"x": [value], "y": [y], "orientation": "h", "width": 0.5, "hoverinfo": "skip"}
-        panel.add(go.Bar(**bar, marker={"color": pale, "line": {"width": 0}}))
+        pale = {"color": blend(style.color, PAPER, 0.7), "line": {"width": 0}}
+        bar = {"orientation": "h", "width": 0.5, "marker": pale, "hoverinfo": "skip"}
+        panel.add(go.Bar(x=[value], y=[y], **bar))
         panel.add(
             go.Scatter(
                 x=[value],
@@ -95,11 +137,31 @@ def _shares(panel: Panel, found: structure.Census) -> None:
                 name=kind,
                 marker={"size": 10, "color": style.color, "symbol": style.symbol},
                 error_x=whisker(value, low, high, style.color),
-                hovertemplate=hover,
+                hovertemplate=f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})<extra></extra>",
             )
         )
-        place = {"y": y, "xref": panel.x, "yref": panel.y}
         count = f"<b>{value:.0%}</b>  {found.count(kind)} of {found.total}"
-        panel.figure.add_annotation(x=high, xanchor="left", xshift=8, text=count, **place)
-        name = {"text": f"<b>{kind}</b>", "font": font(13, style.color)}
-        panel.figure.add_annotation(x=0, xanchor="right", xshift=-10, **name, **place)
+        panel.text(count, high, y, xanchor="left", xshift=8)
+        name = {"xanchor": "right", "xshift": -10, "font": font(13, style.color)}
+        panel.text(f"<b>{kind}</b>", 0, y, **name)
+
+
+def _strip(values: np.ndarray, y: float, kind: str) -> list[go.Trace]:
+    """Values (S,) as points along the row at y, spread evenly across it, and their median."""
+    marker = {
+        "size": 6,
+        "color": STYLES[kind].color,
+        "symbol": STYLES[kind].symbol,
+        "opacity": 0.55,
+    }
+    points = go.Scatter(
+        x=np.asarray(values, dtype=float),
+        y=y + 0.36 * ((np.arange(len(values)) * 0.618) % 1 - 0.5),
+        mode="markers",
+        marker=marker,
+        name=kind,
+        hovertemplate="%{x:.3f}<extra>" + kind + "</extra>",
+    )
+    rise = np.array([0, 0.3])
+    middle = np.array([[np.median(values), y]]) if len(values) else np.empty((0, 2))
+    return [points, *segments(middle - rise, middle + rise, INK, 2)]

@@ -1,21 +1,164 @@
-"""Figures of notebook 3: distances and angles between pair sums with the same label."""
+"""Notebook 3: how far pair sums with one label cluster, and how far they align.
+
+Distances and angles between couples of pair sums, within labels and over all of them. That the two
+tendencies build grids and circles is the paper's idea; these measures are defined here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d
 
-from modadd import _checks, structure
-from modadd.plots.palette import STYLES, faded, theme
-from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
+from modadd import structure
+from modadd.plots.palette import INK, MUTED, STYLES, faded
+from modadd.plots.panels import Panel, font, holding, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
 from modadd.plots.traces import band, joined, pair_sums
 from modadd.run import Run
 from modadd.task import ModularAddition
-from modadd.tendencies import angles, distances, mean_squared_distances, nematic_order
+
+
+class Couples(NamedTuple):
+    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
+
+    same_label: np.ndarray
+    """(..., M)"""
+    everything: np.ndarray
+    """(..., D)"""
+
+
+class Order(NamedTuple):
+    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
+
+    same_label: np.ndarray
+    """(...): within labels."""
+    everything: np.ndarray
+    """(...): over all couples."""
+
+
+class MeanSquares(NamedTuple):
+    """Mean squared distances between pair sums, over ordered pairs."""
+
+    same_label: np.ndarray
+    """(...): over couples with one label."""
+    all_pairs: np.ndarray
+    """(...): over all couples."""
+
+
+def distances(E: ArrayLike) -> Couples:
+    """Distances |x_p − x_q| between the pair sums of E (..., N, 2), over the rms of all of them.
+
+    The unit is taken over ordered pairs (`mean_squared_distances`), in which the mean
+    square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
+    returned here both mean squares are a little above 1.
+
+    >>> E = np.random.default_rng(0).standard_normal((5, 2))
+    >>> same, everything = distances(E)
+    >>> same.shape, everything.shape
+    ((15,), (105,))
+    """
+    task, x = _pair_sums(E)
+    unit = np.sqrt(mean_squared_distances(E).all_pairs)[..., None]
+    return Couples(
+        *(np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit for p, q in _couples(task))
+    )
+
+
+def angles(E: ArrayLike) -> tuple[Couples, Couples]:
+    """Angles between the pair sums of E (..., N, 2) seen from the origin, and their weights.
+
+    Angles lie in [0, π]; the weights |x_p|² |x_q|² are in the embeddings' unit to the fourth power.
+
+    >>> quarter, _ = angles([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> float(quarter.everything.max() / np.pi)
+    0.5
+    """
+    task, x = _pair_sums(E)
+    z = x[..., 0] + 1j * x[..., 1]
+    turns = [z[..., q] * z[..., p].conj() for p, q in _couples(task)]
+    weights = Couples(*(np.abs(turn) ** 2 for turn in turns))
+    return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
+
+
+def nematic_order(E: ArrayLike) -> Order:
+    """Mean of cos 2Δφ over couples of distinct pairs of E (..., N, 2), weighted by |x_p|² |x_q|².
+
+    Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
+    antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
+    Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
+    difference.
+
+    >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
+    >>> order = nematic_order(np.stack([np.cos(angle), np.sin(angle)], -1))
+    >>> print(order.same_label.round(6))
+    1.0
+    """
+    task, x = _pair_sums(E)
+    double = (x[..., 0] + 1j * x[..., 1]) ** 2  # |x|² at twice the angle
+    size = np.abs(double)
+    onehot = np.eye(task.modulus)[task.labels]
+
+    def mean(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        # Σ_p≠q Re(d_p d̄_q) = |Σ d|² − Σ |d|², and the same for the weights.
+        own = (size**2).sum(-1)
+        whole = (sizes**2).sum(-1) - own
+        return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
+
+    return Order(
+        mean(double @ onehot, size @ onehot),
+        mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
+    )
+
+
+def mean_squared_distances(E: ArrayLike) -> MeanSquares:
+    """Mean |x_p − x_q|² over couples of ordered pairs of E (..., N, 2), in the unit of E squared.
+
+    The two are equal for any embeddings (derived here, from the sum rules): like pair sums can
+    never all come close. The couples include each pair with itself and with its twin (b, a), at
+    distance zero; these are a share of about 2/N of the same-label couples and 2/N² of all, so
+    among *distinct* unordered pairs the same-label mean is the larger one, by a factor of about
+    1 + 2/N.
+
+    >>> same, every = mean_squared_distances(np.random.default_rng(0).standard_normal((5, 2)))
+    >>> np.isclose(same, every)
+    np.True_
+    """
+    task, x = _pair_sums(E)
+    x = x - x.mean(-2, keepdims=True)
+    ordered = np.eye(task.modulus)[task.labels] * task.multiplicity[:, None]
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        # Σ_pq w_p w_q |x_p − x_q|² = 2 (Σ w) (Σ w |x|²) − 2 |Σ w x|², summed over columns of w.
+        count = weights.sum(0)
+        first = np.square(np.swapaxes(x, -1, -2) @ weights).sum(-2)
+        squared = 2 * count * (np.square(x).sum(-1) @ weights) - 2 * first
+        return squared.sum(-1) / np.square(count).sum()
+
+    return MeanSquares(mean(ordered), mean(ordered.sum(1, keepdims=True)))
+
+
+def _pair_sums(E: ArrayLike) -> tuple[ModularAddition, np.ndarray]:
+    """The task of E (..., N, 2), and its pair sums (..., P, 2) in float64."""
+    E = np.asarray(E, np.float64)
+    task = ModularAddition(E.shape[-2])
+    return task, task.pair_sums(E)
+
+
+@lru_cache(maxsize=4)
+def _couples(task: ModularAddition) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of distinct unordered pairs: (2, M) couples of one label, (2, D) all."""
+    everything = np.stack(np.triu_indices(len(task.pairs), 1))
+    same = task.labels[everything[0]] == task.labels[everything[1]]
+    return everything[:, same], everything
+
+
+# --- figures -------------------------------------------------------------------------------------
 
 
 def density(
@@ -24,26 +167,12 @@ def density(
     """Smoothed histogram of values in [0, top], reflected at both ends: (120,) places and heights.
 
     Heights are square roots of the density over [0, 1] (a *rootogram*), so that one figure holds
-    sharp peaks and flat distributions.
-
-    Args:
-        values: (D,) numbers, at least one.
-        top: end of the range, > 0.
-        width: standard deviation of the smoothing, in the unit of the values, > 0.
-        weights: (D,); None: all alike.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    sharp peaks and flat distributions. `width` is the standard deviation of the smoothing.
 
     >>> places, heights = density(np.linspace(0, 1, 1001), top=1.0, width=0.05)
     >>> heights.mean().round(2)
     np.float32(1.0)
     """
-    values = _checks.array("values", values, ("D",))
-    top = _checks.real("top", top, 0, 1e30, open_low=True)
-    width = _checks.real("width", width, 0, 1e30, open_low=True)
-    if weights is not None:
-        weights = _checks.array("weights", weights, (len(values),))
     counts, edges = np.histogram(values, 120, (0, top), weights=weights)
     whole = len(values) if weights is None else weights.sum()
     step = edges[1]
@@ -62,26 +191,27 @@ def tendencies(
         seeds: two of its seeds, one row each: final embeddings, distances, angles.
         steps: the steps of the ridges, the nearest recorded ones are taken.
         kinds: (S,) the final kind of every seed, words of structure.KINDS.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    _checks.instance("run", run, Run)
-    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds, 2, 2))
-    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps)]
-    kinds = _checks.words("kinds", kinds, (len(run.seeds),), structure.KINDS)
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)
     boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 190), strict=True)]
     below = top[1] + tall + 124
     boxes += [(44 + 262 * i, below, 212, 130) for i in range(3)]
     figure, panels = sheet(below + 130 + 48, boxes)
-    for seed, row in zip(seeds, (panels[:3], panels[3:6]), strict=True):
-        one = run.select(seed)
+    chosen = [run.nearest(step) for step in steps]
+    runs = [run.select(seed) for seed in seeds]
+    top = _farthest([one.embeddings[chosen, 0] for one in runs])
+    for one, (shape, near, turn) in zip(runs, (panels[:3], panels[3:6]), strict=True):
         kind = str(structure.classify(one.final)[0])
-        _structure(row[0], one.final[0], kind)
-        chosen = [one.nearest(step) for step in steps]
-        _ridges(row[1], row[2], one.embeddings[chosen, 0], one.steps[chosen], kind)
+        _structure(shape, one.final[0], kind)
+        near.note("<b>Distances</b> within labels", yshift=12, font=font(13))
+        turn.note("<b>Angles</b> within labels", yshift=12, font=font(13))
+        _scales(near, turn, top, {"range": [len(steps) - 0.85, -0.6], "visible": False})
+        for i, t in enumerate(chosen):
+            _ridge(near, turn, one.embeddings[t, 0], i, kind, top)
+            place = {"x": 0, "y": 1 - (i + 0.6) / (len(steps) - 0.25), "xshift": -8}
+            words = f"step {one.steps[t]:,}"
+            near.note(words, **place, xanchor="right", font=font(11, MUTED))
     _population(panels[6:], run, kinds)
     return figure
 
@@ -95,38 +225,38 @@ def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
     panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
 
 
-def _ridges(near: Panel, turn: Panel, E: np.ndarray, steps: np.ndarray, kind: str) -> None:
-    """Distributions of same-label distances and angles of E (T, N, 2), one row a step."""
-    rows = len(steps)
-    for panel, title in ((near, "Distances"), (turn, "Angles")):
-        panel.note(f"<b>{title}</b> within labels", yshift=12, font=font(13))
-        panel.axes(y={"range": [rows - 0.85, -0.6], "visible": False})
-    near.axes({"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}})
-    turn.axes(
-        {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°", "title": {"text": _ANGLE}}
-    )
-    for i, (step, positions) in enumerate(zip(steps, E, strict=True)):
-        for panel, traces in zip((near, turn), _shapes(positions, kind), strict=True):
-            for trace in traces:
-                trace.y = i - trace.y
-                panel.add(trace)
-        mean = np.sqrt(np.square(distances(positions).same_label).mean())
-        marker = {"symbol": "triangle-up", "size": 7, "color": theme().ink}
-        hover = f"rms within labels: {mean:.3f}<extra></extra>"
-        near.add(go.Scatter(x=[mean], y=[i + 0.11], marker=marker, hovertemplate=hover))
-        label = f"step {step:,}"
-        place = {"x": 0, "y": 1 - (i + 0.6) / (rows - 0.25), "xanchor": "right", "xshift": -8}
-        near.note(label, **place, font=font(11, theme().muted))
+def _farthest(E: ArrayLike) -> float:
+    """Where an axis ends that holds all distances of E (..., N, 2)."""
+    return float(np.ceil(10 * distances(E).everything.max()) / 10)
 
 
-def _shapes(E: np.ndarray, kind: str) -> tuple[list, list]:
+def _scales(near: Panel, turn: Panel, top: float, y: dict) -> None:
+    """Axes of distances up to `top`, and of angles; `y`: properties of the other axis of both."""
+    title = {"text": "distance, in rms of all pair sums"}
+    near.axes({"range": [0, top], "tickvals": list(range(int(top) + 1)), "title": title}, y)
+    degrees = {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°"}
+    turn.axes(degrees | {"title": {"text": "angle seen from the origin"}}, y)
+
+
+def _ridge(near: Panel, turn: Panel, E: np.ndarray, row: int, kind: str, top: float) -> None:
+    """Distributions of same-label distances and angles of E (N, 2), standing on a row."""
+    for panel, traces in zip((near, turn), _shapes(E, kind, top), strict=True):
+        for trace in traces:
+            trace.y = row - trace.y
+            panel.add(trace)
+    mean = np.sqrt(np.square(distances(E).same_label).mean())
+    marker = {"symbol": "triangle-up", "size": 7, "color": INK}
+    hover = f"rms within labels: {mean:.3f}<extra></extra>"
+    near.add(go.Scatter(x=[mean], y=[row + 0.11], marker=marker, hovertemplate=hover))
+
+
+def _shapes(E: np.ndarray, kind: str, top: float) -> tuple[list, list]:
     """Densities of distances and of angles of E (N, 2), within labels filled, of all a line.
 
     Heights are in units of a ridge's row.
     """
-    there = distances(E)
     turns, weights = angles(E)
-    near = [density(values, 2.6, 0.05) for values in there]
+    near = [density(values, top, 0.05) for values in distances(E)]
     turn = [
         density(np.degrees(values), 180, 5, weight)
         for values, weight in zip(turns, weights, strict=True)
@@ -154,60 +284,49 @@ def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Tra
 
 def _outline(x: np.ndarray, y: np.ndarray, rise: float) -> list[go.Trace]:
     """The density over all couples, as a line."""
-    line = {"color": theme().muted, "width": 1.2, "dash": "dot"}
+    line = {"color": MUTED, "width": 1.2, "dash": "dot"}
     return [go.Scatter(x=x, y=rise * y, mode="lines", line=line, hoverinfo="skip")]
-
-
-_DISTANCE = "distance, in rms of all pair sums"
-
-
-_ANGLE = "angle seen from the origin"
 
 
 def _population(panels: Sequence[Panel], run: Run, kinds: np.ndarray) -> None:
     """Time courses of closure, axial order and the mean-square identity, by final kind."""
-    order = nematic_order(run.embeddings)
-    squares = mean_squared_distances(run.embeddings)
-    courses = (
-        structure.closure(run.embeddings),
-        order.same_label - order.everything,
-        squares.same_label / squares.all_pairs,
-    )
-    titles = ("Coincident sums", "Shared axes", "Mean square, labels over all")
-    ranges = ([-0.02, 0.42], [-0.12, 1.05], [0, 2])
+    order, squares = nematic_order(run.embeddings), mean_squared_distances(run.embeddings)
+    excess, ratio = order.same_label - order.everything, squares.same_label / squares.all_pairs
     ticks = [t for t in (0, 100, 500, 1000, 2000, 5000) if t <= run.steps[-1]]
     places = {"tickvals": square_root(ticks), "ticktext": [f"{t:,}" for t in ticks]}
     present = [kind for kind in ("stripe", "grid", "circle") if (kinds == kind).any()]
-    for panel, values, title, limits in zip(panels, courses, titles, ranges, strict=True):
+    for panel, title, values, limits in zip(
+        panels,
+        ("Coincident sums", "Shared axes", "Mean square, labels over all"),
+        (structure.closure(run.embeddings), excess, ratio),
+        ([-0.02, 0.42], [-0.12, 1.05], [0, 2]),
+        strict=True,
+    ):
+        bands = [trace for k in present for trace in band(run.steps, values[:, kinds == k], k, k)]
+        limits = holding(limits, np.concatenate([trace.y for trace in bands]))
         over_steps(panel, run.steps[-1], title, range=limits, nticks=4)
         panel.axes(places)
-        for kind in present:
-            panel.add(*band(run.steps, values[:, kinds == kind], kind, kind))
+        panel.add(*bands)
     for i, kind in enumerate(present[::-1]):
-        words = f"{(kinds == kind).sum()} {kind}s"
+        words = f"<b>{(kinds == kind).sum()} {kind}s</b>"
         look = {"yshift": 34, "xshift": 80 * i, "font": font(12, STYLES[kind].color)}
-        panels[0].note(f"<b>{words}</b>", **look)
+        panels[0].note(words, **look)
     words = "1 for every run at every step"
-    panels[2].note(words, 0.5, 0.56, xanchor="center", font=font(11, theme().muted))
+    panels[2].note(words, 0.5, 0.56, xanchor="center", font=font(11, MUTED))
 
 
-def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Figure:
+def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
     """Pair sums, same-label distances and angles of two runs under one slider.
 
     Args:
         run: an ensemble.
         seeds: two of its seeds, one row each.
         frames: at most so many recorded steps, the last among them.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    _checks.instance("run", run, Run)
-    seeds = _checks.seeds("seeds", _checks.sequence("seeds", seeds, 2, 2))
-    side, top = 210, (56, 336)
+    side, task = 210, ModularAddition(run.modulus)
     boxes = [
         box
-        for y in top
+        for y in (56, 336)
         for box in (
             (8, y, side, side),
             (254, y + 20, 270, side - 40),
@@ -218,34 +337,21 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int = 36) -> go.Fig
     chosen = frames_of(len(run.steps), frames)
     runs = [run.select(seed) for seed in seeds]
     kinds = [str(structure.classify(one.final)[0]) for one in runs]
-    for one, kind, row in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
-        row[0].plane(2.1 * np.abs(one.embeddings).max())
-        color = STYLES[kind].color
-        name = f'<b>Pair sums</b> of a <b><span style="color:{color}">{kind}</span></b>'
-        row[0].note(f"{name}, label 0 ringed", yshift=6)
-        row[1].note("<b>Distances</b> within labels; all sums dotted", yshift=12)
-        row[2].note("<b>Angles</b> within labels", yshift=12)
-        row[1].axes(
-            {"range": [0, 2.6], "tickvals": [0, 1, 2], "title": {"text": _DISTANCE}},
-            {"range": [0, 1.3], "visible": False},
-        )
-        row[2].axes(
-            {
-                "range": [0, 180],
-                "tickvals": [0, 90, 180],
-                "ticksuffix": "°",
-                "title": {"text": _ANGLE},
-            },
-            {"range": [0, 1.3], "visible": False},
-        )
+    top = _farthest([one.embeddings[chosen, 0] for one in runs])
+    for one, kind, (sums, near, turn) in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
+        sums.plane(2.1 * np.abs(one.embeddings).max())
+        name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
+        sums.note(f"<b>Pair sums</b> of a {name}, label 0 ringed", yshift=6)
+        near.note("<b>Distances</b> within labels; all sums dotted", yshift=12)
+        turn.note("<b>Angles</b> within labels", yshift=12)
+        _scales(near, turn, top, {"range": [0, 1.3], "visible": False})
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
-        t, traces = chosen[frame], []
+        traces = []
         for i, (one, kind) in enumerate(zip(runs, kinds, strict=True)):
-            E = one.embeddings[t, 0]
-            task = ModularAddition(run.modulus)
+            E = one.embeddings[chosen[frame], 0]
             sums = pair_sums(E.astype(np.float32), task.labels != 0, size=6)
-            for j, part in enumerate((sums, *_shapes(E, kind))):
+            for j, part in enumerate((sums, *_shapes(E, kind, top))):
                 traces += [(3 * i + j, trace) for trace in part]
         return traces
 

@@ -1,17 +1,18 @@
-"""Figures of notebook 4: forces of a network, what the laws predict of them, and how well."""
+"""Notebook 4: forces of a network, what the laws predict of them, and how well."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, interactions, kernel, predictions
-from modadd.plots.palette import STYLES, Style, faded, theme
-from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd import forces, predictions
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style
+from modadd.plots.panels import WIDTH, Panel, font, holding, sheet
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, segments
+from modadd.plots.traces import area, embeddings, segments
+from modadd.predictions import Agreement
 from modadd.run import Run
 
 LAW_STYLES = {
@@ -26,92 +27,94 @@ LAW_STYLES = {
 }
 """How the laws of `predictions.LAWS` are drawn."""
 
+EXACT = Style(INK, "circle", "solid")
+
+# --- two faces of one law, and both together -----------------------------------------------------
+
 
 def two_faces() -> go.Figure:
     """The force on one pair sum from a like one: along the line between them, and across x."""
     figure, (near, turn) = sheet(330, [(60, 44, 310, 216), (470, 44, 310, 216)])
-    flat = {"color": theme().line, "width": 1}
-    for panel, top in ((near, 2.5), (turn, 180)):
-        panel.add(go.Scatter(x=[0, top], y=[0, 0], mode="lines", line=flat, hoverinfo="skip"))
-    r = np.linspace(0, 2.5, 101)
-    x = np.stack([-r / 2, np.zeros_like(r)], -1)
-    # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
-    law = 2 * np.pi * kernel.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
-    _law(near, r, r * (1 - r), "clustering")
-    _law(near, r, law[:, 0], None)
-    near.axes(
-        {"range": [0, 2.5], "title": {"text": "distance r / β"}},
-        {"range": [-1.3, 0.5], "nticks": 5},
-    )
-    phi = np.linspace(0, np.pi, 121)
-    other = np.stack([np.cos(phi), np.sin(phi)], -1)
-    places = {1: (112, 0.42, "left"), 3: (121, -0.24, "left"), 10: (108, -0.4, "right")}
-    for size, (at, height, side) in places.items():
-        here = np.array([1.0, 0.0])
-        across = 2 * np.pi * kernel.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
-        _law(turn, np.degrees(phi), across[:, 1], None, 0.3 + 0.3 * list(places).index(size))
-        text = f"|x| = {size} β" if size > 1 else "exact law, |x| = β"
-        look = {"xref": turn.x, "yref": turn.y, "xanchor": side, "font": font(12)}
-        figure.add_annotation(text=text, x=at, y=height, **look)
-    _law(turn, np.degrees(phi), (np.pi / 2 - phi) * np.sin(phi), "alignment")
-    turn.axes(
-        {"range": [0, 180], "tickvals": [0, 45, 90, 135, 180], "ticksuffix": "°"},
-        {"range": [-0.72, 0.95], "nticks": 5},
-    )
-    turn.axes({"title": {"text": "angle between x and x′, seen from the origin"}})
-    near.note("<b>Clustering</b>: pull of x′ on x along their line", yshift=10)
-    turn.note("<b>Alignment</b>: pull on x across x, towards x′", yshift=10)
-    for panel, words, style, x, y in (
-        (near, "clustering", "clustering", 0.36, 0.3),
-        (near, "exact law", None, 0.72, 0.5),
-        (turn, "alignment", "alignment", 0.34, 0.06),
-    ):
-        panel.note(words, x, y, font=font(12, STYLES[style].color if style else theme().ink))
+    _clustering_face(near)
+    _alignment_face(turn)
     return figure
 
 
-def _law(panel: Panel, x, y, style: str | None, opacity: float = 1.0) -> None:
-    """One curve, in a force's style or, for the exact law, in ink."""
-    color, dash = (STYLES[style].color, STYLES[style].dash) if style else (theme().ink, "solid")
-    line = {"color": color, "dash": dash, "width": 2.2 if style else 1.6, "simplify": False}
+def _clustering_face(panel: Panel) -> None:
+    """Pull along the line between two pair sums on opposite sides of the origin, with β = 1."""
+    r = np.linspace(0, 1.75, 101)
+    x = np.stack([-r / 2, np.zeros_like(r)], -1)
+    # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
+    law = 2 * np.pi * forces.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
+    _zero(panel, r[-1])
+    _law(panel, r, r * (1 - r), STYLES["clustering"])
+    _law(panel, r, law[:, 0], EXACT)
+    panel.axes(
+        {"range": [0, r[-1]], "title": {"text": "distance r / β"}},
+        {"range": [-1.35, 0.5], "nticks": 5},
+    )
+    panel.note("<b>Clustering</b>: pull of x′ on x along their line", yshift=10)
+    panel.note("clustering", 0.52, 0.3, font=font(12, STYLES["clustering"].color))
+    panel.note("exact law", 0.82, 0.62, font=font(12))
+
+
+def _alignment_face(panel: Panel) -> None:
+    """Pull across x from another pair sum of the same length, over the angle between them."""
+    phi = np.linspace(0, np.pi, 121)
+    here = np.array([1.0, 0.0])
+    other = np.stack([np.cos(phi), np.sin(phi)], -1)
+    _zero(panel, 180)
+    for size, words, x, y, side, opacity in (
+        (1, "exact law, |x| = β", 112, 0.42, "left", 0.3),
+        (3, "|x| = 3 β", 121, -0.24, "left", 0.6),
+        (10, "|x| = 10 β", 108, -0.4, "right", 0.9),
+    ):
+        across = 2 * np.pi * forces.arc_cosine_gradient(here, other, 1 / size) - np.pi / 2 * other
+        _law(panel, np.degrees(phi), across[:, 1], EXACT, opacity)
+        panel.text(words, x, y, xanchor=side, font=font(12))
+    _law(panel, np.degrees(phi), (np.pi / 2 - phi) * np.sin(phi), STYLES["alignment"])
+    degrees = {"range": [0, 180], "tickvals": [0, 45, 90, 135, 180], "ticksuffix": "°"}
+    title = {"text": "angle between x and x′, seen from the origin"}
+    panel.axes(degrees | {"title": title}, {"range": [-0.72, 0.95], "nticks": 5})
+    panel.note("<b>Alignment</b>: pull on x across x, towards x′", yshift=10)
+    panel.note("alignment", 0.34, 0.06, font=font(12, STYLES["alignment"].color))
+
+
+def _zero(panel: Panel, end: float) -> None:
+    flat = {"color": LINE, "width": 1}
+    panel.add(go.Scatter(x=[0, end], y=[0, 0], mode="lines", line=flat, hoverinfo="skip"))
+
+
+def _law(panel: Panel, x: np.ndarray, y: np.ndarray, style: Style, opacity: float = 1.0) -> None:
+    """One curve; the exact law is thinner than its limits."""
+    width = 1.6 if style is EXACT else 2.2
+    line = {"color": style.color, "dash": style.dash, "width": width, "simplify": False}
     panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, hoverinfo="skip"))
 
 
-def two_terms(ratios: np.ndarray, fits: Sequence[interactions.TwoTermFit]) -> go.Figure:
+def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figure:
     """How well clustering plus alignment give the exact law, and with which weights.
 
-    Args:
-        ratios: (R,) rms |x| / β.
-        fits: as many fits.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    One fit for each of the ratios rms |x| / β, which increase.
     """
-    ratios = _checks.array("ratios", ratios, ("R",))
-    for fit in (fits := _checks.sequence("fits", fits, len(ratios), len(ratios))):
-        _checks.instance("fits", fit, interactions.TwoTermFit)
     figure, (share, weight) = sheet(330, [(60, 44, 330, 216), (484, 44, 286, 216)])
-    best = np.array([fit.r2 for fit in fits])
-    for panel in (share, weight):
-        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if ratios[0] <= t * 1.01]
-        panel.axes(
-            {
-                "type": "log",
-                "tickvals": ticks,
-                "ticktext": [f"{t:g}" for t in ticks],
-                "range": np.log10([ratios[0], ratios[-1]]),
-                "title": {"text": "size of the pair sums over the bias, rms |x| / β"},
-            }
-        )
-    share.axes(y={"range": [0.6, 1.05], "tickvals": [0.6, 0.7, 0.8, 0.9, 1.0]})
-    weight.axes(y={"range": [-0.06, 1.12], "nticks": 6})
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if ratios[0] <= t * 1.01]
+    x_axis = {
+        "type": "log",
+        "tickvals": ticks,
+        "ticktext": [f"{t:g}" for t in ticks],
+        "range": np.log10([ratios[0], ratios[-1]]),
+        "title": {"text": "size of the pair sums over the bias, rms |x| / β"},
+    }
+    share.axes(x_axis, {"range": [0.6, 1.05], "tickvals": [0.6, 0.7, 0.8, 0.9, 1.0]})
+    weight.axes(x_axis, {"range": [-0.06, 1.12], "nticks": 6})
     share.note("<b>Share of the exact force explained (R²)</b>", yshift=10)
     weight.note("<b>Weights of the two terms</b>", yshift=10)
-    ink = Style(theme().ink, "circle", "solid")
+    best = np.array([fit.r2 for fit in fits])
     for panel, style, values, name in (
         (share, STYLES["clustering"], [fit.r2_clustering for fit in fits], "clustering alone"),
         (share, STYLES["alignment"], [fit.r2_alignment for fit in fits], "alignment alone"),
-        (share, ink, best, "both"),
+        (share, EXACT, best, "both"),
         (weight, STYLES["clustering"], [fit.clustering for fit in fits], "clustering"),
         (weight, STYLES["alignment"], [fit.alignment for fit in fits], "alignment"),
     ):
@@ -119,60 +122,47 @@ def two_terms(ratios: np.ndarray, fits: Sequence[interactions.TwoTermFit]) -> go
         hover = "%{x:.2f}: %{y:.3f}<extra>" + name + "</extra>"
         panel.add(go.Scatter(x=ratios, y=values, mode="lines", line=line, hovertemplate=hover))
     worst = int(best.argmin())
-    share.add(
-        go.Scatter(
-            x=ratios[[worst]],
-            y=best[[worst]],
-            marker={"size": 8, "color": theme().paper, "line": {"color": ink.color, "width": 1.6}},
-            hoverinfo="skip",
-        )
-    )
-    text = f"both together: at least {best[worst]:.3f}"
-    place = {"x": np.log10(ratios[worst]), "y": best[worst], "xref": share.x, "yref": share.y}
-    figure.add_annotation(text=text, **place, yshift=22)
-    for panel, x, y, style in (
-        (share, 0.985, 0.05, "clustering"),
-        (share, 0.015, 0.05, "alignment"),
-        (weight, 0.03, 0.52, "clustering"),
-        (weight, 0.97, 0.52, "alignment"),
+    ring = {"size": 8, "color": PAPER, "line": {"color": INK, "width": 1.6}}
+    share.add(go.Scatter(x=ratios[[worst]], y=best[[worst]], marker=ring, hoverinfo="skip"))
+    words = f"both together: at least {best[worst]:.3f}"
+    share.text(words, np.log10(ratios[worst]), best[worst], yshift=22)
+    for panel, words, style, x, y, side in (
+        (share, "clustering alone", "clustering", 0.985, 0.05, "right"),
+        (share, "alignment alone", "alignment", 0.015, 0.05, "left"),
+        (weight, "clustering", "clustering", 0.03, 0.52, "left"),
+        (weight, "alignment", "alignment", 0.97, 0.52, "right"),
     ):
-        side, alone = "left" if x < 0.5 else "right", " alone" * (panel is share)
-        panel.note(style + alone, x, y, xanchor=side, font=font(12, STYLES[style].color))
+        panel.note(words, x, y, xanchor=side, font=font(12, STYLES[style].color))
     return figure
 
 
-def arrows(
-    starts: np.ndarray, vectors: np.ndarray, color: str, width: float = 1.6
-) -> list[go.Trace]:
-    """Arrows from starts (B, 2) along vectors (B, 2): shafts and heads, two traces.
+# --- against real networks -----------------------------------------------------------------------
 
-    Args:
-        starts: (B, 2).
-        vectors: (B, 2).
-        color: "#rrggbb".
-        width: px.
 
-    Raises:
-        ValueError: naming the argument that does not fit.
-    """
-    _checks.array("starts", starts, ("B", 2))
-    _checks.array("vectors", vectors, (len(starts), 2))
-    _checks.real("width", width, 0, 1000)
+def arrows(starts: np.ndarray, vectors: np.ndarray, color: str) -> list[go.Trace]:
+    """Arrows from starts (B, 2) along vectors (B, 2): shafts and heads, two traces."""
     ends = starts + vectors
     turn = np.degrees(np.arctan2(vectors[:, 0], vectors[:, 1]))
     head = {"symbol": "triangle-up", "size": 6.5, "angle": turn.round(1), "color": color}
-    shafts = segments(starts, ends, color, width)
-    where = {"x": ends[:, 0].astype(np.float32), "y": ends[:, 1].astype(np.float32)}
-    shafts[0].update(x=np.float32(shafts[0].x), y=np.float32(shafts[0].y), cliponaxis=False)
-    look = {"mode": "markers", "marker": head, "hoverinfo": "skip", "cliponaxis": False}
-    return [*shafts, go.Scatter(**where, **look)]
+    (shafts,) = segments(starts, ends, color, 1.6)
+    shafts.update(x=np.float32(shafts.x), y=np.float32(shafts.y), cliponaxis=False)
+    heads = go.Scatter(
+        x=ends[:, 0].astype(np.float32),
+        y=ends[:, 1].astype(np.float32),
+        mode="markers",
+        marker=head,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    return [shafts, heads]
 
 
 def force_balance(
     E: np.ndarray,
     force: np.ndarray,
-    parts: dict[str, np.ndarray],
-    courses: dict,
+    parts: Mapping[str, np.ndarray],
+    found: Mapping[str, Agreement],
+    found_random: Mapping[str, Agreement],
     steps: Sequence[int],
 ) -> go.Figure:
     """Forces on one network's embeddings, measured beside modelled; agreement over steps below.
@@ -181,74 +171,78 @@ def force_balance(
         E: (N, 2) embeddings.
         force: (N, 2) −∂L/∂E, measured.
         parts: "clustering", "alignment" and "sum" as (N, 2), in the unit of `force`.
-        courses: title of a panel -> law -> (T, S) agreement, for two or three panels.
-        steps: (T,) steps of the courses.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+        found: law -> its agreement (T, S) with networks whose readout starts at zero.
+        found_random: the same, with a readout that starts at random.
+        steps: (T,) steps of the agreements.
     """
-    E = _checks.tokens("E", E)
-    force = _checks.array("force", force, E.shape)
-    for values in _checks.mapping("parts", parts).values():
-        _checks.array("parts", values, E.shape)
-    _checks.mapping("courses", courses, 1, 3)
-    steps = [_checks.real("steps", step, 0) for step in _checks.sequence("steps", steps)]
     side, gap, top = 188, 12, 62
     boxes = [(6 + i * (side + gap), top, side, side) for i in range(4)]
     below, wide = top + side + 96, (WIDTH - 44 * 3 - 14) / 3
-    boxes += [(44 + i * (wide + 46), below, wide, 170) for i in range(len(courses))]
+    boxes += [(44 + i * (wide + 46), below, wide, 170) for i in range(3)]
     figure, panels = sheet(below + 170 + 50, boxes)
-    shown = {"measured": force, **parts}
-    longest = np.linalg.norm(np.stack(list(shown.values())), axis=-1).max()
-    scale = 0.5 * np.abs(E - E.mean(0)).max() / longest
-    ends = np.concatenate([E, *(E + scale * values for values in shown.values())])
-    middle = (ends.max(0) + ends.min(0)) / 2
-    reach = 1.04 * np.abs(ends - middle).max()
-    titles = ("Measured", "Clustering", "Alignment", "Clustering + alignment")
-    for panel, (name, values), title in zip(panels, shown.items(), titles, strict=False):
-        color = STYLES[name].color if name in STYLES else theme().ink
-        panel.plane(reach)
-        panel.add(*embeddings(E - middle, 12, 0.45), *arrows(E - middle, scale * values, color))
-        center = {"x": 0.5, "xanchor": "center"}
-        panel.note(f"<b>{title}</b>", yshift=22, **center, font=font(13, color))
-        text = "−∂L/∂E of the network"
-        if name != "measured":
-            found = predictions.agreement(force[None], values[None])
-            text = f"direction {found.cosine[0]:.2f}"
-            text += f", size {found.coefficient[0]:.2f}" if name == "sum" else ""
-        panel.note(text, yshift=6, **center, font=font(11, theme().muted))
-    for panel, (title, laws) in zip(panels[4:], courses.items(), strict=True):
-        _courses(panel, title, laws, steps)
+    _arrow_panels(panels[:4], E, force, parts)
+    directions = {law: agreement.cosine for law, agreement in found.items()}
+    sizes = {law: agreement.coefficient for law, agreement in found.items()}
+    random = {law: agreement.cosine for law, agreement in found_random.items()}
+    limits = _limits([*directions.values(), *random.values()])
+    _courses(panels[4], "Direction (cosine)", directions, steps, limits)
+    _courses(panels[5], "Size (coefficient)", sizes, steps, _limits(sizes.values()))
+    _courses(panels[6], "Direction, standard start", random, steps, limits)
     _legend(panels[4])
     return figure
 
 
-def _courses(panel: Panel, title: str, laws: dict[str, np.ndarray], steps: Sequence[int]) -> None:
-    """Median and middle half over seeds of an agreement, one curve a law."""
+def _arrow_panels(
+    panels: Sequence[Panel], E: np.ndarray, force: np.ndarray, parts: Mapping[str, np.ndarray]
+) -> None:
+    """Four forces on the same embeddings, on one scale, and how each agrees with the first."""
+    every = [force, parts["clustering"], parts["alignment"], parts["sum"]]
+    longest = np.linalg.norm(np.stack(every), axis=-1).max()
+    scale = 0.5 * np.abs(E - E.mean(0)).max() / longest
+    ends = np.concatenate([E, *(E + scale * values for values in every)])
+    middle = (ends.max(0) + ends.min(0)) / 2
+    reach = 1.04 * np.abs(ends - middle).max()
+    titles = ("Measured", "Clustering", "Alignment", "Clustering + alignment")
+    colors = [*(STYLES[name].color for name in ("measured", "clustering", "alignment")), INK]
+    agreed = [predictions.agreement(force[None], values[None]) for values in every[1:]]
+    words = [f"direction {found.cosine[0]:.2f}" for found in agreed]
+    words = ["−∂L/∂E of the network", *words]
+    words[-1] += f", size {agreed[-1].coefficient[0]:.2f}"
+    for panel, values, title, word, color in zip(panels, every, titles, words, colors, strict=True):
+        panel.plane(reach)
+        panel.add(*embeddings(E - middle, 12, 0.45), *arrows(E - middle, scale * values, color))
+        panel.note(f"<b>{title}</b>", 0.5, yshift=22, xanchor="center", font=font(13, color))
+        panel.note(word, 0.5, yshift=6, xanchor="center", font=font(11, MUTED))
+
+
+def _limits(values: Iterable[np.ndarray]) -> list[float]:
+    """Ends of an axis for the middle halves of values (T, S), with 0 and 1 in it."""
+    return holding([-0.05, 1.06], [np.nanquantile(each, [0.25, 0.75], axis=1) for each in values])
+
+
+def _courses(
+    panel: Panel,
+    title: str,
+    laws: Mapping[str, np.ndarray],
+    steps: Sequence[int],
+    limits: Sequence[float],
+) -> None:
+    """Median and middle half over seeds of an agreement (T, S), one curve a law."""
     ticks = [1, 2, 5, 10, 20, 50, 100, 200]
-    panel.axes(
-        {
-            "type": "log",
-            "tickvals": ticks,
-            "ticktext": [str(t) for t in ticks],
-            "range": np.log10([0.93, 1.07 * max(steps)]),
-            "title": {"text": "step"},
-        },
-        {"range": [-0.05, 1.25] if "Size" in title else [-0.32, 1.06], "tickvals": [0, 0.5, 1]},
-    )
+    x_axis = {
+        "type": "log",
+        "tickvals": ticks,
+        "ticktext": [str(t) for t in ticks],
+        "range": np.log10([0.93, 1.07 * max(steps)]),
+        "title": {"text": "step"},
+    }
+    panel.axes(x_axis, {"range": limits, "tickvals": [0, 0.5, 1]})
     panel.note(f"<b>{title}</b>", yshift=10)
     for law, values in laws.items():
         style = LAW_STYLES[law]
         low, median, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=1)
+        panel.add(*area(steps, low, high, style.color, 0.16))
         panel.add(
-            go.Scatter(
-                x=[*steps, *steps[::-1]],
-                y=np.concatenate([high, low[::-1]]),
-                mode="none",
-                fill="toself",
-                fillcolor=faded(style.color, 0.16),
-                hoverinfo="skip",
-            ),
             go.Scatter(
                 x=list(steps),
                 y=median,
@@ -256,7 +250,7 @@ def _courses(panel: Panel, title: str, laws: dict[str, np.ndarray], steps: Seque
                 line={"color": style.color, "dash": style.dash, "width": 1.8},
                 marker={"size": 5, "symbol": style.symbol, "color": style.color},
                 hovertemplate="step %{x}: %{y:.2f}<extra>" + law + "</extra>",
-            ),
+            )
         )
 
 
@@ -270,52 +264,40 @@ def _legend(panel: Panel) -> None:
 
 
 def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str]) -> go.Figure:
-    """One seed's measured force and that of some laws, as arrows under one slider.
+    """One seed's measured force and that of two laws, as arrows under one slider.
 
     Each panel is scaled to equal rms arrows, so that it shows directions; its words say how the
-    sizes compare.
-
-    Args:
-        run: as for `predicted`.
-        seed: one of its seeds.
-        steps: the recorded steps to show.
-        laws: two of LAW_STYLES.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    sizes compare. The run is recorded as `predictions.predicted` asks for.
     """
-    _checks.instance("run", run, Run)
-    seed = _checks.integer("seed", seed, 0, _checks.SEED)
-    steps = [_checks.integer("steps", step, 1) for step in _checks.sequence("steps", steps)]
-    laws = [_checks.choice("laws", law, predictions.LAWS) for law in _checks.sequence("laws", laws)]
     side, one = 252, run.select(seed)
-    figure, panels = sheet(
-        424, [(8 + i * (side + 14), 48, side, side) for i in range(1 + len(laws))]
-    )
-    steps = list(steps)
-    found_at = {"Measured": predictions.measured(one, steps)}
-    found_at |= {law: predictions.predicted(one, steps, law) for law in laws}
+    figure, panels = sheet(424, [(8 + i * (side + 14), 48, side, side) for i in range(3)])
+    force = predictions.measured(one, steps)
+    every = [force, *(predictions.predicted(one, steps, law) for law in laws)]
+    colors = [STYLES["measured"].color, *(LAW_STYLES[law].color for law in laws)]
     reach = 1.2 * np.abs(one.embeddings[[one.nearest(step) for step in steps]]).max()
-    for panel, name in zip(panels, found_at, strict=True):
-        color = STYLES["measured"].color if name == "Measured" else LAW_STYLES[name].color
+    for panel, name, color in zip(panels, ["measured", *laws], colors, strict=True):
         panel.plane(reach)
-        panel.note(f"<b>{name[0].upper() + name[1:]}</b>", 0.5, yshift=8, xanchor="center")
-        panel.figure.layout.annotations[-1].font.color = color
+        title = f"<b>{name[0].upper() + name[1:]}</b>"
+        panel.note(title, 0.5, yshift=8, xanchor="center", font=font(12, color))
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
-        E, force = one.embeddings[one.nearest(steps[frame]), 0], found_at["Measured"][frame]
-        traces = []
-        for i, (name, every) in enumerate(found_at.items()):
-            values = every[frame]
-            found = predictions.agreement(force, values)
-            words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
-            words = f"rms {np.sqrt((force**2).sum(-1).mean()):.1e}" if i == 0 else words
-            color = STYLES["measured"].color if i == 0 else LAW_STYLES[name].color
-            scaled = 0.16 * reach * values[0] / np.sqrt((values**2).sum(-1).mean())
-            note = {"x": [0], "y": [0.95 * reach], "text": [words], "mode": "text"}
-            look = {"textfont": font(12, theme().muted), "hoverinfo": "skip"}
-            drawn = [*embeddings(E, 13, 0.45), *arrows(E, scaled, color)]
-            traces += [(i, trace) for trace in (*drawn, go.Scatter(**note, **look))]
+        E, traces = one.embeddings[one.nearest(steps[frame]), 0], []
+        for i, (values, color) in enumerate(zip(every, colors, strict=True)):
+            size = np.sqrt((values[frame] ** 2).sum(-1).mean())
+            words = f"rms {size:.1e}"
+            if i > 0:
+                found = predictions.agreement(force[frame], values[frame])
+                words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
+            note = go.Scatter(
+                x=[0],
+                y=[0.95 * reach],
+                text=[words],
+                mode="text",
+                textfont=font(12, MUTED),
+                hoverinfo="skip",
+            )
+            drawn = arrows(E, 0.16 * reach * values[frame, 0] / size, color)
+            traces += [(i, trace) for trace in (*embeddings(E, 13, 0.45), *drawn, note)]
         return traces
 
     animate(panels, moving, [str(step) for step in steps], len(steps) // 2)

@@ -1,4 +1,4 @@
-"""Figures of notebook 6: what grew from the same starts, and how well it agrees.
+"""Notebook 6: how alike the structures are that grew from the same starts.
 
 Networks are green, simulations without a network violet, floors grey.
 """
@@ -6,47 +6,109 @@ Networks are green, simulations without a network violet, floors grey.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from modadd import _checks, structure
+from modadd import structure
 from modadd.intervals import Effect, bootstrap_mean
-from modadd.plots.palette import STYLES, theme
+from modadd.plots.palette import INK, MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import embeddings, joined, whisker
-from modadd.same_start import ROLES, Comparison
+
+GREEN, VIOLET = STYLES["network"].color, STYLES["simulation"].color
+
+Pairs = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Embeddings (S, N, 2), and others of the same starts to compare them with."""
 
 
-def starts(
-    rows: Mapping[str, ArrayLike], colors: Sequence[str], loose: Sequence[str] = ()
-) -> go.Figure:
-    """Final embeddings that grew from the same starts: one row a system, one column a start.
+def coarse_kinds(E: ArrayLike) -> np.ndarray:
+    """The kind of each embedding (..., N, 2), with stripes counted as grids.
+
+    >>> angle = 2 * np.pi * np.arange(17) / 17
+    >>> str(coarse_kinds(np.stack([np.cos(angle), np.sin(angle)], -1)))
+    'circle'
+    """
+    kinds = structure.classify(E)
+    return np.where(kinds == "stripe", "grid", kinds)
+
+
+class Comparison(NamedTuple):
+    """How alike embeddings and others of the same starts are."""
+
+    role: str
+    """"floor", something for comparison; "network", two networks; "simulation", with networks"""
+    r2: np.ndarray
+    """(S,) Procrustes R², one a start"""
+    same_kind: Effect
+    """share of comparisons in which both are circles, both lattices, or both neither"""
+
+
+def compare(role: str, pairs: Pairs) -> Comparison:
+    """Agreement in one or several pairs.
+
+    R² and agreement on the coarse kind are averaged over the pairs of a start first, so that a
+    start counts once; the interval is a bootstrap over starts.
+
+    >>> A = np.random.default_rng(0).standard_normal((4, 7, 2))
+    >>> compare("network", [(A, 2 * A)]).same_kind.mean
+    1.0
+    """
+    r2 = np.mean([structure.procrustes_r2(A, B) for A, B in pairs], axis=0)
+    kind = np.mean([coarse_kinds(A) == coarse_kinds(B) for A, B in pairs], axis=0)
+    return Comparison(role, r2, bootstrap_mean(kind))
+
+
+class Frequencies(NamedTuple):
+    """In how many comparisons of each start both are circles, and in how many of one frequency."""
+
+    both: np.ndarray
+    """(S,)"""
+    equal: np.ndarray
+    """(S,)"""
+
+    @property
+    def starts(self) -> int:
+        """Starts with a comparison of circles."""
+        return int((self.both > 0).sum())
+
+    @property
+    def agreeing(self) -> int:
+        """Those of them whose comparisons of circles all agree."""
+        return int(((self.both > 0) & (self.equal == self.both)).sum())
+
+
+def same_frequency(pairs: Pairs) -> Frequencies:
+    """How often circles of one start have one frequency.
+
+    >>> A = np.stack([np.cos(np.arange(7) * 4 * np.pi / 7), np.sin(np.arange(7) * 4 * np.pi / 7)])
+    >>> same_frequency([(A.T[None], 2 * A.T[None])])
+    Frequencies(both=array([1]), equal=array([1]))
+    """
+    equal, both = [], []
+    for A, B in pairs:
+        rings = (structure.classify(A) == "circle") & (structure.classify(B) == "circle")
+        both.append(rings)
+        equal.append(rings & (structure.circle(A).frequency == structure.circle(B).frequency))
+    return Frequencies(np.sum(both, axis=0), np.sum(equal, axis=0))
+
+
+def starts(rows: Mapping[str, tuple[str, np.ndarray]], columns: int) -> go.Figure:
+    """What grew from the first starts: one row a system, one column a start.
 
     Each start has one scale for all systems, no rotation and no reflection. From the second row
-    on, the number is the Procrustes R² with the first; rows named in `loose` get no bonds.
+    on, the number is the Procrustes R² with the first. Rows of the role "floor", which are no
+    result, get no bonds.
 
     Args:
-        rows: name to embeddings (S, N, 2), S at most 8.
-        colors: one for each row, of its name.
-        loose: names of rows whose embeddings are no result, say the start itself.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+        rows: name to role, as in `Comparison`, and embeddings (S, N, 2).
+        columns: number of starts shown.
     """
-    _checks.mapping("rows", rows)
-    colors = _checks.sequence("colors", colors, len(rows), len(rows))
-    for color in colors:
-        _checks.instance("colors", color, str)
-    loose = [
-        _checks.choice("loose", name, tuple(rows)) for name in _checks.sequence("loose", loose, 0)
-    ]
-    every = [_checks.ensemble("rows", E) for E in rows.values()]
-    if len({E.shape for E in every}) > 1:
-        raise ValueError("rows must hold embeddings of one shape, got several")
+    every = [np.asarray(E[:columns], dtype=float) for _, E in rows.values()]
     every = [E - E.mean(1, keepdims=True) for E in every]
-    left, columns = 34, len(every[0])
+    left = 34
     side, tall = (WIDTH - left - 4) / columns, 18
     boxes = [
         (left + i * side, 8 + j * (side + tall), side, side)
@@ -55,80 +117,81 @@ def starts(
     ]
     figure, panels = sheet(8 + len(every) * (side + tall) + 4, boxes)
     reach = [1.2 * max(np.abs(E[i]).max() for E in every) for i in range(columns)]
-    for j, (name, E, color) in enumerate(zip(rows, every, colors, strict=True)):
+    for j, ((name, (role, _)), E) in enumerate(zip(rows.items(), every, strict=True)):
+        color, draw = STYLES[role].color, embeddings if role == "floor" else joined
         place = {"x": 0, "y": 0.5, "xshift": -6, "xanchor": "right", "yanchor": "middle"}
         panels[j * columns].note(f"<b>{name}</b>", **place, textangle=-90, font=font(12, color))
         agreement = structure.procrustes_r2(E, every[0])
         for i, panel in enumerate(panels[j * columns : (j + 1) * columns]):
             panel.plane(reach[i])
-            panel.add(*(embeddings if name in loose else joined)(E[i], 7))
+            panel.add(*draw(E[i], 7))
             if j:
-                text = f"{agreement[i]:.2f}"
                 under = {"xanchor": "center", "yanchor": "top", "yshift": 2}
-                panel.note(text, 0.5, 0, **under, font=font(11, theme().muted))
+                panel.note(f"{agreement[i]:.2f}", 0.5, 0, **under, font=font(11, MUTED))
     return figure
 
 
 def comparison_rows(rows: Mapping[str, Comparison]) -> go.Figure:
     """R² as one point a start with mean and bootstrap interval; beside it agreement on the kind.
 
-    Args:
-        rows: name to comparison, drawn from top to bottom.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    Rows are drawn from top to bottom.
     """
-    for row in _checks.mapping("rows", rows).values():
-        _checks.instance("rows", row, Comparison)
-        _checks.choice("role", row.role, ROLES)
     left, top, each = 206, 46, 46
     height = each * len(rows)
-    figure, panels = sheet(
-        top + height + 54, [(left, top, 370, height), (left + 424, top, 150, height)]
-    )
+    boxes = [(left, top, 370, height), (left + 424, top, 150, height)]
+    figure, (same, kinds) = sheet(top + height + 54, boxes)
     vertical = {"range": [len(rows) - 0.5, -0.5], "visible": False}
     ticks = {"range": [-0.02, 1.03], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    panels[0].axes(ticks | {"title": {"text": "Procrustes R²"}}, vertical)
+    same.axes(ticks | {"title": {"text": "Procrustes R²"}}, vertical)
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-    panels[1].axes(share | {"title": {"text": "share of comparisons"}}, vertical)
-    panels[0].note("<b>Same structure</b>", yshift=10)
-    panels[1].note("<b>Same kind</b>", yshift=10)
+    kinds.axes(share | {"title": {"text": "share of comparisons"}}, vertical)
+    same.note("<b>Same structure</b>", yshift=10)
+    kinds.note("<b>Same kind</b>", yshift=10)
     for y, (name, row) in enumerate(rows.items()):
         color, symbol, _ = STYLES[row.role]
         word = {"xanchor": "right", "xshift": -12, "align": "right"}
-        place = {"x": -0.02, "y": y, "xref": panels[0].x, "yref": panels[0].y}
-        figure.add_annotation(text=name, font=font(12, color), **word, **place)
-        _cloud(panels[0], row.r2, y, color, symbol)
+        same.text(name, -0.02, y, **word, font=font(12, color))
+        _cloud(same, row.r2, y, color, symbol)
         mean = bootstrap_mean(row.r2)
-        _interval(panels[0], mean, y, theme().ink, "line-ns", f"{mean.mean:.2f}")
-        kind = Effect(row.same_kind, *row.same_kind_interval)
-        _interval(panels[1], kind, y, color, symbol, f"{row.same_kind:.0%}")
+        # A mark of its own below the points, its value under it.
+        _interval(same, mean, y + 0.22, INK, "line-ns", f"{mean.mean:.2f}")
+        _interval(kinds, row.same_kind, y, color, symbol, f"{row.same_kind.mean:.0%}")
     return figure
 
 
 def _cloud(panel: Panel, values: np.ndarray, y: float, color: str, symbol: str) -> None:
     """One point a value, spread upwards where many values are alike."""
-    bins = np.clip((np.asarray(values) * 40).astype(int), 0, 39)
+    bins = np.clip((values * 40).astype(int), 0, 39)
     rank = np.array([(bins[:i] == b).sum() for i, b in enumerate(bins)])
     full = np.bincount(bins, minlength=40)[bins]
-    rise = 0.5 * rank / np.maximum(full, 12)
-    marker = {"size": 5.5, "color": color, "symbol": symbol, "opacity": 0.5}
-    hover = "R² %{x:.3f}<extra></extra>"
     panel.add(
-        go.Scatter(x=values, y=y + 0.02 - rise, mode="markers", marker=marker, hovertemplate=hover)
+        go.Scatter(
+            x=values,
+            y=y + 0.02 - 0.5 * rank / np.maximum(full, 12),
+            mode="markers",
+            marker={"size": 5.5, "color": color, "symbol": symbol, "opacity": 0.5},
+            hovertemplate="R² %{x:.3f}<extra></extra>",
+        )
     )
 
 
 def _interval(panel: Panel, found: Effect, y: float, color: str, symbol: str, text: str) -> None:
-    """Mean and interval as a mark with a whisker below the points, its value under it."""
-    y = y + 0.22 if symbol == "line-ns" else y
-    marker = {"size": 9, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
+    """Mean and interval as a mark with a whisker, its value beside it."""
+    mark = {"size": 9, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
     hover = f"mean {found.mean:.3f} ({found.low:.3f} to {found.high:.3f})<extra></extra>"
-    where = {"x": [found.mean], "y": [y], "mode": "markers", "cliponaxis": False}
     panel.add(
-        go.Scatter(**where, marker=marker, error_x=whisker(*found, color, 2), hovertemplate=hover)
+        go.Scatter(
+            x=[found.mean],
+            y=[y],
+            mode="markers",
+            cliponaxis=False,
+            marker=mark,
+            error_x=whisker(*found, color, 2),
+            hovertemplate=hover,
+        )
     )
-    place = {"xref": panel.x, "yref": panel.y, "y": y, "yanchor": "middle"}
-    right = found.high < 0.86
-    place |= {"x": found.high if right else found.low, "xanchor": "left" if right else "right"}
-    panel.figure.add_annotation(text=f"<b>{text}</b>", xshift=7 if right else -7, **place)
+    if found.high < 0.86:
+        place = {"x": found.high, "xanchor": "left", "xshift": 7}
+    else:
+        place = {"x": found.low, "xanchor": "right", "xshift": -7}
+    panel.text(f"<b>{text}</b>", y=y, yanchor="middle", **place)

@@ -1,4 +1,4 @@
-"""Figures of notebook 7: time courses of the conditions, effects, dose curve.
+"""Notebook 7: conditions on the same seeds, what each gains over its control, and their figures.
 
 Grey is what nothing keeps alive, green what should keep the residuals alive, violet what is
 stopped, or given where it should not help.
@@ -7,128 +7,194 @@ stopped, or given where it should not help.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, intervals, structure
-from modadd.experiment import Condition, check_held_out, checked
+from modadd import intervals, structure
 from modadd.intervals import Effect
-from modadd.plots.palette import STYLES, blend, faded, theme
+from modadd.plots.palette import INK, MUTED, STYLES, Style, blend, faded
 from modadd.plots.panels import WIDTH, Panel, font, sheet, square_root
 from modadd.plots.traces import band, segments, whisker
 from modadd.run import Run
 
-ROLE_STYLES = {
+ROLES = {
     "without": STYLES["floor"],
     "with": STYLES["network"],
     "contrast": STYLES["simulation"],
 }
-"""How the roles of `experiment.ROLES` are drawn."""
+"""What a condition is for (the control, what should show the effect, what should not), drawn so."""
 
 
-def time_courses(
-    columns: Mapping[str, Sequence[Condition]], switch: int | None = None
-) -> go.Figure:
+class Condition(NamedTuple):
+    """A recipe under which an ensemble ran, and what it is for."""
+
+    name: str
+    role: str  #: one of ROLES
+    run: Run
+
+
+class Comparison(NamedTuple):
+    """Conditions that ran on the same seeds."""
+
+    title: str
+    conditions: Sequence[Condition]  #: the control first
+    switch: int | None = None  #: the step at which some of them change, if any does
+
+
+class Gain(NamedTuple):
+    """A condition less its control at the last step, paired over seeds."""
+
+    role: str
+    residual: Effect  #: in log₁₀ of the rms
+    closure: Effect
+    validation: Effect  #: accuracy on the pairs held out
+
+
+def gains(comparisons: Sequence[Comparison], confidence: float = 0.95) -> dict[str, Gain]:
+    """Each condition but the controls, by name, against the control of its comparison."""
+    found = {}
+    for _, (control, *others), _ in comparisons:
+        for condition in others:
+            pairs = zip(_measures(condition.run), _measures(control.run), strict=True)
+            effects = (intervals.paired(*p, confidence=confidence) for p in pairs)
+            found[condition.name] = Gain(condition.role, *effects)
+    return found
+
+
+def _measures(run: Run) -> tuple[np.ndarray, ...]:
+    """What `Gain` compares, (S,) each, at the last step."""
+    residual = np.log10(run.residual_rms[-1])
+    return residual, structure.closure(run.final), run.validation_accuracy[-1]
+
+
+class Finished(NamedTuple):
+    """What an ensemble has built: shares of S seeds, and closure where closure means something."""
+
+    circles: float
+    lattices: float
+    kind: np.ndarray  #: (S,) bools: a circle or a lattice, not one of no kind
+    closure: np.ndarray  #: (L,) of the lattices among them; a circle closes nothing
+
+
+def finished(run: Run) -> Finished:
+    """What the ensemble has built at the last step."""
+    kinds = structure.classify(run.final)
+    lattice = np.isin(kinds, ["grid", "stripe"])
+    closure = structure.closure(run.final[lattice])
+    return Finished((kinds == "circle").mean(), lattice.mean(), kinds != "other", closure)
+
+
+# --- time courses ---------------------------------------------------------------------------------
+
+_ROWS = ("Residual, rms", "Force, rms", "Closure", "Validation accuracy")
+_LOGARITHMIC = (True, True, False, False)
+
+
+def time_courses(comparisons: Sequence[Comparison]) -> go.Figure:
     """Residuals, forces, closure and validation accuracy over steps, one column a comparison.
 
-    Lines are medians over seeds, bands hold the middle half of them.
-
-    Args:
-        columns: title to its conditions, at most six columns.
-        switch: a step marked in the columns whose title contains "switched".
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    Lines are medians over seeds, bands hold the middle half of them. Each row has one axis, which
+    holds all of its bands.
     """
-    columns = checked(columns)
-    if switch is not None:
-        switch = _checks.integer("switch", switch, 0)
-    rows = ("Residual, rms", "Force, rms", "Closure", "Validation accuracy")
     left, gap, tall, top = 50, 15, 112, 108
-    each = (WIDTH - left - 16 - gap * (len(columns) - 1)) / len(columns)
+    columns = len(comparisons)
+    each = (WIDTH - left - 16 - gap * (columns - 1)) / columns
     boxes = [
         (left + i * (each + gap), top + j * (tall + 34), each, tall)
-        for j in range(len(rows))
-        for i in range(len(columns))
+        for j in range(len(_ROWS))
+        for i in range(columns)
     ]
-    figure, panels = sheet(top + len(rows) * (tall + 34) + 18, boxes)
-    for j, name in enumerate(rows):
-        row = panels[j * len(columns) : (j + 1) * len(columns)]
+    figure, panels = sheet(top + len(_ROWS) * (tall + 34) + 18, boxes)
+    for j, name in enumerate(_ROWS):
+        row = panels[j * columns : (j + 1) * columns]
         row[0].note(f"<b>{name}</b>", yshift=5)
-        for i, (panel, (title, conditions)) in enumerate(zip(row, columns.items(), strict=True)):
-            _dress(panel, j, i, conditions[0].run.steps[-1], last=j == len(rows) - 1)
-            if switch is not None and "switched" in title:
-                panel.figure.add_shape(
-                    **{"type": "line", "xref": panel.x, "yref": f"{panel.y} domain"},
-                    **{"x0": switch**0.5, "x1": switch**0.5, "y0": 0, "y1": 1},
-                    line={"color": theme().muted, "width": 1, "dash": "dot"},
-                )
+        drawn = [[t for c in found.conditions for t in _band(c, j)] for found in comparisons]
+        shared = _shared_axis(j, np.concatenate([t.y for traces in drawn for t in traces]))
+        for i, (panel, found) in enumerate(zip(row, comparisons, strict=True)):
+            blank = {"ticktext": [""] * len(shared["tickvals"])} if i else {}
+            last = found.conditions[0].run.steps[-1]
+            panel.axes(_steps_axis(last, i == 0, j == len(_ROWS) - 1), shared | blank)
+            if found.switch is not None:
+                _upright(panel, found.switch)
             if j == 0:
-                _head(panel, title, conditions)
-            for condition in conditions:
-                panel.add(*_band(condition, j))
+                _head(panel, found)
+            panel.add(*drawn[i])
     return figure
 
 
-def _values(run: Run, row: int) -> np.ndarray:
-    """What a row of `time_courses` shows, (T, S); NaN where a logarithm has none."""
-    if row == 2:
-        return structure.closure(run.embeddings)
-    values = (run.residual_rms, run.force_rms, None, run.validation_accuracy)[row]
-    return np.where(values > 0, values, np.nan) if row < 2 else values
-
-
 def _band(condition: Condition, row: int) -> list[go.Trace]:
-    area, line = band(condition.run.steps, _values(condition.run, row), "training", condition.name)
-    area.fillcolor = faded(ROLE_STYLES[condition.role].color, 0.17)
-    line.line = {
-        "color": ROLE_STYLES[condition.role].color,
-        "dash": ROLE_STYLES[condition.role].dash,
-        "width": 2,
-    }
+    """Median and middle half of what a row shows of a condition."""
+    run, style = condition.run, ROLES[condition.role]
+    if row == 2:
+        values = structure.closure(run.embeddings)
+    else:
+        values = (run.residual_rms, run.force_rms, None, run.validation_accuracy)[row]
+    if _LOGARITHMIC[row]:
+        values = np.where(values > 0, values, np.nan)
+    area, line = band(run.steps, values, "training", condition.name)
+    area.fillcolor = faded(style.color, 0.17)
+    line.line = {"color": style.color, "dash": style.dash, "width": 2}
     return [area, line]
 
 
-def _dress(panel: Panel, row: int, column: int, steps: int, last: bool) -> None:
-    """Axes of one panel: shared ranges, labels only at the left and at the bottom."""
-    ranges = ([-2.9, 0.1], [-4.2, -1.2], [0, 0.4], [0, 0.9])
-    ticks = ([1, 0.1, 0.01], [0.01, 0.001, 0.0001], [0, 0.2, 0.4], [0, 0.4, 0.8])
-    texts = (["1", "0.1", "0.01"], ["10⁻²", "10⁻³", "10⁻⁴"], ["0", "0.2", "0.4"], None)
-    words = texts[row] or ["0%", "40%", "80%"]
-    y = {"range": ranges[row], "tickvals": ticks[row], "ticktext": words if column == 0 else []}
-    if row < 2:
-        y |= {"type": "log"}
-    if column:
-        y |= {"ticktext": [""] * len(words)}
+def _shared_axis(row: int, values: np.ndarray) -> dict:
+    """The axis of a row that holds all values (M,)."""
+    values = values[np.isfinite(values)]
+    if _LOGARITHMIC[row]:
+        ends = np.log10([values.min(), values.max()])
+        low, high = ends + 0.04 * (ends[1] - ends[0]) * np.array([-1, 1])
+        decades = np.arange(np.ceil(low), np.floor(high) + 1).astype(int)
+        words = {0: "1", -1: "0.1", -2: "0.01"} if row == 0 else {}
+        names = [words.get(d, f"10{str(d).translate(_RAISED)}") for d in decades]
+        return {
+            "type": "log",
+            "range": [low, high],
+            "tickvals": (10.0**decades).tolist(),
+            "ticktext": names,
+        }
+    reach = 1.04 * values.max()
+    ticks = [tick for tick in (0, 0.2, 0.4, 0.8) if tick <= max(reach, 0.2)]
+    names = [f"{t:.0%}" if row == 3 else f"{t:g}" for t in ticks]
+    return {"range": [0, max(reach, 0.2)], "tickvals": ticks, "ticktext": names}
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _steps_axis(steps: int, first: bool, last: bool) -> dict:
+    """The axis of steps, named in the last row; 0 is written in the first column alone."""
     marks = [0, steps // 16, steps // 4, steps]
-    x = {"range": square_root([0, 1.02 * steps]), "tickvals": square_root(marks), "tickangle": 0}
-    words = ["0" if column == 0 else "", *(f"{m:,}" for m in marks[1:])]
-    x |= {"ticktext": words if last else [""] * 4}
-    panel.axes(x | ({"title": {"text": "step"}} if last else {}), y)
+    axis = {"range": square_root([0, 1.02 * steps]), "tickvals": square_root(marks), "tickangle": 0}
+    if not last:
+        return axis | {"ticktext": [""] * 4}
+    words = ["0" if first else "", *(f"{mark:,}" for mark in marks[1:])]
+    return axis | {"ticktext": words, "title": {"text": "step"}}
 
 
-def _head(panel: Panel, title: str, conditions: Sequence[Condition]) -> None:
-    panel.note(f"<b>{title}</b>", yshift=76, font=font(13))
-    for i, condition in enumerate(conditions):
-        text = font(11, blend(ROLE_STYLES[condition.role].color, theme().ink, 0.15))
-        sign = {"solid": "━", "dash": "╍", "dot": "┅"}[ROLE_STYLES[condition.role].dash]
+def _upright(panel: Panel, step: int) -> None:
+    """A dotted line at a step."""
+    place = {"xref": panel.x, "x0": step**0.5, "x1": step**0.5}
+    place |= {"yref": f"{panel.y} domain", "y0": 0, "y1": 1}
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
+    panel.figure.add_shape(type="line", line=line, **place)
+
+
+def _head(panel: Panel, comparison: Comparison) -> None:
+    panel.note(f"<b>{comparison.title}</b>", yshift=76, font=font(13))
+    for i, condition in enumerate(comparison.conditions):
+        style = ROLES[condition.role]
+        text = font(11, blend(style.color, INK, 0.15))
+        sign = {"solid": "━", "dash": "╍", "dot": "┅"}[style.dash]
         panel.note(f"{sign} {condition.name}", yshift=59 - 15 * i, font=text)
 
 
-def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
-    """The differences of `experiment.gains`, with their 95 % intervals: one row a condition.
+# --- effects and doses ----------------------------------------------------------------------------
 
-    Args:
-        found: name to role and differences.
 
-    Raises:
-        ValueError: naming the argument that does not fit.
-    """
-    for role, differences in _checks.mapping("found", found).values():
-        _checks.choice("found", role, tuple(ROLE_STYLES))
-        for difference in _checks.sequence("found", differences, 3, 3):
-            _checks.instance("found", difference, Effect)
+def effect_rows(found: Mapping[str, Gain]) -> go.Figure:
+    """What `gains` found, with 95 % intervals: one row a condition."""
     titles = ("Residual, times", "Closure, more by", "Validation accuracy, more by")
     left, gap, tall = 150, 40, 32 * len(found)
     each = (WIDTH - left - 20 - gap * 2) / 3
@@ -136,18 +202,16 @@ def effect_rows(found: Mapping[str, tuple[str, Sequence[Effect]]]) -> go.Figure:
     for i, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         panel.note(f"<b>{title}</b>", yshift=8)
         panel.axes({"nticks": 5}, {"range": [len(found) - 0.5, -0.5], "visible": False})
-        panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], theme().muted))
-        for y, (name, (role, differences)) in enumerate(found.items()):
+        panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], MUTED))
+        for y, (name, (role, *effects)) in enumerate(found.items()):
             if i == 0:
-                look = {
-                    "xanchor": "right",
-                    "xshift": -14,
-                    "font": font(13, ROLE_STYLES[role].color),
-                }
-                _at(panel, name, y, yanchor="middle", **look)
-            panel.add(_whisker(differences[i], y, role, name))
+                look = font(13, ROLES[role].color)
+                _at(panel, name, y, yanchor="middle", xanchor="right", xshift=-14, font=look)
+            panel.add(_whisker(effects[i], y, role, name))
+    reach = max(2.3, 1.04 * max(gain.residual.high for gain in found.values()))
+    low = min(-0.1, 1.04 * min(gain.residual.low for gain in found.values()))
     panels[0].axes({"tickvals": [0, 1, 2], "ticktext": ["× 1", "× 10", "× 100"]})
-    panels[0].axes({"range": [-0.1, 2.3]})
+    panels[0].axes({"range": [low, reach]})
     panels[2].axes({"tickformat": ".0%"})
     return figure
 
@@ -160,93 +224,76 @@ def _at(panel: Panel, text: str, y: float, **look) -> None:
 
 def _whisker(effect: Effect, y: float, role: str, name: str) -> go.Trace:
     """A mean and its interval along the row at y."""
+    style = ROLES[role]
     return go.Scatter(
         x=[effect.mean],
         y=[y],
         mode="markers",
-        marker={"size": 9, "color": ROLE_STYLES[role].color, "symbol": ROLE_STYLES[role].symbol},
-        error_x=whisker(*effect, ROLE_STYLES[role].color, 2),
+        marker={"size": 9, "color": style.color, "symbol": style.symbol},
+        error_x=whisker(*effect, style.color, 2),
         hovertemplate=f"{name}: {effect}<extra></extra>",
     )
 
 
-def dose_curve(runs: Mapping[float, Run]) -> go.Figure:
+def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
     """What a decay rate does in the end: means over seeds with their 95 % t intervals.
 
     Args:
-        runs: decay rate to its run, the rate 0 among them.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+        runs: decay rate to its run, 0 and two more at least.
+        limit: a decay beyond which nothing is expected to stand, drawn as a line.
     """
-    if not isinstance(runs, Mapping) or 0 not in runs or len(runs) < 3:
-        raise _checks.refuse("runs", "a dict of at least three rates, 0 among them", runs)
-    for rate, run in runs.items():
-        _checks.real("runs", rate, 0)
-        _checks.instance("runs", run, Run)
-        check_held_out("runs", run)
     rates = np.array(sorted(runs))
-    last = {rate: runs[rate] for rate in rates}
+    ends = [runs[rate] for rate in rates]
     x = np.log10(np.where(rates > 0, rates, rates[1] / 4))
-    closure = [structure.closure(run.final) for run in last.values()]
-    curves = (
-        (
-            "Accuracy",
-            "validation",
-            [r.validation_accuracy[-1] for r in last.values()],
-            "validation",
-        ),
-        ("Accuracy", "training", [r.accuracy[-1] for r in last.values()], "training"),
-        ("Closure", "other", closure, ""),
-        ("Residual, rms", "other", [r.residual_rms[-1] for r in last.values()], ""),
+    figure, (accuracy, closure, residual) = sheet(
+        268, [(52 + 254 * i, 40, 214, 168) for i in range(3)]
     )
-    titles = ("Accuracy", "Closure", "Residual, rms")
-    figure, panels = sheet(268, [(52 + 254 * i, 40, 214, 168) for i in range(3)])
-    uniform = np.sqrt(1 - 1 / runs[0.0].modulus)
-    for panel, title in zip(panels, titles, strict=True):
+    titles = {"Accuracy": accuracy, "Closure": closure, "Residual, rms": residual}
+    ticks = {"tickvals": [x[0], -3, -2], "ticktext": ["0", "10⁻³", "10⁻²"], "tickangle": 0}
+    for title, panel in titles.items():
         panel.note(f"<b>{title}</b>", yshift=8)
-        ticks = {"tickvals": [x[0], -3, -2], "ticktext": ["0", "10⁻³", "10⁻²"], "tickangle": 0}
-        panel.axes(
-            ticks | {"title": {"text": "weight decay λ"}},
-            {"rangemode": "tozero", "nticks": 5},
-        )
-    panels[0].axes(None, {"range": [0, 1.04], "tickformat": ".0%", "nticks": 4})
-    panels[2].axes(None, {"range": [0, 1.04]})
-    level = np.array([[x[0] - 0.1, uniform], [x[-1] + 0.1, uniform]])
-    panels[2].add(*segments(level[:1], level[1:]))
-    look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, theme().muted)}
-    _at(panels[2], "uniform guess", uniform, **look)
-    for title, style, values, name in curves:
-        panel = panels[titles.index(title)]
-        panel.add(*_dose(x, [intervals.mean(v) for v in values], STYLES[style], name))
-        if name:
-            below = {"yanchor": "top", "xanchor": "left", "xshift": 6, "yshift": -10}
-            place = {"x": x[2], "y": float(values[2].mean()), "xref": panel.x, "yref": panel.y}
-            panel.figure.add_annotation(
-                text=name, font=font(12, STYLES[style].color), **place, **below
-            )
+        ends_of_x = {"range": [x[0] - 0.15, max(x[-1], np.log10(limit)) + 0.1]}
+        title = {"title": {"text": "weight decay λ"}}
+        panel.axes(ticks | title | ends_of_x, {"rangemode": "tozero", "nticks": 5})
+        place = {"x0": np.log10(limit), "x1": np.log10(limit), "xref": panel.x}
+        place |= {"y0": 0, "y1": 1, "yref": f"{panel.y} domain"}
+        line = {"color": STYLES["circle"].color, "width": 1.5, "dash": "dot"}
+        figure.add_shape(type="line", line=line, **place)
+    accuracy.axes(None, {"range": [0, 1.04], "tickformat": ".0%", "nticks": 4})
+    residual.axes(None, {"range": [0, 1.04]})
+    uniform = np.sqrt(1 - 1 / ends[0].modulus)
+    residual.add(*segments([[x[0] - 0.1, uniform]], [[x[-1] + 0.1, uniform]]))
+    look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, MUTED)}
+    _at(residual, "uniform guess", uniform, **look)
+    for name in ("validation", "training"):
+        values = [run.validation_accuracy[-1] for run in ends]
+        if name == "training":
+            values = [run.accuracy[-1] for run in ends]
+        accuracy.add(*_dose(x, values, STYLES[name], name))
+        place = {"x": x[2], "y": float(values[2].mean()), "xref": accuracy.x, "yref": accuracy.y}
+        below = {"yanchor": "top", "xanchor": "left", "xshift": 6, "yshift": -10}
+        look = font(12, STYLES[name].color)
+        figure.add_annotation(text=name, font=look, **place, **below)
+    plain = Style(ROLES["with"].color, "circle", "solid")
+    closure.add(*_dose(x, [structure.closure(run.final) for run in ends], plain))
+    residual.add(*_dose(x, [run.residual_rms[-1] for run in ends], plain))
     return figure
 
 
-def _dose(x: np.ndarray, found: Sequence[Effect], style, name: str) -> list[go.Trace]:
-    """A line through means, dashed from the rate 0 to the next, with whiskers."""
-    means, lows, highs = np.array(found).T
-    color = style.color if name else ROLE_STYLES["with"].color
-    line = {"color": color, "width": 2}
-    marks = {"size": 7, "color": color, "symbol": style.symbol if name else "circle"}
+def _dose(x: np.ndarray, values: list[np.ndarray], style: Style, name: str = "") -> list[go.Trace]:
+    """A line through means of values (S,), dotted from the rate 0 to the next, with whiskers."""
+    means, lows, highs = np.array([intervals.mean(v) for v in values]).T
+    line = {"color": style.color, "width": 2}
+    bare = {"mode": "lines", "hoverinfo": "skip"}
     return [
-        go.Scatter(
-            x=x[:2], y=means[:2], mode="lines", line=line | {"dash": "dot"}, hoverinfo="skip"
-        ),
-        go.Scatter(
-            x=x[1:], y=means[1:], mode="lines", line=line, hoverinfo="skip", cliponaxis=False
-        ),
+        go.Scatter(x=x[:2], y=means[:2], line=line | {"dash": "dot"}, **bare),
+        go.Scatter(x=x[1:], y=means[1:], line=line, cliponaxis=False, **bare),
         go.Scatter(
             x=x,
             y=means,
             mode="markers",
-            marker=marks,
-            error_y=whisker(means, lows, highs, color),
+            marker={"size": 7, "color": style.color, "symbol": style.symbol},
+            error_y=whisker(means, lows, highs, style.color),
             customdata=np.where(x > x[0], 10**x, 0),
             hovertemplate="λ = %{customdata:.1g}: %{y:.3f}<extra>" + name + "</extra>",
             cliponaxis=False,

@@ -1,21 +1,107 @@
-"""Figures of notebook 8: kinds over bias scale and initial scale, and what predicts circles."""
+"""Notebook 8: the law run forward over the phase diagram, held against networks; its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, structure
-from modadd.intervals import rank_correlation, wilson
-from modadd.plots.palette import blend, theme
+from modadd import intervals, structure
+from modadd.forces import two_term_fit
+from modadd.forecasts import Agreement
+from modadd.intervals import Effect, rank_correlation, wilson
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import whisker
+from modadd.plots.shares import diagonal, upright
+from modadd.plots.traces import segments, whisker
+from modadd.run import Run
+from modadd.training import TrainingConfig
+
+
+def alignment_weight(E: np.ndarray, bias_scale: float) -> float:
+    """Weight w_a of alignment in the two-term formula for E (..., N, 2), at most 1.
+
+    Without bias the exact law is alignment, so the weight is 1.
+
+    >>> E = np.random.default_rng(0).standard_normal((8, 17, 2))
+    >>> alignment_weight(E, 0.1) > alignment_weight(E, 10.0)
+    True
+    """
+    return 1.0 if bias_scale == 0 else min(1.0, two_term_fit(E, bias_scale).alignment)
+
+
+class Knobs(NamedTuple):
+    """What the two knobs do to the share of circles."""
+
+    scale: Effect  #: largest less smallest start
+    bias: Effect  #: most less least bias
+
+
+def knobs(kinds: np.ndarray) -> Knobs:
+    """Effects of both knobs on kinds (R, C, S), paired over seeds."""
+    circles = kinds == "circle"
+    by_scale, by_bias = circles.mean(1), circles.mean(0)
+    return Knobs(
+        intervals.paired(by_scale[-1], by_scale[0]), intervals.paired(by_bias[-1], by_bias[0])
+    )
+
+
+# --- the first layer ------------------------------------------------------------------------------
+
+
+class Progress(NamedTuple):
+    """Where S networks stand at their first snapshot with half of their final accuracy."""
+
+    kept: np.ndarray  #: (S,) R² of the embeddings with their start
+    turned: np.ndarray  #: (S,) mean angle of hidden units with their start, degrees
+    bias: np.ndarray  #: (S,) mean share of the bias in the length of a unit
+
+
+def progress(run: Run) -> Progress:
+    """Progress of a run with all parameters, by when half of its accuracy is learnt.
+
+    A hidden unit is the vector (w, b) of its weights and bias; units count by |(w, b)| |v|, v being
+    their outgoing weights.
+    """
+    first = (run.accuracy >= 0.5 * run.accuracy[-1]).argmax(axis=0)
+    seeds = np.arange(len(run.seeds))
+    w1, b1, w2 = (getattr(run.parameters, name) for name in ("w1", "b1", "w2"))
+    units = np.concatenate([w1, b1[..., None, :]], -2)
+    start, now = units[0], units[first, seeds]
+    length = np.linalg.norm(now, axis=-2)
+    weight = length * np.linalg.norm(w2[first, seeds], axis=-1) + 1e-12  # zero before any step
+    weight /= weight.sum(-1, keepdims=True)
+    cosine = (start * now).sum(-2) / (np.linalg.norm(start, axis=-2) * length)
+    angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    kept = structure.procrustes_r2(run.embeddings[0], run.embeddings[first, seeds])
+    return Progress(kept, (weight * angle).sum(-1), (weight * np.abs(now[:, 2]) / length).sum(-1))
+
+
+def bias_left(run: Run) -> float:
+    """How much of β a run has left by when half is learnt: 1 at the start.
+
+    Of a unit (w, b), |b| / |w| decides what β b is worth beside w · x.
+    """
+    found = progress(run)
+    start = np.concatenate([run.parameters.w1, run.parameters.b1[..., None, :]], -2)[0]
+    before = (np.abs(start[:, 2]) / np.linalg.norm(start, axis=-2)).mean()
+    slopes = [share / np.sqrt(1 - share**2) for share in (found.bias.mean(), before)]
+    return float(slopes[0] / slopes[1])
+
+
+def with_bias(config: TrainingConfig, ratio: float) -> TrainingConfig:
+    """The recipe with its bias scale times a ratio."""
+    return replace(config, bias_scale=config.bias_scale * ratio)
+
+
+# --- figures --------------------------------------------------------------------------------------
 
 
 def predictors(
-    kinds: np.ndarray, scales: Sequence[float], values: dict[str, tuple[str, np.ndarray]]
+    kinds: np.ndarray, scales: Sequence[float], values: Mapping[str, tuple[str, np.ndarray]]
 ) -> go.Figure:
     """Share of circles in each cell over up to four quantities that might predict it.
 
@@ -24,44 +110,38 @@ def predictors(
         scales: (R,) initial scales, told apart by colour.
         values: title=(name of the axis, numbers from 0 to 1) of each panel; (R, C) or (R, C, S)
             numbers, as `intervals.rank_correlation` takes them.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    kinds = _checks.words("kinds", kinds, (len(scales), "C", "S"), structure.KINDS)
-    known = {}
-    for title, pair in _checks.mapping("values", values, 1, 4).items():
-        name, x = _checks.sequence("values", pair, 2, 2)
-        x = _checks.array("values", x, finite=False)
-        known[title] = _checks.instance("values", name, str), x
-        if x.shape not in (kinds.shape, kinds.shape[:2]):
-            raise ValueError(f"values must be of shape {kinds.shape} or {kinds.shape[:2]}: {title}")
     circles = np.asarray(kinds) == "circle"
-    columns = 2 if len(values) == 4 else len(values)
-    each, tall = (WIDTH - 50) / columns, 290
-    places = [divmod(i, columns) for i in range(len(values))]
-    boxes = [(50 + c * each, 84 + r * tall, each - 40, 180) for r, c in places]
-    figure, panels = sheet(36 + tall * (places[-1][0] + 1), boxes)
-    shades = [blend(theme().line, theme().ink, t) for t in np.linspace(0, 1, len(scales))]
-    words = [f'<span style="color:{c}">●</span> {scale:g}' for c, scale in zip(shades, scales)]
-    panels[0].note("scale of initial embeddings   " + "   ".join(words), yshift=52)
-    left = {"xanchor": "right", "yanchor": "middle", "textangle": -90, "xshift": -32}
-    for panel, (_, column), (title, (axis, x)) in zip(panels, places, known.items(), strict=True):
+    each = (WIDTH - 50) / len(values)
+    boxes = [(50 + i * each, 84, each - 40, 180) for i in range(len(values))]
+    figure, panels = sheet(326, boxes)
+    shades = _shades(scales)
+    panels[0].note(_legend(scales), yshift=52)
+    upright(panels[0], "circles", -32)
+    for panel, (title, (axis, x)) in zip(panels, values.items(), strict=True):
         found = rank_correlation(circles, x)
         panel.note(f"<b>{title}</b>", yshift=24)
         words = f"rank correlation {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
-        panel.note(words.replace("-", "−"), yshift=8, font=font(12, theme().muted))
+        panel.note(words.replace("-", "−"), yshift=8, font=font(12, MUTED))
         panel.axes(
             {"range": [-0.04, 1.06], "tickvals": [0, 0.5, 1], "title": {"text": axis}},
-            {"range": [-0.04, 1.02], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
+            {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
         )
-        if column == 0:
-            panel.note("circles", 0, 0.5, font=font(12, theme().muted), **left)
         middle = x if x.ndim == 2 else np.nanmean(x, axis=-1)
         for row, scale in enumerate(scales):
             _shares_over(panel, middle[row], circles[row], shades[row], f"scale {scale:g}")
     return figure
+
+
+def _shades(scales: Sequence[float]) -> list[str]:
+    """A colour for each initial scale, the darker the larger."""
+    return [blend(LINE, INK, t) for t in np.linspace(0, 1, len(scales))]
+
+
+def _legend(scales: Sequence[float]) -> str:
+    pairs = zip(_shades(scales), scales)
+    words = [f'<span style="color:{color}">●</span> {scale:g}' for color, scale in pairs]
+    return "scale of initial embeddings   " + "   ".join(words)
 
 
 def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name: str) -> None:
@@ -73,9 +153,127 @@ def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name
             x=x,
             y=share,
             mode="markers",
-            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": theme().paper}},
-            error_y=whisker(share, *ends.T, blend(color, theme().paper, 0.55), 1),
+            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}},
+            error_y=whisker(share, *ends.T, blend(color, PAPER, 0.55), 1),
             name=name,
             hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
         )
     )
+
+
+def on_the_diagonal(
+    networks: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    found: Mapping[str, Agreement],
+    scales: Sequence[float],
+    bias_scales: Sequence[float],
+) -> go.Figure:
+    """Predicted over measured share of circles, a point a cell, one panel for each of the others.
+
+    Args:
+        networks: kinds (R × C, S).
+        others: title to kinds (R × C, S).
+        found: title to its agreement with the networks.
+        scales: (R,) initial scales, told apart by colour.
+        bias_scales: (C,) β.
+    """
+    each = (WIDTH - 58) / len(others)
+    side = each - 22
+    boxes = [(58 + i * each, 84, side, side) for i in range(len(others))]
+    figure, panels = sheet(84 + side + 56, boxes)
+    panels[0].note(_legend(scales), yshift=52)
+    upright(panels[0], "circles predicted", -34)
+    styles = [Style(shade, "circle", "solid") for shade in _shades(scales) for _ in bias_scales]
+    words = [f"scale {s:g}, β = {b:g}" for s in scales for b in bias_scales]
+    for i, (panel, (title, kinds)) in enumerate(zip(panels, others.items())):
+        panel.note(f"<b>{title}</b>", yshift=24)
+        r = found[title].pearson
+        line = f"r = {r.mean:.2f} ({r.low:.2f} to {r.high:.2f})"
+        panel.note(line, yshift=8, font=font(11, MUTED))
+        diagonal(panel, networks == "circle", kinds == "circle", styles, words)
+        if i:
+            panel.axes(None, {"ticktext": ["", "", ""]})
+    return figure
+
+
+def effects(found: Mapping[str, Knobs], styles: Mapping[str, Style]) -> go.Figure:
+    """What both knobs do to the share of circles, with 95 % intervals: one row each.
+
+    Args:
+        found: name to its effects, the networks first.
+        styles: name to how it is drawn.
+    """
+    left, gap, tall = 190, 40, 32 * len(found)
+    each = (WIDTH - left - 20 - gap) / 2
+    figure, panels = sheet(tall + 84, [(left + i * (each + gap), 44, each, tall) for i in (0, 1)])
+    titles = ("Start, largest less smallest", "Bias, most less least")
+    first = next(iter(found.values()))
+    ends = [end for pair in found.values() for effect in pair for end in effect]
+    reach = [min(ends) - 0.04, max(*ends, 0) + 0.04]
+    for panel, title, target in zip(panels, titles, first):
+        panel.note(f"<b>{title}</b>", yshift=8)
+        share = {"range": reach, "tickformat": "+.0%", "nticks": 6}
+        share["title"] = {"text": "change in the share of circles"}
+        panel.axes(share, {"range": [len(found) - 0.5, -0.5], "visible": False})
+        for x, color in ((0, MUTED), (target.mean, LINE)):
+            panel.add(*segments([[x, -0.5]], [[x, len(found) - 0.5]], color))
+    for y, (name, pair) in enumerate(found.items()):
+        style = styles[name]
+        place = {"x": 0, "xref": f"{panels[0].x} domain", "y": y, "yref": panels[0].y}
+        look = {"xanchor": "right", "xshift": -14, "font": font(13, style.color)}
+        figure.add_annotation(text=name, **place, **look)
+        for panel, effect in zip(panels, pair):
+            panel.add(_mark(effect, y, style, name))
+    return figure
+
+
+def _mark(effect: Effect, y: float, style: Style, name: str) -> go.Scatter:
+    return go.Scatter(
+        x=[effect.mean],
+        y=[y],
+        mode="markers",
+        marker={"size": 9, "color": style.color, "symbol": style.symbol},
+        error_x=whisker(*effect, style.color, 2),
+        hovertemplate=f"{name}: {effect}<extra></extra>",
+    )
+
+
+def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progress]]) -> go.Figure:
+    """What networks keep of their start, turn and shed by when half is learnt, over the bias scale.
+
+    Args:
+        bias_scales: (C,) β, evenly spaced in their logarithm.
+        rows: name of a start to the progress of its runs, (C,); at most two.
+    """
+    titles = {
+        "Start kept, R²": {"rangemode": "tozero"},
+        "Units turned, degrees": {"rangemode": "tozero"},
+        "Share of the bias in a unit": {"rangemode": "tozero"},
+    }
+    figure, panels = sheet(286, [(56 + 254 * i, 60, 206, 168) for i in range(3)])
+    network = STYLES["network"]
+    looks = (Style(blend(network.color, PAPER, 0.5), "diamond", "dot"), network)
+    words = [
+        f'<span style="color:{look.color}">{sign} {name}</span>'
+        for name, look, sign in zip(rows, looks, "◆●")
+    ]
+    panels[0].note("   ".join(words), yshift=26)
+    x = np.log2(bias_scales)
+    ticks = {"tickvals": x.tolist(), "ticktext": [f"{b:g}" for b in bias_scales], "tickangle": 0}
+    for i, (panel, (title, y)) in enumerate(zip(panels, titles.items())):
+        panel.note(f"<b>{title}</b>", yshift=6)
+        panel.axes(ticks | {"title": {"text": "bias scale β"}}, y | {"nticks": 5})
+        for (name, found), look in zip(rows.items(), looks):
+            means = np.array([intervals.mean(one[i]) for one in found]).T
+            panel.add(
+                go.Scatter(
+                    x=x,
+                    y=means[0],
+                    mode="lines+markers",
+                    line={"color": look.color, "width": 2, "dash": look.dash},
+                    marker={"size": 8, "color": look.color, "symbol": look.symbol},
+                    error_y=whisker(*means, look.color),
+                    hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
+                )
+            )
+    return figure

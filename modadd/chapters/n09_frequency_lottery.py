@@ -1,18 +1,104 @@
-"""Figures of notebook 9: the frequency that wins is the one that starts strongest."""
+"""Notebook 9: which frequency of the start becomes that of the circle, and its figures."""
 
 from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks
+from modadd import forces, structure
 from modadd.intervals import wilson
-from modadd.lottery import Race, fourier_power, hit_rates
-from modadd.plots.palette import STYLES, Style, theme
+from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, segments, whisker
 from modadd.run import Run
+from modadd.task import ModularAddition
+
+LEADS = (1.0, 1.15, 1.4, 1.8, np.inf)
+"""Bounds of the groups of leads in `hit_rates`."""
+
+
+class Race(NamedTuple):
+    """Where the frequencies of S embeddings start, and which is strongest at the end."""
+
+    lead: np.ndarray  #: (S,) largest over second largest Fourier power at the start, >= 1
+    won: np.ndarray  #: (S,) bool: the strongest frequency of the start is that of the end
+    circle: np.ndarray  #: (S,) bool: the end is a circle
+
+
+class HitRate(NamedTuple):
+    """How often the strongest frequency won, among circles whose leads are alike."""
+
+    lead: float  #: their median
+    wins: int
+    circles: int
+
+
+def toy_force(E: np.ndarray) -> np.ndarray:
+    """Force of the toy kernel (x·y)² on embeddings (..., N, 2): Σ_q c_pq 2 (x_p·x_q) x_q.
+
+    Under label charges, frequencies decouple exactly (derived here). With the unnormalised
+    transform Ê_k = Σ_a E_a exp(−2πi k a / N) of either coordinate,
+
+        F̂_k = 8 |Ê_k|² Ê_k for k ≠ 0        F̂_0 = 0        |Ê_k|² summed over both coordinates
+
+    >>> E = np.random.default_rng(0).standard_normal((7, 2))
+    >>> transform = np.fft.fft(E, axis=0)
+    >>> power = (abs(transform) ** 2).sum(axis=1, keepdims=True)
+    >>> power[0] = 0
+    >>> np.allclose(np.fft.fft(toy_force(E), axis=0), 8 * power * transform)
+    True
+    """
+    task = ModularAddition(E.shape[-2])
+    x, ordered = task.pair_sums(E), task.multiplicity
+    pull = forces.label_charges(task) * ordered * (x @ x.mT)  # from ordered pairs q
+    return forces.scatter(2 * ordered[:, None] * (pull @ x), task)
+
+
+def fourier_power(E: np.ndarray) -> np.ndarray:
+    """Power (..., (N − 1) / 2) of the frequencies of embeddings (..., N, 2), for odd N >= 5.
+
+    Unnormalised transform, k and N − k together, summed over both coordinates.
+
+    >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
+    >>> print(fourier_power(np.stack([np.cos(angle), np.sin(angle)], -1)).argmax() + 1)
+    3
+    """
+    half = np.fft.rfft(np.asarray(E, float), axis=-2)[..., 1:, :]
+    return 2 * np.square(np.abs(half)).sum(-1)
+
+
+def race(run: Run) -> Race:
+    """The race of frequencies in each seed of a run whose first snapshot is step 0."""
+    first, last = fourier_power(run.embeddings[0]), fourier_power(run.final)
+    order = np.sort(first, axis=-1)
+    return Race(
+        order[:, -1] / order[:, -2],
+        first.argmax(-1) == last.argmax(-1),
+        structure.classify(run.final) == "circle",
+    )
+
+
+def hit_rates(found: Race) -> list[HitRate]:
+    """One for each group of LEADS in which there are circles.
+
+    >>> found = Race(np.array([1.1, 1.1, 2.5]), np.array([True, False, True]), np.ones(3, bool))
+    >>> [(rate.lead, rate.wins, rate.circles) for rate in hit_rates(found)]
+    [(1.1, 1, 2), (2.5, 1, 1)]
+    """
+    rates = []
+    for low, high in pairwise(LEADS):
+        chosen = found.circle & (found.lead >= low) & (found.lead < high)
+        if chosen.any():
+            median = float(np.median(found.lead[chosen]))
+            rates.append(HitRate(median, int(found.won[chosen].sum()), int(chosen.sum())))
+    return rates
+
+
+# --- figures --------------------------------------------------------------------------------------
 
 
 def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> go.Figure:
@@ -22,65 +108,41 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
         races: by name, the rows of the left panel, best eight at most.
         by_lead: by name up to three for the right panel.
         modulus: N, for chance.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    for found in _checks.mapping("races", races, 1, 8).values():
-        _checks.instance("races", found, Race)
-    for found in _checks.mapping("by_lead", by_lead, 1, 3).values():
-        if not _checks.instance("by_lead", found, Race).circle.any():
-            raise ValueError("by_lead must hold circles, got none in one of them")
-    modulus = _checks.integer("modulus", modulus, 3, _checks.MODULUS)
     chance = 2 / (modulus - 1)
     height = 40 * len(races)
     figure, (rate, lead) = sheet(height + 128, [(196, 66, 236, height), (500, 66, 280, height)])
-    for panel, title in ((rate, "the strongest frequency wins"), (lead, "… over its lead")):
-        panel.note(f"<b>{title.capitalize() if panel is rate else title}</b>", yshift=30)
+    rate.note("<b>The strongest frequency wins</b>", yshift=30)
+    lead.note("<b>… over its lead</b>", yshift=30)
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     title = {"text": "share of runs, with 95% Wilson interval"}
     rate.axes({**share, "title": title}, {"range": [len(races) - 0.5, -0.5], "visible": False})
-    rate.note("● circles   ○ all runs", yshift=10, font=font(12, theme().muted))
+    rate.note("● circles   ○ all runs", yshift=10, font=font(12, MUTED))
     for row, (name, found) in enumerate(races.items()):
         _row(rate, row, name, found)
+    rates = {name: hit_rates(found) for name, found in by_lead.items()}
+    largest = max((r.lead for found in rates.values() for r in found), default=1.0)
     ticks = {"tickvals": [1, 1.5, 2, 3], "ticktext": ["1", "1.5", "2", "3"]}
-    title = {"text": "largest over second largest power at the start"}
-    lead.axes({"type": "log", "range": np.log10([0.97, 3.2]), "title": title, **ticks}, share)
-    styles = (Style(theme().ink, "circle", "solid"), STYLES["alignment"], STYLES["validation"])
+    ticks |= {"type": "log", "range": np.log10([0.97, max(3.2, 1.05 * largest)])}
+    lead.axes(ticks | {"title": {"text": "largest over second largest power at the start"}}, share)
+    styles = (Style(INK, "circle", "solid"), STYLES["alignment"], STYLES["validation"])
     words = []
-    for (name, found), style, nudge in zip(by_lead.items(), styles, (1, 0.985, 1.015)):
+    for (name, found), style, nudge in zip(rates.items(), styles, (1, 0.985, 1.015)):
         words.append(f'<span style="color:{style.color}">{_SYMBOLS[style.symbol]} {name}</span>')
-        x, wins, number = (np.array(column) for column in zip(*hit_rates(found)))
-        lead.add(_with_interval(nudge * x, wins, number, name, style))
+        if found:
+            lead.add(_with_interval(found, nudge, name, style))
     lead.note("   ".join(words), yshift=10)
-    line = {"color": theme().muted, "width": 1, "dash": "dot"}
-    for panel, ends in (
-        (
-            rate,
-            {
-                "x0": chance,
-                "x1": chance,
-                "y0": 0,
-                "y1": 1,
-                "xref": rate.x,
-                "yref": f"{rate.y} domain",
-            },
-        ),
-        (
-            lead,
-            {
-                "x0": 0,
-                "x1": 1,
-                "y0": chance,
-                "y1": chance,
-                "xref": f"{lead.x} domain",
-                "yref": lead.y,
-            },
-        ),
-    ):
-        panel.figure.add_shape(type="line", line=line, **ends)
-    lead.note("chance", 1, chance + 0.01, xanchor="right", font=font(11, theme().muted))
+    whole = {"y0": 0, "y1": 1, "xref": rate.x, "yref": f"{rate.y} domain"}
+    _dotted(figure, x0=chance, x1=chance, **whole)
+    whole = {"x0": 0, "x1": 1, "xref": f"{lead.x} domain", "yref": lead.y}
+    _dotted(figure, y0=chance, y1=chance, **whole)
+    lead.note("chance", 1, chance + 0.01, xanchor="right", font=font(11, MUTED))
     return figure
+
+
+def _dotted(figure: go.Figure, **place) -> None:
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
+    figure.add_shape(type="line", line=line, **place)
 
 
 _SYMBOLS = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆"}
@@ -88,23 +150,22 @@ _SYMBOLS = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "
 
 def _row(panel: Panel, row: int, name: str, found: Race) -> None:
     """Hit rate of circles (filled) and of all runs (hollow), named at the left."""
-    color = STYLES["circle"].color
-    for chosen, symbol, drop in (
-        (found.circle, "circle", -0.12),
-        (found.lead > 0, "circle-open", 0.2),
+    blue, everyone = STYLES["circle"].color, np.ones(len(found.won), bool)
+    for chosen, symbol, color, drop in (
+        (found.circle, "circle", blue, -0.12),
+        (everyone, "circle-open", MUTED, 0.2),
     ):
         wins, number = int(found.won[chosen].sum()), int(chosen.sum())
         if not number:
             continue
-        low, high = wilson(wins, number)
-        value, tone = wins / number, color if symbol == "circle" else theme().muted
+        value = wins / number
         panel.add(
             go.Scatter(
                 x=[value],
                 y=[row + drop],
                 mode="markers",
-                marker={"size": 9, "symbol": symbol, "color": tone},
-                error_x=whisker(value, low, high, tone),
+                marker={"size": 9, "symbol": symbol, "color": color},
+                error_x=whisker(value, *wilson(wins, number), color),
                 hovertemplate=f"{wins} of {number}: {value:.0%}<extra>{name}</extra>",
             )
         )
@@ -114,18 +175,18 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
     panel.figure.add_annotation(text=text, align="right", xshift=-12, **left)
 
 
-def _with_interval(x, wins, number, name: str, style: Style) -> go.Scatter:
-    """Shares wins / number over x with Wilson intervals."""
-    share = wins / number
-    ends = np.array([wilson(int(w), int(n)) for w, n in zip(wins, number)])
+def _with_interval(rates: list[HitRate], nudge: float, name: str, style: Style) -> go.Scatter:
+    """Shares of wins over the lead, moved by a factor so that intervals stand side by side."""
+    share = np.array([rate.wins / rate.circles for rate in rates])
+    ends = np.array([wilson(rate.wins, rate.circles) for rate in rates])
     return go.Scatter(
-        x=x,
+        x=[nudge * rate.lead for rate in rates],
         y=share,
         mode="lines+markers",
         line={"color": style.color, "width": 1.5, "dash": style.dash},
         marker={"size": 9, "color": style.color, "symbol": style.symbol},
         error_y=whisker(share, *ends.T, style.color),
-        customdata=np.stack([wins, number], -1),
+        customdata=[[rate.wins, rate.circles] for rate in rates],
         hovertemplate="%{customdata[0]} of %{customdata[1]}<extra>" + name + "</extra>",
     )
 
@@ -136,12 +197,7 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     Args:
         run: whose first snapshot is step 0.
         seed: one of its seeds.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    _checks.instance("run", run, Run)
-    seed = _checks.integer("seed", seed, 0, _checks.SEED)
     one = run.select(seed)
     E, steps = one.embeddings[:, 0], one.steps
     share = fourier_power(E)
@@ -149,7 +205,7 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     k, winner = np.arange(1, share.shape[1] + 1), int(share[-1].argmax())
     boxes = [(60, 44, 320, 230), (470, 30, 250, 250), (60, 368, 660, 130)]
     figure, (bars, plane, courses) = sheet(652, boxes)
-    colors = [theme().line] * len(k)
+    colors = [LINE] * len(k)
     colors[winner] = STYLES["circle"].color
     ticks = {"range": [0, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     bars.axes(
@@ -161,10 +217,9 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     plane.note("<b>Embeddings</b>", yshift=0)
     over_steps(courses, steps[-1], "Shares over training", **ticks)
     for i in [i for i in range(len(k)) if i != winner] + [winner]:
-        line = {
-            "color": theme().muted if i != winner else colors[i],
-            "width": 1 if i != winner else 2.4,
-        }
+        line = {"color": MUTED, "width": 1}
+        if i == winner:
+            line = {"color": colors[i], "width": 2.4}
         hover = "step %{customdata}: %{y:.0%}<extra>frequency " + f"{i + 1}</extra>"
         where = {"x": square_root(steps), "y": share[:, i], "customdata": steps}
         courses.add(go.Scatter(**where, mode="lines", line=line, hovertemplate=hover))
@@ -173,9 +228,9 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     def moving(t: int) -> list[tuple[int, go.Trace]]:
         bar = go.Bar(x=k, y=share[t], marker={"color": colors, "line": {"width": 0}}, width=0.72)
         at = steps[t] ** 0.5
-        cursor = segments(np.array([[at, 0]]), np.array([[at, 1.04]]), theme().ink)
+        cursor = segments(np.array([[at, 0]]), np.array([[at, 1.04]]), INK)
         return list(enumerate([bar, *embeddings(E[t], 17), *cursor]))
 
     animate((bars, plane, courses), moving, [str(step) for step in steps], bottom=86)
-    bars.add(*segments(*ends, theme().ink, 1.4))
+    bars.add(*segments(*ends, INK, 1.4))
     return figure

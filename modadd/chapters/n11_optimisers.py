@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.linalg import orthogonal_procrustes
 
-from modadd import _checks, intervals, structure
-from modadd.plots.palette import STYLES, theme
+from modadd import intervals, structure
+from modadd.plots.palette import INK, LINE, MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import joined, segments
 
@@ -26,21 +26,7 @@ def recipes(
         finals: name of a recipe to its final embeddings (S, N, 2), the seeds in one order.
         default: (S, N, 2) those of the default recipe.
         levels: name to (S,) values of R², whose mean is drawn as a line for comparison.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    default = _checks.ensemble("default", default)
-    finals = {
-        name: _checks.ensemble("finals", E) for name, E in _checks.mapping("finals", finals).items()
-    }
-    for name, E in finals.items():
-        if E.shape != default.shape:
-            raise ValueError(f"finals must be {default.shape} as the default, got {name} otherwise")
-    levels = {
-        name: _checks.array("levels", values, ("S",))
-        for name, values in _checks.mapping("levels", levels, 0).items()
-    }
     left, top, tall, each = 124, 62, _ROW * len(finals), 82
     boxes = [(left + i * (each + 14), top, each, tall) for i in range(4)]
     boxes.append((left + 4 * (each + 14) + 20, top, WIDTH - left - 4 * (each + 14) - 36, tall))
@@ -54,9 +40,9 @@ def recipes(
     panels[4].note("<b>Same start, same structure?</b>", yshift=30, font=font(13))
     for name, values in levels.items():
         mean = float(np.mean(values))
-        panels[4].add(*segments([[mean, -0.5]], [[mean, len(finals) - 0.5]], theme().line, 1.5))
+        panels[4].add(*segments([[mean, -0.5]], [[mean, len(finals) - 0.5]], LINE, 1.5))
         place = {"x": mean, "xref": panels[4].x, "y": 1, "yref": f"{panels[4].y} domain"}
-        look = {"xanchor": "center", "yanchor": "bottom", "font": font(11, theme().muted)}
+        look = {"xanchor": "center", "yanchor": "bottom", "font": font(11, MUTED)}
         figure.add_annotation(text=name, yshift=2, **place, **look)
     for y, (name, E) in enumerate(finals.items()):
         _row(panels, y, name, structure.census(E), structure.procrustes_r2(E, default))
@@ -76,10 +62,10 @@ def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: Ar
     spread = y + 0.5 * ((np.arange(len(r2)) * 0.618) % 1 - 0.5)
     marker = {"size": 4, "color": STYLES["training"].color, "opacity": 0.4}
     panels[4].add(_points(r2, spread, marker, f"{name}: %{{x:.2f}}<extra></extra>"))
-    mean = intervals.mean(r2)
-    if mean.high > mean.low:
-        panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], theme().ink, 2))
-        look = {"size": 9, "color": theme().ink, "symbol": "line-ns-open", "line": {"width": 2}}
+    mean = intervals.mean(r2) if len(r2) > 1 else None
+    if mean and mean.high > mean.low:
+        panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], INK, 2))
+        look = {"size": 9, "color": INK, "symbol": "line-ns-open", "line": {"width": 2}}
         panels[4].add(_points([mean.mean], [y], look, f"{name}, mean: {mean}<extra></extra>"))
 
 
@@ -89,21 +75,15 @@ def _points(x: ArrayLike, y: ArrayLike, marker: dict, hover: str) -> go.Scatter:
     )
 
 
-def one_start(ends: Mapping[str, np.ndarray], default: str, columns: int = 5) -> go.Figure:
+def one_start(ends: Mapping[str, np.ndarray], default: str) -> go.Figure:
     """Embeddings that different recipes reach from one start, turned onto those of the default.
 
     Args:
         ends: name to embeddings (N, 2), the default recipe's among them.
         default: its name.
-        columns: panels a row.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    ends = {name: _checks.tokens("ends", E) for name, E in _checks.mapping("ends", ends).items()}
-    default = _checks.choice("default", default, tuple(ends))
-    columns = _checks.integer("columns", columns, 1, 20)
-    side, gap = (WIDTH - 20) / columns, 48
+    columns, gap = 5, 48
+    side = (WIDTH - 20) / columns
     boxes = [
         (10 + i % columns * side, 40 + i // columns * (side + gap), side, side)
         for i in range(len(ends))
@@ -118,7 +98,7 @@ def one_start(ends: Mapping[str, np.ndarray], default: str, columns: int = 5) ->
         word = f'<b><span style="color:{STYLES[str(kind)].color}">{kind}</span></b>'
         panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=17)
         note = word if name == default else f"{word} R² {r2:.2f}"
-        panel.note(note, 0.5, xanchor="center", yshift=1, font=font(11, theme().muted))
+        panel.note(note, 0.5, xanchor="center", yshift=1, font=font(11, MUTED))
     return figure
 
 

@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
 
-from modadd import _checks, structure
-from modadd.plots.palette import STYLES, theme
+from modadd import structure
+from modadd.plots.palette import MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import centred, embeddings, joined, segments
+from modadd.plots.traces import centred, embeddings, joined, listed, segments
 from modadd.run import Run
 
+COLUMNS = 6
 
-def gallery(E: np.ndarray, columns: int = 6, titles: Sequence[str] | None = None) -> go.Figure:
-    """Small multiples of embeddings, sorted by kind and score, each scaled to fill its panel.
 
-    Args:
-        E: (S, N, 2).
-        columns: panels a row.
-        titles: (S,) words above each panel; None: its kind and score.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
-    """
-    columns = _checks.integer("columns", columns, 1, 20)
-    E = _checks.ensemble("E", E)
-    if titles is not None:
-        titles = _checks.sequence("titles", titles, len(E), len(E))
+def gallery(E: np.ndarray) -> go.Figure:
+    """Embeddings (S, N, 2), sorted by kind and score, each scaled to fill its panel."""
     E = centred(E)
     E /= np.abs(E).max((-2, -1), keepdims=True)
-    kinds, (ring, patch) = structure.classify(E), (structure.circle(E), structure.grid(E))
+    kinds, ring, patch, joins = structure.describe(E)
     score = np.where(kinds == "circle", ring.score, patch.score)
     order = np.lexsort([-score, [structure.KINDS.index(kind) for kind in kinds]])
-    side, gap, rows = (WIDTH - 20) / columns, 40, -(-len(E) // columns)
+    side, gap, rows = (WIDTH - 20) / COLUMNS, 40, -(-len(E) // COLUMNS)
     boxes = [
-        (10 + i % columns * side, 34 + i // columns * (side + gap), side, side)
+        (10 + i % COLUMNS * side, 34 + i // COLUMNS * (side + gap), side, side)
         for i in range(len(E))
     ]
     figure, panels = sheet(rows * (side + gap), boxes)
     for panel, s in zip(panels, order, strict=True):
         panel.plane(1.3)
-        panel.add(*joined(E[s], 14))
+        panel.add(*joined(E[s], 14, listed(joins[s])))
+        number = f"{score[s]:.2f}"
+        if kinds[s] == "other":
+            nearest, name = max((ring.score[s], "circle"), (patch.score[s], "grid"))
+            number = f"({name} {nearest:.2f})"
         kind = f'<b><span style="color:{STYLES[kinds[s]].color}">{kinds[s]}</span></b>'
-        title = f"{score[s]:.2f}" if titles is None else titles[s]
-        if titles is None and kinds[s] == "other":
-            nearest = max((ring.score[s], "circle"), (patch.score[s], "grid"))
-            title = f"({nearest[1]} {nearest[0]:.2f})"
-        look = {"xanchor": "center", "font": font(12, theme().muted)}
-        panel.note(f"{kind} {title}", 0.5, **look)
+        panel.note(f"{kind} {number}", 0.5, xanchor="center", font=font(12, MUTED))
     return figure
 
 
@@ -61,13 +48,13 @@ class Course(NamedTuple):
 
     run: Run
     """with one seed"""
-    values: ArrayLike
-    """(T,) a scalar over its steps, or None"""
+    values: np.ndarray | None
+    """(T,) a number from 0 to 1 over its steps"""
     color: str
     dash: str = "solid"
 
 
-def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36, **y) -> go.Figure:
+def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36) -> go.Figure:
     """Runs from one start under one slider that needs no kernel: client-side frames.
 
     All embeddings are drawn in the same axes, without any alignment, about their mean.
@@ -76,20 +63,9 @@ def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36, **
         courses: name to run, 2 to 4 of them, recorded at the same steps.
         title: what their values are, over the lower panel.
         frames: at most so many recorded steps, the last among them.
-        **y: properties of the y axis of the lower panel.
-
-    Raises:
-        ValueError: if the runs have other than one seed each, or differ in their steps.
     """
-    _checks.mapping("courses", courses, 1, 4)
-    for course in courses.values():
-        _checks.instance("courses", course, Course)
-        _checks.instance("courses", course.run, Run)
     runs = [course.run for course in courses.values()]
     steps = runs[0].steps
-    for run in runs:
-        if len(run.seeds) != 1 or not np.array_equal(run.steps, steps):
-            raise ValueError("courses must hold runs of one seed each, recorded at the same steps")
     chosen = frames_of(len(steps), frames)
     gap, top, tall = 12, 52, 118
     side = (WIDTH - 16 - gap * (len(runs) - 1)) / len(runs)
@@ -100,15 +76,14 @@ def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36, **
     for panel, (name, course) in zip(panels, courses.items(), strict=False):
         panel.plane(reach)
         panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=12, font=font(13, course.color))
-    below = panels[-1]
-    over_steps(below, steps[-1], title, **y)
+    below, span = panels[-1], (0, 1.05)
+    over_steps(below, steps[-1], title, range=span, tickvals=[0, 0.5, 1])
     _lines(below, steps, courses)
-    span = _range([course.values for course in courses.values()], y)
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
         t = chosen[frame]
         at = steps[t] ** 0.5
-        cursor = segments(np.array([[at, span[0]]]), np.array([[at, span[1]]]))
+        cursor = segments([[at, span[0]]], [[at, span[1]]])
         return list(enumerate([embeddings(path[t], 16)[0] for path in paths] + cursor))
 
     animate(panels, moving, [str(step) for step in steps[chosen]])
@@ -120,22 +95,17 @@ def _lines(panel: Panel, steps: np.ndarray, courses: Mapping[str, Course]) -> No
     for i, (name, course) in enumerate(courses.items()):
         if course.values is None:
             continue
-        line = {"color": course.color, "dash": course.dash, "width": 2}
-        hover = "step %{customdata}: %{y:.3f}<extra>" + name + "</extra>"
         panel.add(
             go.Scatter(
-                **{"x": square_root(steps), "y": np.asarray(course.values), "mode": "lines"},
-                **{"line": line, "name": name, "customdata": steps, "hovertemplate": hover},
+                x=square_root(steps),
+                y=course.values,
+                mode="lines",
+                line={"color": course.color, "dash": course.dash, "width": 2},
+                name=name,
+                customdata=steps,
+                hovertemplate="step %{customdata}: %{y:.3f}<extra>" + name + "</extra>",
             )
         )
         sign = {"solid": "━", "dash": "╍", "dot": "┅"}[course.dash]
         place = {"xanchor": "left", "yanchor": "top", "xshift": 14, "yshift": -20 * i + 4}
         panel.note(f"{sign} {name}", 1, 1, **place, font=font(12, course.color))
-
-
-def _range(values: Sequence, y: Mapping) -> tuple[float, float]:
-    """What a cursor must span."""
-    if "range" in y:
-        return tuple(y["range"])
-    every = np.concatenate([np.asarray(v, float) for v in values if v is not None])
-    return min(0.0, float(every.min())), float(every.max())

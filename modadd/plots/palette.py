@@ -1,4 +1,4 @@
-"""Colours and type: one cyclic palette for tokens and labels, one table of kinds, two themes.
+"""Colours and type: one cyclic palette for tokens and labels, one table of kinds, four neutrals.
 
 Token a and label a have one colour everywhere. The palette is a closed loop in OKLab (Ottosson
 2020) whose lightness turns out of step with its two hue axes: whoever does not see red against
@@ -7,58 +7,20 @@ green, or blue against yellow, still sees a loop, not a segment walked twice.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from modadd import _checks
-
 FONT = '"Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif'
 
-
-class Theme(NamedTuple):
-    """The colours that are not data.
-
-    >>> THEMES["dark"].ink
-    '#e8eaed'
-    """
-
-    template: str  #: name under which plotly knows it
-    paper: str
-    ink: str  #: text, and what must stand out
-    muted: str  #: axis labels, notes
-    line: str  #: hairlines
-
-
-THEMES = {
-    "light": Theme("modadd", "#ffffff", "#1f2328", "#656d76", "#d5d9de"),
-    "dark": Theme("modadd_dark", "#111417", "#e8eaed", "#9aa3ad", "#3a4148"),
-}
-
-
-_current = "light"
-
-
-def theme(name: str | None = None) -> Theme:
-    """The theme of all later figures; sets it first where a name is given.
-
-    Args:
-        name: "light" or "dark"; None: leave it as it is.
-
-    Raises:
-        ValueError: for another name.
-
-    >>> theme("light").paper
-    '#ffffff'
-    """
-    global _current
-    if name is not None:
-        _current = _checks.choice("name", name, tuple(THEMES))
-        pio.templates.default = THEMES[_current].template
-    return THEMES[_current]
+# The colours that are not data. Figures are drawn on white; dark pages turn lightness over by one
+# rule of CSS (export.DARK), which leaves hues as they are.
+PAPER = "#ffffff"
+INK = "#1f2328"  # text, and what must stand out
+MUTED = "#656d76"  # axis labels, notes
+LINE = "#d5d9de"  # hairlines
 
 
 class Style(NamedTuple):
@@ -91,21 +53,11 @@ STYLES = {
 
 
 def token_colors(N: int) -> list[str]:
-    """Colours of the tokens (and labels) of Z_N, equally spaced on the loop.
-
-    Args:
-        N: 3 to 4096.
-
-    Returns:
-        N hex strings, that of token a at a.
-
-    Raises:
-        ValueError: if N is not an integer in that range.
+    """Colours of the tokens (and labels) of Z_N, equally spaced on the loop: that of token a at a.
 
     >>> token_colors(3)
     ['#a02d6d', '#bfa44c', '#5e80ec']
     """
-    N = _checks.integer("N", N, 3, _checks.MODULUS)
     t = 2 * np.pi * np.arange(N) / N
     lightness = 0.615 - 0.135 * np.cos(t + 0.43)
     oklab = np.stack([lightness, 0.05 + 0.11 * np.cos(t), -0.027 + 0.16 * np.sin(t)], -1)
@@ -113,137 +65,41 @@ def token_colors(N: int) -> list[str]:
 
 
 def blend(color: str, other: str, share: float) -> str:
-    """Mix two colours in sRGB.
-
-    Args:
-        color: "#rrggbb".
-        other: "#rrggbb".
-        share: of the other, 0 to 1.
-
-    Raises:
-        ValueError: if a colour is not so written, or the share outside its range.
+    """Mix two colours in sRGB; `share` of the other, 0 to 1.
 
     >>> blend("#000000", "#ff8000", share=0.5)
     '#804000'
     """
-    share = _checks.real("share", share, 0.0, 1.0)
-    return _hex((1 - share) * _rgb(color) + share * _rgb(other, "other"))
+    return _hex((1 - share) * _rgb(color) + share * _rgb(other))
 
 
 def faded(color: str, opacity: float) -> str:
-    """A colour that lets what is behind it through.
-
-    Args:
-        color: "#rrggbb".
-        opacity: 0 to 1.
-
-    Raises:
-        ValueError: if the colour is not so written, or the opacity outside its range.
+    """A colour that lets what is behind it through; opacity 0 to 1.
 
     >>> faded("#ff8000", opacity=0.5)
     'rgba(255,128,0,0.5)'
     """
-    opacity = _checks.real("opacity", opacity, 0.0, 1.0)
     red, green, blue = (round(255 * float(c)) for c in _rgb(color))
     return f"rgba({red},{green},{blue},{opacity:g})"
-
-
-def luminance(color: str) -> float:
-    """Relative luminance of a colour, 0 to 1 (WCAG 2).
-
-    Args:
-        color: "#rrggbb".
-
-    Raises:
-        ValueError: if it is not so written.
-
-    >>> luminance("#ffffff")
-    1.0
-    """
-    c = _rgb(color)
-    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def contrast(color: str, other: str) -> float:
     """Contrast ratio of two colours, 1 to 21 (WCAG 2).
 
-    Args:
-        color: "#rrggbb".
-        other: "#rrggbb".
-
-    Raises:
-        ValueError: if a colour is not so written.
-
     >>> contrast("#000000", "#ffffff")
     21.0
     """
-    _rgb(other, "other")
-    low, high = sorted((luminance(color), luminance(other)))
+    low, high = sorted((_luminance(color), _luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def text_on(color: str) -> str:
     """White or near-black, whichever reads better on a colour.
 
-    Args:
-        color: "#rrggbb".
-
-    Raises:
-        ValueError: if it is not so written.
-
     >>> text_on("#2f7fc1"), text_on("#ffffff")
     ('#ffffff', '#16181b')
     """
     return max("#ffffff", "#16181b", key=lambda text: contrast(color, text))
-
-
-def register(theme: Theme) -> None:
-    """Make a theme's plotly template known under its name.
-
-    Args:
-        theme: the theme; a template of the same name is replaced.
-
-    Raises:
-        ValueError: if it is no Theme.
-
-    >>> register(THEMES["light"])
-    >>> pio.templates["modadd"].layout.font.color
-    '#1f2328'
-    """
-    _checks.instance("theme", theme, Theme)
-    axis = {
-        "showgrid": False,
-        "zeroline": False,
-        "showline": True,
-        "linecolor": theme.line,
-        "ticks": "outside",
-        "ticklen": 4,
-        "tickcolor": theme.line,
-        "tickfont": {"size": 11, "color": theme.muted},
-        "title": {"font": {"size": 12, "color": theme.muted}, "standoff": 6},
-        "gridcolor": blend(theme.line, theme.paper, 0.4),
-        "minorloglabels": "none",
-    }
-    note = {"showarrow": False, "font": {"size": 12, "color": theme.ink}}
-    pio.templates[theme.template] = go.layout.Template(
-        layout={
-            "font": {"family": FONT, "size": 12, "color": theme.ink},
-            "paper_bgcolor": theme.paper,
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "colorway": [STYLES[name].color for name in ("circle", "grid", "stripe", "other")],
-            "xaxis": axis,
-            "yaxis": axis,
-            "annotationdefaults": note,
-            "showlegend": False,
-            "hovermode": "closest",
-            "hoverlabel": {
-                "bgcolor": theme.paper,
-                "bordercolor": theme.line,
-                "font": {"family": FONT, "size": 12, "color": theme.ink},
-            },
-        }
-    )
 
 
 _LMS_TO_RGB = np.array(
@@ -267,9 +123,13 @@ def _srgb(linear: np.ndarray) -> np.ndarray:
     return np.where(c <= 0.0031308, 12.92 * c, 1.055 * c ** (1 / 2.4) - 0.055)
 
 
-def _rgb(color: str, name: str = "color") -> np.ndarray:
-    if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
-        raise _checks.refuse(name, 'a colour written "#rrggbb"', color)
+def _luminance(color: str) -> float:
+    c = _rgb(color)
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _rgb(color: str) -> np.ndarray:
     return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
@@ -277,5 +137,32 @@ def _hex(rgb: np.ndarray) -> str:
     return "#" + "".join(f"{round(255 * float(c)):02x}" for c in np.clip(rgb, 0, 1))
 
 
-for _theme in THEMES.values():
-    register(_theme)
+_AXIS = {
+    "showgrid": False,
+    "zeroline": False,
+    "showline": True,
+    "linecolor": LINE,
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": LINE,
+    "tickfont": {"size": 11, "color": MUTED},
+    "title": {"font": {"size": 12, "color": MUTED}, "standoff": 6},
+    "gridcolor": blend(LINE, PAPER, 0.4),
+    "minorloglabels": "none",
+}
+_TEXT = {"size": 12, "color": INK}
+
+pio.templates["modadd"] = go.layout.Template(
+    layout={
+        "font": {"family": FONT, **_TEXT},
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": [STYLES[name].color for name in ("circle", "grid", "stripe", "other")],
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "annotationdefaults": {"showarrow": False, "font": _TEXT},
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": PAPER, "bordercolor": LINE, "font": {"family": FONT, **_TEXT}},
+    }
+)

@@ -9,8 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from modadd import _checks
-from modadd.plots.palette import theme
+from modadd.plots.palette import INK
 
 WIDTH = 800  # of a whole figure, px: fits a notebook, a README and a phone held sideways
 
@@ -44,22 +43,19 @@ class Panel:
         domain = {"xref": f"{self.x} domain", "yref": f"{self.y} domain"}
         self.figure.add_annotation(text=text, x=x, y=y, **domain, **anchors)
 
+    def text(self, text: str, x: float, y: float, **properties) -> None:
+        """Write text at (x, y), in the coordinates of the data, with `properties` of plotly's."""
+        self.figure.add_annotation(text=text, x=x, y=y, xref=self.x, yref=self.y, **properties)
+
 
 def sheet(height: float, boxes: Iterable[Sequence[float]]) -> tuple[go.Figure, list[Panel]]:
-    """An empty figure of the current theme, with one panel a box.
+    """An empty figure, WIDTH by height px, with one panel a box.
 
-    Args:
-        height: px; the width is WIDTH.
-        boxes: (left, top, width, height) of each panel, px from the upper left corner.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    Boxes are (left, top, width, height), px from the upper left corner.
     """
-    _checks.real("height", height, 1, 1e5)
-    boxes = [_checks.array("boxes", box, (4,)) for box in _checks.sequence("boxes", boxes, 0)]
     none = dict.fromkeys("lrtb", 0)
     figure = go.Figure(
-        layout={"template": theme().template, "width": WIDTH, "height": height, "margin": none}
+        layout={"template": "modadd", "width": WIDTH, "height": height, "margin": none}
     )
     panels = []
     for i, (left, top, width, tall) in enumerate(boxes):
@@ -72,40 +68,20 @@ def sheet(height: float, boxes: Iterable[Sequence[float]]) -> tuple[go.Figure, l
     return figure, panels
 
 
-def font(size: int, color: str | None = None) -> dict:
-    """Size in px and colour of a text; None: ink.
-
-    Args:
-        size: px.
-        color: "#rrggbb"; None: ink.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+def font(size: int, color: str = INK) -> dict:
+    """Size in px and colour of a text.
 
     >>> font(13, "#ff0000")
     {'size': 13, 'color': '#ff0000'}
     """
-    _checks.real("size", size, 1, 1000)
-    return {"size": size, "color": color or theme().ink}
+    return {"size": size, "color": color}
 
 
 def over_steps(panel: Panel, last: float, title: str, **y) -> None:
-    """Dress a panel for scalars over steps 0 to `last`.
+    """Dress a panel for scalars over steps 0 to `last`, with a title above it.
 
-    Steps run as a square root, because more happens early. `title` goes above; further arguments
-    are properties of the y axis.
-
-    Args:
-        panel: to be dressed.
-        last: step.
-        title: words above it.
-        **y: properties of the y axis.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    Steps run as a square root, because more happens early. `y`: properties of the y axis.
     """
-    _checks.instance("panel", panel, Panel)
-    last = _checks.real("last", last, 0)
     nice = 10 ** np.floor(np.log10(max(last, 1)))
     ticks = [t for t in (0, 0.1 * nice, nice) if t < 0.6 * last] + [last]
     places = {
@@ -117,19 +93,24 @@ def over_steps(panel: Panel, last: float, title: str, **y) -> None:
     panel.note(f"<b>{title}</b>", yshift=8)
 
 
+def holding(limits: Sequence[float], values: ArrayLike) -> list[float]:
+    """Ends of an axis, moved out where finite values lie beyond them.
+
+    >>> holding([0, 1], [0.5, 2.0, np.nan])
+    [0.0, 2.1]
+    """
+    (low, high), slack = limits, 0.05 * (limits[1] - limits[0])
+    least, most = float(np.nanmin(values)), float(np.nanmax(values))
+    return [
+        float(low) if least >= low else least - slack,
+        float(high) if most <= high else most + slack,
+    ]
+
+
 def square_root(steps: ArrayLike) -> np.ndarray:
-    """Where steps stand on the axis of `over_steps`.
-
-    Args:
-        steps: (...) numbers of at least 0.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
+    """Where steps (...) stand on the axis of `over_steps`.
 
     >>> square_root([0, 25, 100]).tolist()
     [0.0, 5.0, 10.0]
     """
-    steps = _checks.array("steps", steps)
-    if (steps < 0).any():
-        raise _checks.refuse("steps", "at least 0", float(steps.min()))
     return np.sqrt(np.asarray(steps, dtype=float))

@@ -7,33 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import _checks, structure
-from modadd.plots.palette import STYLES, blend, theme, token_colors
+from modadd import structure
+from modadd.plots.palette import PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import Panel, font, sheet
 from modadd.plots.traces import bonds, centred, segments
 
 
 def phase_diagram(
-    kinds: np.ndarray,
-    scales: Sequence[float],
-    bias_scales: Sequence[float],
-    predictions: dict[str, np.ndarray],
+    kinds: np.ndarray, scales: Sequence[float], bias_scales: Sequence[float]
 ) -> go.Figure:
-    """Kinds over initial scale and bias scale, one mark a run, and lines where w_a is a half.
+    """Kinds over initial scale and bias scale, one mark a run.
 
     Args:
         kinds: (R, C, S) words of structure.KINDS.
         scales: (R,) initial scales, of the rows from below.
         bias_scales: (C,) β, of the columns from the left.
-        predictions: by name up to two of (R, C) w_a; the first is drawn dashed, the second solid.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    kinds, scales, bias_scales = _checked(kinds, scales, bias_scales)
-    for weight in _checks.mapping("predictions", predictions, 0, 2).values():
-        _checks.array("predictions", weight, kinds.shape[:2])
-    R, C, S = kinds.shape
+    R, C = kinds.shape[:2]
     side = 112
     figure, (panel,) = sheet(44 + side * R + 62, [(84, 44, side * C, side * R)])
     _cell_axes(panel, scales, bias_scales)
@@ -41,21 +31,9 @@ def phase_diagram(
         for column in range(C):
             _tile(panel, column, row, kinds[row, column])
     _marks(panel, kinds)
-    for (name, weight), dash in zip(predictions.items(), ("9px,6px", "solid")):
-        _half_line(panel, np.asarray(weight), name, dash)
     _cell_hover(panel, kinds, scales, bias_scales)
-    _keys(panel, list(predictions))
+    _keys(panel)
     return figure
-
-
-def _checked(kinds, scales, bias_scales) -> tuple[np.ndarray, list[float], list[float]]:
-    """Kinds (R, C, S) with the scales (R,) of their rows and (C,) of their columns, all valid."""
-    scales = [_checks.real("scales", scale, 0) for scale in _checks.sequence("scales", scales)]
-    bias_scales = [
-        _checks.real("bias_scales", b, 0) for b in _checks.sequence("bias_scales", bias_scales)
-    ]
-    kinds = _checks.words("kinds", kinds, (len(scales), len(bias_scales), "S"), structure.KINDS)
-    return kinds, scales, bias_scales
 
 
 def _cell_axes(panel: Panel, scales: Sequence[float], bias_scales: Sequence[float]) -> None:
@@ -88,7 +66,7 @@ def _tile(panel: Panel, column: int, row: int, kinds: np.ndarray, reach: float =
         xref=panel.x,
         yref=panel.y,
         line={"width": 0},
-        fillcolor=blend(theme().paper, STYLES["circle"].color, 0.04 + 0.36 * share),
+        fillcolor=blend(PAPER, STYLES["circle"].color, 0.04 + 0.36 * share),
         layer="below",
     )
 
@@ -114,25 +92,6 @@ def _marks(panel: Panel, kinds: np.ndarray) -> None:
         panel.add(go.Scatter(**where, mode="markers", marker=style, name=kind, hoverinfo="skip"))
 
 
-def _half_line(panel: Panel, weight: np.ndarray, name: str, dash: str) -> None:
-    """Line along which w_a (R, C) is a half."""
-    beyond = np.pad(weight, 1, mode="reflect", reflect_type="odd")
-    # Drawn twice, first wide in the colour of the paper, so that it stands off the marks.
-    for width, color in ((6, theme().paper), (2.5, theme().ink)):
-        panel.add(
-            go.Contour(
-                z=beyond,
-                x=np.arange(-1, weight.shape[1] + 1),
-                y=np.arange(-1, weight.shape[0] + 1),
-                contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
-                line={"width": width, "color": color, "dash": dash, "smoothing": 0.8},
-                showscale=False,
-                name=name,
-                hoverinfo="skip",
-            )
-        )
-
-
 def _cell_hover(panel: Panel, kinds: np.ndarray, scales, bias_scales) -> None:
     """An invisible mark over each cell that tells its counts."""
     R, C, S = kinds.shape
@@ -152,16 +111,14 @@ def _cell_hover(panel: Panel, kinds: np.ndarray, scales, bias_scales) -> None:
     )
 
 
-def _keys(panel: Panel, names: Sequence[str]) -> None:
-    """Names of kinds and lines above the cells."""
+def _keys(panel: Panel) -> None:
+    """Names of kinds above the cells."""
     symbols = {"circle": "●", "grid": "■", "stripe": "◆", "other": "✚"}
     words = [
         f'<span style="color:{STYLES[kind].color}">{symbols[kind]} <b>{kind}</b></span>'
         for kind in structure.KINDS
     ]
     panel.note("   ".join(words), yshift=10, font=font(13))
-    lines = [f"{mark} <b>{name}</b>" for mark, name in zip(("╍╍", "━━"), names)]
-    panel.note("     ".join(lines), 1, yshift=10, xanchor="right", font=font(12))
 
 
 def phase_examples(
@@ -173,14 +130,7 @@ def phase_examples(
         E: (R, C, N, 2) final embeddings of one seed.
         kinds: (R, C, S) kinds of all seeds, that one first.
         scales, bias_scales: as for `phase_diagram`.
-
-    Raises:
-        ValueError: naming the argument that does not fit.
     """
-    kinds, scales, bias_scales = _checked(kinds, scales, bias_scales)
-    E = _checks.embeddings("E", E)
-    if E.shape[:-2] != kinds.shape[:2]:
-        raise ValueError(f"E must have shape {kinds.shape[:2]} and (N, 2), got {E.shape}")
     R, C = kinds.shape[:2]
     side, top, bottom = 112, 20, 62
     figure, (panel,) = sheet(top + side * R + bottom, [(84, top, side * C, side * R)])

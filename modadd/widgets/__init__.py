@@ -14,15 +14,5 @@ from modadd.widgets._phases import phases
 from modadd.widgets._playground import playground
 from modadd.widgets._scrub import scrub
 from modadd.widgets._session import replay
-from modadd.widgets._view import front_end, to_html
 
-__all__ = [
-    "front_end",
-    "live_training",
-    "particles",
-    "phases",
-    "playground",
-    "replay",
-    "scrub",
-    "to_html",
-]
+__all__ = ["live_training", "particles", "phases", "playground", "replay", "scrub"]

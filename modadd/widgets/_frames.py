@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from modadd import forces, model, structure
+from modadd import model, structure
 from modadd.model import Parameters
 from modadd.run import Run
 from modadd.task import ModularAddition
@@ -22,19 +22,16 @@ RESOLUTION = 80
 """Nodes a side of the decision regions."""
 MARGIN = 1.15
 """Half a side of the plane of embeddings, over the largest coordinate."""
-ARROWS_UP_TO = 31
-"""Largest modulus whose forces are computed: their cost grows as N⁴."""
 VALUES = (
     "loss",
     "accuracy",
     "validation",
     "force",
+    "residual",
     "circle",
     "frequency",
     "grid",
     "closure",
-    "scale",
-    "r2",
     "reach",
     "kind",
 )
@@ -42,23 +39,20 @@ VALUES = (
 TITLES = {"network": "Network", "two_force": "Two-force particles", "field": "Field particles"}
 
 
-def track(run: Run, seed: int, *, compress: bool = True, reach: float | None = None) -> dict:
+def track(run: Run, seed: int) -> dict:
     """One seed of a run as a track.
 
     Args:
         run: any run; with parameters it shows decision regions, errors and measured forces.
         seed: one of its seeds.
-        compress: deflate the frames.
-        reach: half a side of the plane of embeddings; None: what holds all snapshots.
 
     Returns:
-        JSON-compatible header, with the frames under "bytes".
+        JSON-compatible header, with the deflated frames under "bytes".
     """
     one = run.select(seed)
     task = ModularAddition(run.modulus)
     training = ~one.held_out(int(seed))
-    if reach is None:
-        reach = MARGIN * float(np.abs(one.embeddings).max()) or 1.0
+    reach = MARGIN * float(np.abs(one.embeddings).max()) or 1.0
     with _one_thread():
         arrays = _arrays(one, task, training, reach)
     layout = [[name, array.dtype.name, list(array.shape[1:])] for name, array in arrays.items()]
@@ -67,15 +61,14 @@ def track(run: Run, seed: int, *, compress: bool = True, reach: float | None = N
         "title": TITLES.get(run.source, run.source),
         "source": run.source,
         "modulus": run.modulus,
+        "bias_scale": run.settings.get("bias_scale", 1.0),
         "seed": int(seed),
         "steps": one.steps.tolist(),
         "held_out": np.flatnonzero(~training).tolist(),
-        "resolution": RESOLUTION,
         "kinds": list(structure.KINDS),
         "values": list(VALUES),
         "layout": layout,
-        "compressed": compress,
-        "bytes": zlib.compress(content, 6) if compress else content,
+        "bytes": zlib.compress(content, 6),
     }
 
 
@@ -93,24 +86,23 @@ def _one_thread() -> Iterator[None]:
 def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:
     """All arrays (T, ...) of a run with one seed: float32 first, so that they stay aligned."""
     E, count = one.embeddings[:, 0], len(one.steps)
-    ring, patch = structure.circle(E), structure.grid(E)
-    arrows = _arrows(one, task, training) if task.modulus <= ARROWS_UP_TO else {}
-    scale, r2 = arrows.pop("fit", (np.full(count, np.nan),) * 2)
+    kinds, ring, patch, _ = structure.describe(E)
     values = {
         "loss": one.loss[:, 0],
         "accuracy": one.accuracy[:, 0],
         "validation": one.validation_accuracy[:, 0],
         "force": one.force_rms[:, 0],
+        "residual": one.residual_rms[:, 0],
         "circle": ring.score,
         "frequency": ring.frequency,
         "grid": patch.score,
         "closure": structure.closure(E),
-        "scale": scale,
-        "r2": r2,
         "reach": np.full(count, reach),
-        "kind": [structure.KINDS.index(kind) for kind in structure.kinds_of(ring, patch)],
+        "kind": [structure.KINDS.index(kind) for kind in kinds],
     }
-    arrays = {"values": np.stack([values[name] for name in VALUES], -1), "embeddings": E} | arrows
+    arrays = {"values": np.stack([values[name] for name in VALUES], -1), "embeddings": E}
+    if one.parameters is not None:
+        arrays["measured"] = _measured(one, task, training)
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
     return arrays | _predictions(one, task, reach)
 
@@ -126,45 +118,6 @@ def _predictions(one: Run, task: ModularAddition, reach: float) -> dict:
     every = (Parameters(*arrays) for arrays in zip(*tensors, strict=True))
     regions = [model.regions(p, middle, -middle, beta) for p in every]  # first row on top
     return {"predicted": predicted.astype(np.uint8), "regions": np.array(regions, np.uint8)}
-
-
-def _arrows(one: Run, task: ModularAddition, training: np.ndarray) -> dict:
-    """Forces on embeddings (T, N, 2): measured where parameters are recorded, and modelled.
-
-    Clustering and alignment are weighted so that at each step their sum is nearest to the exact
-    law of label charges; then both are scaled by one number >= 0 a step, "fit" (T,), for which the
-    sum is nearest to the measured force (or has the recorded rms), beside its R² (T,).
-    """
-    E = one.embeddings[:, 0].astype(np.float64)
-    if (np.ptp(E, axis=1) == 0).all(-1).any():
-        return {}
-    beta = one.settings.get("bias_scale", 1.0)
-    parts = np.stack(
-        [
-            forces.clustering(E, beta, training=training) if beta > 0 else np.zeros_like(E),
-            forces.alignment(E, training=training),
-        ],
-        axis=-1,
-    )
-    exact = forces.exact(E, beta, 0.0, training=training)
-    flat = parts.reshape(len(E), -1, 2)
-    parts = parts * (np.linalg.pinv(flat) @ exact.reshape(len(E), -1, 1)).swapaxes(1, 2)[:, None]
-    total = parts.sum(-1)
-    size = np.maximum((total**2).sum((1, 2)), 1e-300)
-    found = {}
-    if one.parameters is None:
-        rms = one.force_rms[:, 0].astype(np.float64)
-        scale, r2 = rms * np.sqrt(task.modulus / size), np.full(len(E), np.nan)
-    else:
-        measured = found["measured"] = _measured(one, task, training)
-        # Never below 0, which would turn all arrows round.
-        scale = np.maximum((measured * total).sum((1, 2)) / size, 0)
-        there = np.maximum((measured**2).sum((1, 2)), 1e-300)
-        missed = ((measured - scale[:, None, None] * total) ** 2).sum((1, 2))
-        r2 = np.where(there > 1e-290, 1 - missed / there, np.nan)
-    scaled = np.nan_to_num(parts * scale[:, None, None, None])
-    found |= {"clustering": scaled[..., 0], "alignment": scaled[..., 1], "fit": (scale, r2)}
-    return found
 
 
 def _measured(one: Run, task: ModularAddition, training: np.ndarray) -> np.ndarray:

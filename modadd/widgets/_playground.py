@@ -6,8 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 import traitlets
 
-from modadd import _checks
 from modadd.widgets._view import State, View, picture
+
+LIMITS = {"modulus": (3, 41), "frequency": (1, 20), "step": (0, 40), "noise": (0.0, 1.0)}
+"""What the fields take."""
 
 
 class _Playground(View):
@@ -32,41 +34,23 @@ class _Playground(View):
         return picture([State(title, E) for title, E in shapes.items()], common=False)
 
 
-def playground(
-    shape: str = "lattice",
-    modulus: int = 17,
-    frequency: int = 3,
-    steps: tuple[int, int] = (1, 4),
-    noise: float = 0.0,
-) -> View:
+def playground() -> View:
     """Circles, lattices and noise: what the structures mean before any training.
 
     Pair sums lie over the label of the nearest one; readings are the share of ordered pairs whose
     nearest other pair sum has their label (coincident ones vote), closure, and the scores of
-    `modadd.structure`. All of it is computed in the browser.
-
-    Args:
-        shape: "circle", "lattice" or "noise".
-        modulus: N, 3 to 41.
-        frequency: k of the circle, 1 to 20.
-        steps: u and v of the lattice; together they must reach every token.
-        noise: 0 to 1, in units of the spacing between neighbours.
-
-    Raises:
-        ValueError: for an argument out of range.
+    `modadd.structure`. All of it is computed in the browser; tokens can be dragged.
     """
-    initial = {
-        "shape": _checks.choice("shape", shape, ("circle", "lattice", "noise")),
-        "modulus": _checks.integer("modulus", modulus, 3, 41),
-        "frequency": _checks.integer("frequency", frequency, 1, 20),
-        "steps": [
-            _checks.integer("steps", step, 0, 40) for step in _checks.sequence("steps", steps, 2, 2)
-        ],
-        "noise": _checks.real("noise", noise, 0.0, 1.0),
-    }
-    if np.gcd.reduce([*initial["steps"], initial["modulus"]]) != 1:
-        raise ValueError(f"steps must be two that reach every token of Z_{modulus}, got {steps}")
-    return _Playground(initial=initial)
+    return _Playground(
+        initial={
+            "shape": "lattice",
+            "modulus": 17,
+            "frequency": 3,
+            "steps": [1, 4],
+            "noise": 0.0,
+            "limits": LIMITS,
+        }
+    )
 
 
 def lattice_patch(N: int, u: int, v: int) -> np.ndarray:

@@ -20,9 +20,10 @@ class _Scrub(View):
     kind = traitlets.Unicode("scrub").tag(sync=True)
     seeds = traitlets.List().tag(sync=True)
     tracks = traitlets.List().tag(sync=True)
+    caption = "All that was recorded, step by step; its picture: first, middle and last step."
 
-    def __init__(self, runs: list[Run], seed: int, caption: str) -> None:
-        self._runs, self._seed, self.caption = runs, seed, caption
+    def __init__(self, runs: list[Run], seed: int) -> None:
+        self._runs, self._seed = runs, seed
         self._known: dict[int, list[dict]] = {}
         seeds = [int(s) for s in runs[0].seeds if all(_holds(run, int(s)) for run in runs)]
         super().__init__(seeds=seeds, tracks=self._open(seed))
@@ -34,9 +35,10 @@ class _Scrub(View):
         return self._known[seed]
 
     def _receive(self, _, content: dict, __) -> None:
-        if content.get("type") == "seed" and content.get("seed") in self.seeds:
-            self._seed = content["seed"]
-            self.tracks = self._open(self._seed)
+        seed = content.get("seed") if isinstance(content, dict) else None
+        if isinstance(seed, int) and seed in self.seeds:
+            self._seed = seed
+            self.tracks = self._open(seed)
 
     def _page_state(self) -> dict:
         """All seeds on one page, so that they can be chosen from; of very many only the present."""
@@ -48,7 +50,8 @@ class _Scrub(View):
             ]
             for seed in seeds
         }
-        return {"kind": self.kind, "seeds": seeds, "seed": self._seed, "every": every}
+        own = {"seeds": seeds, "seed": self._seed, "every": every}
+        return {"kind": self.kind, "shared": self.shared} | own
 
     def picture(self) -> go.Figure:
         states = []
@@ -62,9 +65,7 @@ class _Scrub(View):
         return picture(states)
 
 
-def scrub(
-    run: Run, seed: int | None = None, beside: Run | None = None, caption: str | None = None
-) -> View:
+def scrub(run: Run, seed: int | None = None, beside: Run | None = None) -> View:
     """One step cursor for all that a run recorded.
 
     Embeddings, pair sums over the decision regions, loss and accuracy, measures of structure, and
@@ -76,8 +77,6 @@ def scrub(
         seed: one of its seeds, shown first; None: the first.
         beside: a second run of the same modulus on the same cursor, with the same seeds or only
             one. Its last step stands beside the last step of `run`, and so on in proportion.
-        caption: a sentence below the widget, and below the picture that stands for it where it
-            cannot run.
 
     Raises:
         ValueError: for a seed that is missing, or runs that do not fit each other.
@@ -91,9 +90,7 @@ def scrub(
     run.select(seed)
     if not all(_holds(other, seed) for other in runs):
         raise ValueError(f"beside must hold seed {seed}, or one seed only, got {beside.seeds}")
-    if caption is None:
-        caption = "All that was recorded, step by step; its picture: first, middle and last step."
-    return _Scrub(runs, seed, caption)
+    return _Scrub(runs, seed)
 
 
 def _holds(run: Run, seed: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from itertools import pairwise
 
@@ -34,7 +34,7 @@ class Session:
         self.step, self.keep = 0, keep
         self.decays: list[tuple[int, float]] = [(0, config.weight_decay)]
         self._theta, self._recipe, self._pairs = training.prepare(
-            config, config.task, self.seed, None
+            config, config.task, self.seed, {}
         )
         self._state = _engine.begin(self._theta, self._pairs)
         self._steps: list[int] = []
@@ -97,10 +97,31 @@ class Session:
             **{name: scalars[..., i] for i, name in enumerate(SCALARS)},
         )
 
-    def code(self) -> str:
+    def states(self, first: int = 0) -> tuple[list[int], bytes]:
+        """Steps of the recorded states from the index `first` on, and their parameters in a row.
+
+        float32 in the order of `Parameters`, as `front/network.js` has them.
+        """
+        run = self.run(first)
+        flat = [array.reshape(len(run.steps), -1) for array in run.parameters]
+        return run.steps.tolist(), np.concatenate(flat, axis=1).tobytes()
+
+    def at(self, step: int) -> Session:
+        """The training as it stood at an earlier step, bit for bit: trained up to there again."""
+        step = _checks.integer("step", step, 0, self.step)
+        earlier = Session(self.config, self.seed, self.keep)
+        changes = {start: decay for start, decay in self.decays if start <= step}
+        for stop in sorted({step, *changes, *(s for s in self._steps if s < step)}):
+            earlier.advance(stop - earlier.step)
+            if stop in changes:
+                earlier.weight_decay = changes[stop]
+        return earlier
+
+    def code(self, step: int) -> str:
         """Python code that ends in a Run whose last snapshot is this state, bit for bit."""
-        config = replace(self.config, steps=self.step)
-        decays = [change for change in self.decays if change[0] < self.step] or self.decays[:1]
+        step = _checks.integer("step", step, 0, self.step)
+        config = replace(self.config, steps=step)
+        decays = [change for change in self.decays if change[0] < step] or self.decays[:1]
         single = _window(decays)
         config = replace(config, **(single or {"weight_decay": TrainingConfig.weight_decay}))
         given = [
@@ -138,7 +159,6 @@ def replay(
     config: TrainingConfig,
     seed: int,
     decays: Sequence[tuple[int, float]],
-    snapshots: int | Iterable[int] = 60,
 ) -> Run:
     """Train one network whose weight decay changes at given steps.
 
@@ -148,10 +168,9 @@ def replay(
         config: the recipe, of `config.steps` steps; its own decays are not used.
         seed: integer >= 0.
         decays: (first step, weight decay) of each stretch, in order, the first from step 0.
-        snapshots: as for `training.train`.
 
     Returns:
-        Run with all parameters at the snapshots.
+        Run with all parameters at 60 snapshots, as `training.train` spaces them.
 
     Raises:
         ValueError: for an argument out of range.
@@ -163,7 +182,7 @@ def replay(
     ([[0, 0.0], [10, 0.003]], 20)
     """
     _checks.instance("config", config, TrainingConfig)
-    wanted = training.snapshot_steps(config.steps, snapshots)
+    wanted = training.snapshot_steps(config.steps)
     decays = [
         _checks.sequence("decays", stretch, 2, 2) for stretch in _checks.sequence("decays", decays)
     ]

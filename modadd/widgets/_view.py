@@ -3,90 +3,128 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import anywidget
 import numpy as np
 import plotly.graph_objects as go
 import traitlets
+from IPython import get_ipython
 
-from modadd import model
+from modadd import _lattice, model, structure
 from modadd.model import Parameters
-from modadd.plots import traces
+from modadd.plots import palette, traces
 from modadd.plots.export import show
 from modadd.plots.panels import font, sheet
 from modadd.run import Run
 from modadd.task import ModularAddition
 
 FRONT = Path(__file__).parent / "front"
-SCRIPTS = ("measures", "drawing", "controls", "tracks", "scrub", "playground", "particles")
-SCRIPTS += ("phases", "live", "mount")
-"""Parts of the front end, in the order in which they are joined into one ES module."""
+_IMPORT = re.compile(r'^import [^;]*"\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)
 
 
 @cache
-def front_end() -> tuple[str, str]:
-    """The ES module and the stylesheet of all widgets.
+def script(entry: str) -> str:
+    """A file of `front/` and all that it imports as one script: each once, below what it needs.
 
-    >>> script, style = front_end()
-    >>> "function" in script, "modadd" in style
-    (True, True)
+    >>> text = script("mount")
+    >>> "function pairSums" in text, "export function pairSums" in text
+    (True, False)
     """
-    script = "\n".join((FRONT / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    return script, (FRONT / "style.css").read_text(encoding="utf-8")
+    parts: dict[str, str] = {}
+
+    def take(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise ValueError(f"front/ must not import in a circle: {' -> '.join((*above, name))}")
+        text = (FRONT / f"{name}.js").read_text(encoding="utf-8")
+        for other in _IMPORT.findall(text):
+            if other not in parts:
+                take(other, (*above, name))
+        text = _IMPORT.sub("", text)
+        parts[name] = _EXPORT.sub("", text) if above else text
+
+    take(entry, ())
+    return "\n".join(parts.values())
+
+
+SHARED = {
+    "thresholds": {
+        name.lower(): getattr(module, name)
+        for module, names in {
+            structure: (
+                "CIRCLE_SCORE",
+                "CIRCLE_ROUNDNESS",
+                "GRID_SCORE",
+                "STRIPE_ROWS",
+                "STRIPE_ASPECT",
+                "CLOSURE_TOLERANCE",
+            ),
+            _lattice: ("STEP_TOLERANCE", "COINCIDENT", "COLLINEAR"),
+        }.items()
+        for name in names
+    },
+    "colors": {name: style.color for name, style in palette.STYLES.items()},
+}
+"""What the front end would otherwise have to repeat."""
 
 
 class View(anywidget.AnyWidget):
     """What all widgets share: the front end, and a picture for where it cannot run."""
 
-    _esm, _css = front_end()
+    _esm, _css = script("mount"), (FRONT / "style.css").read_text(encoding="utf-8")
     kind = traitlets.Unicode().tag(sync=True)
+    shared = traitlets.Dict(SHARED).tag(sync=True)
     caption: str = ""
+    _places: ClassVar[dict[str, tuple[str, list[View]]]] = {}
 
     def picture(self) -> go.Figure:
         """First, middle and last state, as a figure."""
         raise NotImplementedError
 
-    def fragment(self) -> str | None:
-        """Part of a page that needs neither kernel nor network; None where it takes a kernel."""
-        script, style = front_end()
+    def fragment(self) -> str:
+        """Part of a page that needs neither kernel nor network."""
         state = json.dumps(self._page_state()).replace("</", "<\\/")
         return (
-            f'<div class="modadd-page"></div>\n<style>\n{style}</style>\n<script type="module">\n'
-            f'const place = document.querySelector(".modadd-page:not([data-used])");\n'
-            f"place.dataset.used = true;\n{script}\nmount(place, {state});\n</script>\n"
+            f'<div class="modadd-page"></div>\n<style>\n{self._css}</style>\n'
+            '<script type="module">\n'
+            'const place = document.querySelector(".modadd-page:not([data-used])");\n'
+            f"place.dataset.used = true;\n{self._esm}\nmount(place, {state});\n</script>\n"
         )
 
     def _page_state(self) -> dict:
         """What the front end needs on a page without a kernel, for JSON."""
-        return {name: getattr(self, name) for name in ("kind", "initial")}
+        return {name: getattr(self, name) for name in ("kind", "shared", "initial")}
+
+    def _repr_mimebundle_(self, **options: object) -> tuple[dict, dict]:
+        self._take_place()
+        return super()._repr_mimebundle_(**options)
+
+    def _take_place(self) -> None:
+        """Close the widgets that an earlier execution of the same cell has shown.
+
+        Jupyter keeps every widget, and what it holds, until it is closed.
+        """
+        kernel = getattr(get_ipython(), "kernel", None)
+        request = kernel.get_parent("shell") if kernel is not None else {}
+        cell = request.get("metadata", {}).get("cellId")
+        if cell is None:
+            return
+        execution = request["header"]["msg_id"]
+        before, shown = self._places.get(cell, ("", []))
+        if before != execution:
+            for widget in shown:
+                if widget is not self:
+                    widget.close()
+            shown = []
+        self._places[cell] = (execution, [*shown, self])
 
     def _ipython_display_(self) -> None:
         show(self, caption=self.caption)
-
-
-def to_html(widget: View) -> str:
-    """A widget as a fragment of a page that needs no kernel and no network.
-
-    A scrubber of up to eight seeds takes all of them along, one of more only the seed shown.
-
-    Args:
-        widget: from any function of `modadd.widgets` but `live_training`.
-
-    Raises:
-        ValueError: for live training, which takes a kernel.
-
-    >>> from modadd.widgets import playground
-    >>> to_html(playground()).startswith("<div")
-    True
-    """
-    found = widget.fragment() if isinstance(widget, View) else None
-    if found is None:
-        raise ValueError(f"widget must work without a kernel, got {type(widget).__name__}")
-    return found
 
 
 # --- pictures ------------------------------------------------------------------------------------

@@ -1,124 +1,220 @@
 // The two-force simulation, live; particles can be dragged.
 
-function particles({ model, el }) {
-  const initial = model.get("initial"), shown = new Set();
-  const place = stage(el, "particles", draw);
-  const tokens = makeCanvas("Particles. Drag one; or choose a token with Page Up and Page Down and move it with the arrow keys", place.schedule);
-  const sums = makeCanvas("Pair sums, in the colours of their labels", place.schedule);
-  const curves = makeCanvas("Potential and closure over steps", place.schedule);
-  const found = readings(["step", "potential", "circle", "grid", "closure", "reads as"]);
-  let E, speed, history, selected = 0, held = false, due = 0;
-  const reach = 2.6, start = initial.start && Float64Array.from(initial.start.flat());
-  const alignment = field("alignment force", { value: initial.alignment_force, min: 0, max: 1, step: 0.01, type: "range", show: (v) => v.toFixed(2) }, () => place.schedule());
-  const size = field("step size", { value: initial.step_size, min: 0.01, max: 1, step: 0.01, type: "range", show: (v) => v.toFixed(2) });
-  const momentum = field("momentum", { value: initial.momentum, min: 0, max: 0.98, step: 0.02, type: "range", show: (v) => v.toFixed(2) });
-  const N = field("particles N", { value: initial.modulus, min: 3, max: 31, step: 1 }, reset);
-  const seed = field("seed", { value: initial.seed, min: 0, max: 999999, step: 1 }, reset);
-  const token = field("token", { value: 0, min: 0, max: 30, step: 1 }, (a) => { selected = Math.round(a) % count(); place.schedule(); });
-  const pace = field("steps a second", { value: 60, options: [20, 60, 240].map((v) => [v, v]) });
-  const clock = ticker((seconds) => {
-    due += seconds * pace.value();
-    for (; due >= 1; due--) advance();
-    place.schedule();
-  }, (running) => setIcon(play, running ? "pause" : "play", running ? "pause" : "play"));
-  const toggle = () => clock.set(!clock.running);
-  const play = button("play", "play", toggle);
-  const bar = h("div", { className: "bar" }, h("div", { className: "group" }, play,
-    button("forward", "one step", () => { clock.set(false); advance(); place.schedule(); }),
-    button("reset", "reset", reset)), pace.root);
-  pace.root.className = "";
-  Object.assign(tokens.node, { tabIndex: 0, className: "grab" });
-  tokens.node.setAttribute("role", "application");
-  place.root.append(
-    h("div", { className: "controls" }, ...[alignment, size, momentum, N, seed, token].map((f) => f.root)),
-    h("div", { className: "panels" },
-      h("figure", { className: "plane" }, h("figcaption", {}, h("b", {}, "Particles"), " · drag one"), tokens.node),
-      h("figure", { className: "plane" }, h("figcaption", {}, h("b", {}, "Pair sums")), sums.node),
-      h("figure", { className: "curves" }, curves.node)),
-    found.root, bar, arrowSwitches(["clustering", "alignment", "sum"], shown, place.schedule));
-  playOnSpace(place.root, toggle);
-  dragging();
+import { clamp } from "./colours.js";
+import { arrowSwitches, button, choice, field, h, number, readings, score } from "./controls.js";
+import { drawCurves } from "./curves.js";
+import { Planes, panels } from "./planes.js";
+import { Generator } from "./random.js";
+import { Clock, Stage } from "./stage.js";
+import { bondsOf, closure, describe } from "./structure.js";
+import { REACH, toUnitRms, twoForceStep, twoForces } from "./two_forces.js";
 
-  function count() { return E.length / 2; }
-  function options() { return { alignment: alignment.value(), reach: initial.reach }; }
+/** @import { Context } from "./mount.js" */
+/** @import { Thresholds } from "./structure.js" */
 
-  function reset() {
-    const n = Math.round(N.value());
-    E = toUnitRms(start && start.length === 2 * n && seed.value() === initial.seed ? start.slice() : normals(seed.value(), 2 * n));
-    speed = new Float64Array(2 * n);
-    history = { steps: [], potential: [], closure: [], step: 0 };
-    selected %= n;
-    note();
-    place.schedule();
+const LARGEST = 0.2; // the force of the longest arrows
+
+/** Particles, their speed, and the curves of their way. */
+export class Simulation {
+  step = 0;
+  /** @type {{ steps: number[], potential: number[], closure: number[] }} */
+  history = { steps: [], potential: [], closure: [] };
+
+  /** @param {ArrayLike<number>} start @param {Thresholds} thresholds */
+  constructor(start, thresholds) {
+    this.E = toUnitRms(Float64Array.from(start));
+    this.speed = new Float64Array(start.length);
+    this.thresholds = thresholds;
   }
 
-  // Keep the curves: every step at first, ever fewer later.
-  function note() {
-    const every = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, history.step / 200))));
-    if (history.step % every) return;
-    history.steps.push(history.step);
-    history.potential.push(twoForces(E, options()).potential);
-    history.closure.push(closure(E));
+  /**
+   * One step, `held` staying where it is.
+   * @param {{ alignment: number, reach: number, stepSize: number, momentum: number }} options
+   * @param {number} [held]
+   */
+  advance(options, held = -1) {
+    const { E, speed } = this;
+    const hand = [E[2 * held], E[2 * held + 1]];
+    twoForceStep(E, speed, options);
+    if (held >= 0) [E[2 * held], E[2 * held + 1]] = hand;
+    this.step++;
+    this.note(options);
   }
 
-  function advance() {
-    const pinned = held && [E[2 * selected], E[2 * selected + 1]];
-    twoForceStep(E, speed, { ...options(), stepSize: size.value(), momentum: momentum.value() });
-    if (pinned) [E[2 * selected], E[2 * selected + 1]] = pinned; // a held particle stays in hand
-    history.step++;
-    note();
+  /** Keep the curves: every step at first, ever fewer later. @param {any} options */
+  note(options) {
+    const every = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, this.step / 200))));
+    if (this.step % every) return;
+    this.history.steps.push(this.step);
+    this.history.potential.push(twoForces(this.E, options).potential);
+    this.history.closure.push(closure(this.E, this.thresholds));
   }
 
-  function put(x, y) {
-    speed[2 * selected] = speed[2 * selected + 1] = 0;
-    E[2 * selected] = clamp(x, -reach, reach);
-    E[2 * selected + 1] = clamp(y, -reach, reach);
-    place.schedule();
+  /** @param {number} a @param {number} x @param {number} y */
+  put(a, x, y) {
+    this.speed[2 * a] = this.speed[2 * a + 1] = 0;
+    this.E[2 * a] = clamp(x, -REACH, REACH);
+    this.E[2 * a + 1] = clamp(y, -REACH, REACH);
   }
+}
 
-  function dragging() {
-    const node = tokens.node;
-    const at = (event) => [reach * ((2 * event.offsetX) / tokens.size.w - 1), reach * (1 - (2 * event.offsetY) / tokens.size.h)];
-    node.addEventListener("pointerdown", (event) => {
-      const [x, y] = at(event);
-      const distance = (a) => Math.hypot(E[2 * a] - x, E[2 * a + 1] - y);
-      for (let a = 0; a < count(); a++) if (distance(a) < distance(selected)) selected = a;
-      token.set(selected);
-      held = true;
-      node.setPointerCapture(event.pointerId);
-      put(x, y);
+/** @param {Context} context */
+export function particles({ model, el }) {
+  const view = new Particles(el, model.get("shared"), model.get("initial"));
+  return () => view.stage.close();
+}
+
+class Particles {
+  #due = 0;
+  #held = -1;
+  /** @type {Set<string>} */
+  #arrows = new Set();
+
+  /**
+   * @param {HTMLElement} el
+   * @param {any} shared
+   * @param {any} initial
+   */
+  constructor(el, shared, initial) {
+    this.initial = initial;
+    this.stage = new Stage(el, "particles", shared, () => this.#draw());
+    this.planes = new Planes(this.stage, "", {
+      move: (a, x, y) => {
+        this.#held = a;
+        this.simulation.put(a, x, y);
+        this.stage.schedule();
+      },
+      drop: () => {
+        this.#held = -1;
+      },
     });
-    node.addEventListener("pointermove", (event) => held && put(...at(event)));
-    for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { held = false; });
-    node.addEventListener("keydown", (event) => {
-      const by = event.shiftKey ? 0.3 : 0.1;
-      const [dx, dy] = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, by], ArrowDown: [0, -by] }[event.key] ?? [0, 0];
-      const turn = { PageUp: 1, PageDown: count() - 1 }[event.key] ?? 0;
-      if (!dx && !dy && !turn) return;
-      event.preventDefault();
-      selected = (selected + turn) % count();
-      token.set(selected);
-      put(E[2 * selected] + dx, E[2 * selected + 1] + dy);
-    });
+    this.curves = this.stage.canvas("Potential and closure over steps");
+    this.found = readings(["step", "potential", "circle", "grid", "closure", "reads as"]);
+    this.fields = this.#fields();
+    this.simulation = this.#begin();
+    const rates = /** @type {[number, string][]} */ ([20, 60, 240].map((v) => [v, String(v)]));
+    this.pace = choice("steps a second", 60, rates);
+    this.pace.root.className = "";
+    const play = button("play", "play", () => this.clock.set(!this.clock.running));
+    this.clock = new Clock(this.stage, (seconds) => this.#tick(seconds), play);
+    this.#lay(play);
+    this.stage.playOnSpace(() => this.clock.set(!this.clock.running));
   }
 
-  function draw() {
-    const forces = twoForces(E, options());
-    forces.sum = forces.clustering.map((f, i) => f + forces.alignment[i]);
-    let [g, w] = tokens.begin();
-    drawTokens(g, w, E, reach, place.theme, document.activeElement === tokens.node || held ? selected : -1);
-    for (const name of shown) drawArrows(g, w, E, reach, forces[name], 0.2, name, place.theme);
-    [g, w] = sums.begin();
-    drawPairSums(g, w, E, 2 * reach, place.theme);
-    const { steps, potential, closure: closed } = history, [gc, wc, hc] = curves.begin();
-    drawCurves(gc, wc, hc, steps, [
-      { title: "Potential", lines: [{ style: "training", values: potential }] },
-      { title: "Closure", lines: [{ style: "training", values: closed }] }], steps.length - 1, place.theme);
-    const ring = circle(E), grid = gridScore(E), close = closure(E);
-    found.set([[history.step.toLocaleString("en")], [number(forces.potential)], score(ring.score, ` (k = ${ring.frequency})`), score(grid), score(close), [readsAs(ring, grid)]]);
+  /** @param {HTMLElement} play */
+  #lay(play) {
+    const one = button("forward", "one step", () => {
+      this.clock.set(false);
+      this.#advance();
+      this.stage.schedule();
+    });
+    const group = h("div", { className: "group" });
+    group.append(
+      play,
+      one,
+      button("reset", "reset", () => this.#reset()),
+    );
+    const curves = h("figure", { className: "curves" }, this.curves.node);
+    const controls = h("div", { className: "controls" });
+    controls.append(...Object.values(this.fields).map((f) => f.root));
+    const names = ["Particles", "Pair sums", "Curves"];
+    const { colors } = this.stage.shared;
+    this.stage.root.append(
+      h("div", { className: "bar player" }, group, this.pace.root),
+      panels([...this.planes.figures, curves], names),
+      this.planes.words,
+      this.found.root,
+      controls,
+      arrowSwitches(["clustering", "alignment", "sum"], this.#arrows, colors, this.stage.schedule),
+    );
   }
-  tokens.node.addEventListener("focus", place.schedule);
-  tokens.node.addEventListener("blur", place.schedule);
-  reset();
-  return () => { clock.set(false); place.close(); };
+
+  #fields() {
+    const { initial } = this;
+    const range = (
+      /** @type {string} */ label,
+      /** @type {string} */ name,
+      /** @type {number} */ step,
+    ) => {
+      const [min, max] = initial.limits[name];
+      const show = (/** @type {number} */ v) => v.toFixed(2);
+      const options = { value: initial[name], min, max, step, type: "range", show };
+      return field(label, options, this.stage.schedule);
+    };
+    const whole = (/** @type {string} */ label, /** @type {string} */ name) => {
+      const [min, max] = initial.limits[name];
+      return field(label, { value: initial[name], min, max, step: 1 }, () => this.#reset());
+    };
+    return {
+      alignment: range("alignment force", "alignment_force", 0.01),
+      stepSize: range("step size", "step_size", 0.01),
+      momentum: range("momentum", "momentum", 0.02),
+      N: whole("particles N", "modulus"),
+      seed: whole("seed", "seed"),
+    };
+  }
+
+  #options() {
+    const { alignment, stepSize, momentum } = this.fields;
+    return {
+      alignment: alignment.value(),
+      reach: this.initial.reach,
+      stepSize: stepSize.value(),
+      momentum: momentum.value(),
+    };
+  }
+
+  /** From the start that was given, or from that of another seed. */
+  #begin() {
+    const [n, seed] = [this.fields.N.value(), this.fields.seed.value()];
+    const { start, modulus, seed: own } = this.initial;
+    const given = start && n === modulus && seed === own;
+    const E = given ? start : new Generator([seed, 0]).standardNormal(2 * n);
+    const simulation = new Simulation(E, this.stage.shared.thresholds);
+    simulation.note(this.#options());
+    return simulation;
+  }
+
+  #reset() {
+    this.simulation = this.#begin();
+    this.stage.schedule();
+  }
+
+  /** @param {number} seconds */
+  #tick(seconds) {
+    this.#due += seconds * this.pace.value();
+    for (; this.#due >= 1; this.#due--) this.#advance();
+    this.stage.schedule();
+  }
+
+  #advance() {
+    this.simulation.advance(this.#options(), this.#held);
+  }
+
+  #draw() {
+    const { E, history, step } = this.simulation;
+    const forces = twoForces(E, this.#options());
+    const sum = forces.clustering.map((f, i) => f + forces.alignment[i]);
+    const arrows = [...this.#arrows].map((name) => {
+      const force = { ...forces, sum }[/** @type {"sum"} */ (name)];
+      return { force, name, largest: LARGEST };
+    });
+    const found = describe(E, this.stage.shared.thresholds);
+    this.planes.show({ E, reach: REACH, arrows, bonds: bondsOf(E.length / 2, found) });
+    const [g, w, hh] = this.curves.begin();
+    const plots = [
+      { title: "Potential", lines: [{ style: "training", values: history.potential }] },
+      { title: "Closure", lines: [{ style: "training", values: history.closure }] },
+    ];
+    const content = { steps: history.steps, plots, cursor: history.steps.length - 1 };
+    if (w) drawCurves(g, w, hh, content, this.stage.theme);
+    this.found.set([
+      [step.toLocaleString("en")],
+      [number(forces.potential)],
+      score(found.circle, ` (k = ${found.frequency})`),
+      score(found.grid),
+      score(found.closure),
+      [found.kind],
+    ]);
+  }
 }

@@ -1,82 +1,150 @@
 // The playground: circles, lattices and noise, before any training.
 
+import { choice, field, h, readings, score, share } from "./controls.js";
+import { pairSums, pairTable } from "./pairs.js";
+import { normalised, spacing } from "./plane.js";
+import { Planes, panels } from "./planes.js";
+import { Generator } from "./random.js";
+import { circleOf, latticeOf, nearestLabels, neighbours, separability } from "./shapes.js";
+import { Stage } from "./stage.js";
+import { describe, inverse } from "./structure.js";
+
+/** @import { Context } from "./mount.js" */
+/** @import { Scene } from "./pointing.js" */
+
 const FINE = 128; // nodes a side of the labels on the ground
+const NOTE =
+  "Nearest alike: ordered pairs whose nearest other pair sum has the same label; the others wear " +
+  "a rim.";
 
-function playground({ model, el }) {
-  const initial = model.get("initial");
-  const place = stage(el, "playground", draw);
-  const tokens = makeCanvas("Embeddings", place.schedule);
-  const sums = makeCanvas("Pair sums over the label of the nearest pair sum", place.schedule);
-  const found = readings(["nearest alike", "closure", "circle", "grid", "reads as"]);
-  const note = h("p", { className: "note", role: "status" }), paint = regionPainter();
-  let noiseSeed = 1, state = null;
-  const shape = field("structure", { value: initial.shape, options: [["circle", "circle"], ["lattice", "lattice"], ["noise", "noise only"]] }, update);
-  const N = field("tokens N", { value: initial.modulus, min: 3, max: 41, step: 1 }, update);
-  const k = field("frequency k", { value: initial.frequency, min: 1, max: 20, step: 1 }, update);
-  const u = field("step u", { value: initial.steps[0], min: 0, max: 40, step: 1 }, update);
-  const v = field("step v", { value: initial.steps[1], min: 0, max: 40, step: 1 }, update);
-  const noise = field("noise", { value: initial.noise, min: 0, max: 1, step: 0.02, type: "range", show: (x) => `${x.toFixed(2)} spacings` }, update);
-  const again = h("button", { type: "button", onclick: () => { noiseSeed++; update(); } }, "new noise");
-  place.root.append(
-    h("div", { className: "controls" }, ...[shape, N, k, u, v, noise].map((f) => f.root), again),
-    h("div", { className: "panels" },
-      h("figure", { className: "plane" }, h("figcaption", {}, h("b", {}, "Embeddings")), tokens.node),
-      h("figure", { className: "plane" }, h("figcaption", {}, h("b", {}, "Pair sums"), " over the nearest one's label"), sums.node)),
-    found.root, note);
+/** @typedef {"circle" | "lattice" | "noise"} Shape */
+/** @typedef {Record<"modulus" | "frequency" | "step" | "noise", [number, number]>} Limits */
 
-  function update() {
-    const n = Math.round(N.value()), kind = shape.value();
-    k.root.hidden = kind !== "circle";
-    u.root.hidden = v.root.hidden = kind !== "lattice";
-    const steps = [u.value(), v.value()].map((s) => Math.round(s) % n);
-    const clean = kind === "circle" ? circleOf(n, Math.round(k.value())) : kind === "lattice" ? latticeOf(n, ...steps) : normals(noiseSeed + 7919, 2 * n);
-    note.classList.toggle("wrong", !clean);
+/** @param {Context} context */
+export function playground({ model, el }) {
+  const view = new Playground(el, model.get("shared"), model.get("initial"));
+  return () => view.stage.close();
+}
+
+class Playground {
+  /** @type {(Scene & { bonds: number[][] }) | null} */
+  #scene = null;
+  #noiseSeed = 1;
+
+  /**
+   * @param {HTMLElement} el
+   * @param {any} shared
+   * @param {any} initial
+   */
+  constructor(el, shared, initial) {
+    this.stage = new Stage(el, "playground", shared, () => this.#draw());
+    const drag = { move: this.#drag.bind(this), drop: () => {} };
+    this.planes = new Planes(this.stage, " over the nearest one's label", drag);
+    this.found = readings(["nearest alike", "closure", "circle", "grid", "reads as"]);
+    this.note = h("p", { className: "note", role: "status" });
+    this.fields = this.#fields(initial);
+    const again = h("button", { type: "button" }, "new noise");
+    again.addEventListener("click", () => {
+      this.#noiseSeed++;
+      this.#update();
+    });
+    const { shape, N, k, u, v, noise } = this.fields;
+    const controls = h("div", { className: "controls" });
+    controls.append(...[shape, N, k, u, v, noise].map((f) => f.root), again);
+    const shown = panels(this.planes.figures, ["Embeddings", "Pair sums"]);
+    this.stage.root.append(controls, shown, this.planes.words, this.found.root, this.note);
+    this.#update();
+  }
+
+  /** @param {{ shape: Shape, modulus: number, frequency: number, steps: number[], noise: number,
+   *   limits: Limits }} initial */
+  #fields({ shape, modulus, frequency, steps, noise, limits }) {
+    const update = () => this.#update();
+    const whole = (
+      /** @type {string} */ label,
+      /** @type {number} */ value,
+      /** @type {[number, number]} */ [min, max],
+    ) => field(label, { value, min, max, step: 1 }, update);
+    const shapes = /** @type {[Shape, string][]} */ ([
+      ["circle", "circle"],
+      ["lattice", "lattice"],
+      ["noise", "noise only"],
+    ]);
+    const [min, max] = limits.noise;
+    const show = (/** @type {number} */ x) => `${x.toFixed(2)} spacings`;
+    const range = { value: noise, min, max, step: 0.02, type: "range", show };
+    return {
+      shape: choice("structure", shape, shapes, update),
+      N: whole("tokens N", modulus, limits.modulus),
+      k: whole("frequency k", frequency, limits.frequency),
+      u: whole("step u", steps[0], limits.step),
+      v: whole("step v", steps[1], limits.step),
+      noise: field("noise", range, update),
+    };
+  }
+
+  /** The structure without noise, and the steps between its neighbours; null if there is none. */
+  #clean() {
+    const { shape, N, k, u, v } = this.fields;
+    const n = N.value();
+    if (shape.value() === "circle") {
+      return { E: circleOf(n, k.value()), steps: [inverse(k.value() % n, n)] };
+    }
+    if (shape.value() === "noise") return { E: noiseOf(this.#noiseSeed + 7919, n), steps: [] };
+    const steps = [u.value() % n, v.value() % n];
+    const E = latticeOf(n, steps[0], steps[1]);
+    return E && { E, steps };
+  }
+
+  #update() {
+    const { shape, N, k, u, v, noise } = this.fields;
+    const n = N.value();
+    k.root.hidden = shape.value() !== "circle";
+    u.root.hidden = v.root.hidden = shape.value() !== "lattice";
+    const clean = this.#clean();
+    this.note.classList.toggle("wrong", !clean);
+    this.note.textContent = NOTE;
     if (!clean) {
-      note.textContent = `Steps ${steps[0]} and ${steps[1]} do not reach every token of Z${n}: choose others.`;
+      const [a, b] = [u.value() % n, v.value() % n];
+      this.note.textContent = `Steps ${a} and ${b} do not reach every token of Z${n}: choose others.`;
       return;
     }
-    const scale = noise.value() * (spacing(normalised(clean)) || 1), jitter = normals(noiseSeed, 2 * n);
-    const rms = Math.sqrt(clean.reduce((s, x) => s + x * x, 0) / n);
-    const E = clean.map((x, i) => x + scale * rms * jitter[i]);
-    const around = kind === "circle" ? [inverse(Math.round(k.value()) % n, n)] : kind === "lattice" ? steps : [];
-    state = { E, reach: 1.12 * Math.max(...E.map(Math.abs)), bonds: bondsOf(clean, n, around), ...separability(E) };
-    const table = pairTable(n);
-    state.regions = nearestLabels(pairSums(E), table.label, 2 * state.reach, FINE);
-    const ring = circle(E), grid = gridScore(E);
-    found.set([share(state.share), score(closure(E)), score(ring.score, ` (k = ${ring.frequency})`), score(grid), [readsAs(ring, grid)]]);
-    note.textContent = "Nearest alike: ordered pairs whose nearest other pair sum has the same label; the others wear a rim.";
-    place.schedule();
+    const { coincident } = this.stage.shared.thresholds;
+    const rms = Math.sqrt(clean.E.reduce((s, x) => s + x * x, 0) / n);
+    const scale = noise.value() * (spacing(normalised(clean.E), coincident) || 1) * rms;
+    const jitter = noiseOf(this.#noiseSeed, n);
+    const E = clean.E.map((x, i) => x + scale * jitter[i]);
+    this.#measure(E, neighbours(clean.E, n, clean.steps), 1.12 * Math.max(...E.map(Math.abs)));
   }
 
-  function draw() {
-    if (!state) return;
-    const { E, reach, bonds, right, regions } = state;
-    let [g, w] = tokens.begin();
-    drawBonds(g, w, E, reach, bonds, place.theme);
-    drawTokens(g, w, E, reach, place.theme);
-    [g, w] = sums.begin();
-    paint(g, regions, FINE, E.length / 2, w, place.theme);
-    drawPairSums(g, w, E, 2 * reach, place.theme, right);
+  /** @param {Float64Array} E @param {number[][]} bonds @param {number} reach */
+  #measure(E, bonds, reach) {
+    const alike = separability(E);
+    const { label } = pairTable(E.length / 2);
+    const labels = nearestLabels(pairSums(E), label, 2 * reach, FINE);
+    this.#scene = { E, reach, bonds, right: alike.right, labels };
+    const { circle, frequency, grid, closure, kind } = describe(E, this.stage.shared.thresholds);
+    const ring = score(circle, ` (k = ${frequency})`);
+    this.found.set([share(alike.share), score(closure), ring, score(grid), [kind]]);
+    this.stage.schedule();
   }
-  update();
-  return place.close;
+
+  /** @param {number} a @param {number} x @param {number} y */
+  #drag(a, x, y) {
+    if (!this.#scene) return;
+    const { E, bonds, reach } = this.#scene;
+    const moved = Float64Array.from(E);
+    const inside = (/** @type {number} */ w) => Math.min(Math.max(w, -reach), reach);
+    [moved[2 * a], moved[2 * a + 1]] = [inside(x), inside(y)];
+    this.#measure(moved, bonds, reach);
+  }
+
+  #draw() {
+    if (!this.#scene) return;
+    const { bonds, ...scene } = this.#scene;
+    this.planes.show({ ...scene, bonds: { bonds, clear: 1 } });
+  }
 }
 
-// x with k x ≡ gcd(k, N) (mod N): the step to the next token along a circle of frequency k.
-function inverse(k, N) {
-  const gcd = (a, b) => (b ? gcd(b, a % b) : a), shared = gcd(k, N);
-  for (let x = 1; x < N; x++) if ((k * x) % N === shared % N) return x;
-  return 1;
-}
-
-// Neighbours a, a + step of a clean structure: those as near as the nearest of all.
-function bondsOf(E, N, steps) {
-  const found = [];
-  for (const step of steps) {
-    const length = (a, b) => Math.hypot(E[2 * a] - E[2 * b], E[2 * a + 1] - E[2 * b + 1]);
-    const all = Array.from({ length: N }, (_, a) => [a, (a + step) % N]).filter(([a, b]) => a !== b);
-    const shortest = Math.min(...all.map(([a, b]) => length(a, b)));
-    found.push(...all.filter(([a, b]) => length(a, b) < 1.05 * shortest));
-  }
-  return found;
-}
+/** @param {number} seed @param {number} n */
+const noiseOf = (seed, n) => new Generator([seed]).standardNormal(2 * n);

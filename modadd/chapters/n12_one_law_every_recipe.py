@@ -1,0 +1,376 @@
+"""Notebook 12: many recipes, what the law grows under each, and a start read before training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from scipy.stats import rankdata
+
+from modadd import intervals, structure
+from modadd.forecasts import Agreement
+from modadd.intervals import Effect, wilson
+from modadd.plots.palette import LINE, MUTED, STYLES, Style
+from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd.plots.shares import diagonal, upright
+from modadd.plots.traces import segments, whisker
+from modadd.training import TrainingConfig
+
+# --- recipes --------------------------------------------------------------------------------------
+
+
+class Recipe(NamedTuple):
+    """A recipe, and which knob was turned to make it from the default one."""
+
+    knob: str  #: one of KNOBS
+    config: TrainingConfig
+
+
+KNOBS = {
+    "default": Style("#1f2328", "star", "solid"),
+    "bias scale": Style("#2f7fc1", "circle", "solid"),
+    "initial scale": Style("#1f7a6c", "square", "solid"),
+    "modulus": Style("#c04a17", "diamond", "solid"),
+    "width": Style("#7a4fb5", "triangle-up", "solid"),
+    "weight decay": Style("#b4539c", "triangle-down", "solid"),
+    "rate and momentum": Style("#b08e1c", "pentagon", "solid"),
+    "training pairs": Style("#5b7f2b", "hexagon", "solid"),
+    "label smoothing": Style("#3a6ea5", "x", "solid"),
+    "drawn": Style("#8a939c", "cross", "solid"),
+}
+"""Knobs, and how their recipes are drawn."""
+
+
+def turned(knob: str, steps: int, **values: Sequence) -> list[Recipe]:
+    """The default recipe with each of the values in turn; several lists are read side by side.
+
+    >>> [recipe.config.bias_scale for recipe in turned("bias scale", 100, bias_scale=[0, 2])]
+    [0.0, 2.0]
+    """
+    changes = [dict(zip(values, row)) for row in zip(*values.values(), strict=True)]
+    return [Recipe(knob, TrainingConfig(steps=steps, **change)) for change in changes]
+
+
+def drawn(count: int, steps: int) -> list[Recipe]:
+    """Recipes with all knobs drawn at random at once, the same at each call.
+
+    >>> drawn(2, 100) == drawn(3, 100)[:2]
+    True
+    """
+    draw, found = np.random.default_rng(12), []
+
+    def between(low: float, high: float) -> float:
+        """Evenly in the logarithm, to two digits."""
+        return float(f"{np.exp(draw.uniform(np.log(low), np.log(high))):.2g}")
+
+    def one_of(*values):
+        return values[draw.integers(len(values))]
+
+    for _ in range(count):
+        changes = {
+            "modulus": one_of(11, 12, 13, 17, 17, 17, 19),
+            "hidden": one_of(16, 32, 64, 128),
+            "bias_scale": between(0.05, 4),
+            "embedding_scale": between(1 / 8, 4),
+            "learning_rate": between(0.15, 0.4),
+            "momentum": one_of(0.8, 0.9),
+            "weight_decay": between(0.001, 0.008),
+            "train_share": one_of(1.0, 1.0, 0.9),
+            "label_smoothing": one_of(0.0, 0.0, 0.1, 0.2),
+        }
+        found.append(Recipe("drawn", TrainingConfig(steps=steps, **changes)))
+    return found
+
+
+def words(recipe: Recipe) -> str:
+    """What differs from the default recipe."""
+    plain = TrainingConfig(steps=recipe.config.steps)
+    changes = [
+        f"{name.replace('_', ' ')} {value:g}"
+        for name, value in vars(recipe.config).items()
+        if value != getattr(plain, name)
+    ]
+    return ", ".join(changes) or "the default recipe"
+
+
+# --- a start before training ----------------------------------------------------------------------
+
+
+def details(E: np.ndarray) -> np.ndarray:
+    """Kind of each embedding (S, N, 2), with the frequency of a circle or the steps of a grid.
+
+    Steps count up to their sign, as the lattice is the same: "grid 3 5" is spanned by 3 and 5.
+    """
+    kinds, circles, grids = structure.classify(E), structure.circle(E), structure.grid(E)
+    N, found = E.shape[-2], []
+    for i, kind in enumerate(kinds):
+        if kind == "circle":
+            found.append(f"circle {circles.frequency[i]}")
+        elif kind in ("grid", "stripe"):
+            u, v = sorted(min(int(s) % N, -int(s) % N) for s in grids.steps[i])
+            found.append(f"grid {u} {v}")
+        else:
+            found.append("other")
+    return np.array(found)
+
+
+def vote(kinds: np.ndarray) -> np.ndarray:
+    """What most of K networks say of each start, (S,) of (K, S); of equals the first network's."""
+    found = []
+    for column in kinds.T:
+        values, counts = np.unique(column, return_counts=True)
+        best = values[counts == counts.max()]
+        found.append(next(kind for kind in column if kind in best))
+    return np.array(found)
+
+
+def usual_steps(networks: np.ndarray) -> str:
+    """The steps that most lattices among details (K, S) have."""
+    words, counts = np.unique(networks[kind(networks) == "grid"], return_counts=True)
+    return words[counts.argmax()].removeprefix("grid ")
+
+
+def features_of(E: np.ndarray) -> np.ndarray:
+    """Five numbers (S, 5) of starts (S, N, 2) that might tell what will grow.
+
+    The logarithm of their size, how round they are, the share of the strongest frequency, its lead
+    over the next, and their closure.
+    """
+    E = np.asarray(E, float) - np.mean(E, axis=-2, keepdims=True)
+    axes = np.linalg.svd(E, compute_uv=False)
+    power = np.square(np.abs(np.fft.rfft(E, axis=-2)))[:, 1:].sum(-1)
+    order = np.sort(power, axis=-1)
+    return np.stack(
+        [
+            np.log(np.sqrt(np.square(E).sum(-1).mean(-1))),
+            axes[:, 1] / axes[:, 0],
+            order[:, -1] / order.sum(-1),
+            np.log(order[:, -1] / order[:, -2]),
+            structure.closure(E),
+        ],
+        -1,
+    )
+
+
+def regression(features: np.ndarray, circles: np.ndarray, folds: int = 10) -> np.ndarray:
+    """Chance of a circle (S,) by logistic regression on (S, F), each start from the other folds.
+
+    Args:
+        features: of the starts.
+        circles: (K, S) bools, which networks became circles.
+        folds: parts of the starts, of which one at a time is left out.
+    """
+    z = (features - features.mean(0)) / np.maximum(features.std(0), 1e-9)
+    z = np.column_stack([np.ones(len(z)), z])
+    share, part = circles.mean(0), np.arange(len(z)) % folds
+    found = np.empty(len(z))
+    for fold in range(folds):
+        x, y = z[part != fold], share[part != fold]
+
+        def loss(w: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> float:
+            score = x @ w
+            return float((np.logaddexp(0, score) - y * score).mean() + 1e-3 * (w[1:] ** 2).sum())
+
+        weights = minimize(loss, np.zeros(z.shape[1])).x
+        found[part == fold] = 1 / (1 + np.exp(-z[part == fold] @ weights))
+    return found
+
+
+def ranking(scores: np.ndarray, circles: np.ndarray) -> float:
+    """Area under the ROC curve: how often of a circle and another the circle has the higher score.
+
+    >>> ranking(np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
+    1.0
+    """
+    ranks, hits = rankdata(scores), int(circles.sum())
+    if hits in (0, circles.size):
+        return 0.5
+    return float((ranks[circles].sum() - hits * (hits + 1) / 2) / (hits * (circles.size - hits)))
+
+
+class Reading(NamedTuple):
+    """How well something tells what becomes of a start."""
+
+    kind: Effect  #: share of networks of that kind
+    detail: Effect  #: ... and of that frequency, or those steps
+    circle: float  #: area under the ROC curve of "a circle"
+
+
+def read(networks: np.ndarray, said: Sequence[np.ndarray], scores: Sequence[ArrayLike]) -> Reading:
+    """Hold what was said of each network (K, S) against it, one said and score (S,) a network.
+
+    A start counts once, with the mean over its networks; the interval is over the starts.
+
+    Args:
+        networks: details (K, S).
+        said: K details (S,).
+        scores: K times (S,), the higher the more a circle.
+    """
+    whole = np.mean([one == other for one, other in zip(networks, said)], 0)
+    coarse = np.mean([kind(one) == kind(other) for one, other in zip(networks, said)], 0)
+    areas = [ranking(s, kind(one) == "circle") for one, s in zip(networks, scores)]
+    return Reading(
+        intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole), float(np.mean(areas))
+    )
+
+
+def kind(details: np.ndarray) -> np.ndarray:
+    """The kind alone: the first word of each."""
+    return np.vectorize(lambda word: word.split()[0])(details)
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def over_all(
+    recipes: Sequence[Recipe],
+    networks: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    found: Mapping[str, Mapping[str, Agreement]],
+) -> go.Figure:
+    """Predicted over measured shares of circles, and of lattices, a point a recipe.
+
+    Args:
+        recipes: (C,) of them.
+        networks: kinds (C, S).
+        others: title to kinds (C, S), one column of panels each.
+        found: "circle" and "grid" to title to agreement.
+    """
+    each, top, row = (WIDTH - 62) / len(others), 96, 40
+    side = each - 24
+    boxes = [
+        (62 + i * each, top + j * (side + row + 24), side, side)
+        for j in (0, 1)
+        for i in range(len(others))
+    ]
+    figure, panels = sheet(top + 2 * side + row + 24 + 52, boxes)
+    styles, names = [KNOBS[r.knob] for r in recipes], [words(r) for r in recipes]
+    for j, (kind, title) in enumerate((("circle", "circles"), ("grid", "lattices"))):
+        upright(panels[j * len(others)], f"{title} predicted", -36)
+        for i, (name, kinds) in enumerate(others.items()):
+            panel, r = panels[j * len(others) + i], found[kind][name].pearson
+            line = f"r = {r.mean:.3f} ({r.low:.2f} to {r.high:.2f})"
+            panel.note(line, yshift=4, font=font(11, MUTED))
+            if j == 0:
+                panel.note(f"<b>{name}</b>", yshift=20)
+            axis = "measured" if j else ""
+            diagonal(panel, networks == kind, kinds == kind, styles, names, axis)
+            if i:
+                panel.axes(None, {"ticktext": ["", "", ""]})
+    _legend(panels[0])
+    return figure
+
+
+_SIGNS = ("★", "●", "■", "◆", "▲", "▼", "⬟", "⬢", "✖", "✚")
+
+
+def _legend(panel: Panel) -> None:
+    """Names of the knobs, in two lines above the figure."""
+    entries = [
+        f'<span style="color:{style.color}">{sign} {name}</span>'
+        for sign, (name, style) in zip(_SIGNS, KNOBS.items())
+    ]
+    for i, part in enumerate((entries[:5], entries[5:])):
+        panel.note("   ".join(part), yshift=62 - 18 * i, font=font(11))
+
+
+def knob_by_knob(
+    recipes: Sequence[Recipe],
+    networks: np.ndarray,
+    law: np.ndarray,
+    axes: Mapping[str, str],
+) -> go.Figure:
+    """Share of circles over the values of each knob, measured and by the law.
+
+    Args:
+        recipes: (C,) of them, the default one first.
+        networks: kinds (C, S).
+        law: kinds (C, S).
+        axes: knob to the field of TrainingConfig that it turns.
+    """
+    each, tall = (WIDTH - 52) / 4, 130
+    rows = -(-len(axes) // 4)
+    boxes = [
+        (52 + i % 4 * each, 62 + i // 4 * (tall + 82), each - 20, tall) for i in range(len(axes))
+    ]
+    figure, panels = sheet(62 + rows * (tall + 82) - 14, boxes)
+    network, simulation = STYLES["network"], STYLES["simulation"]
+    both = f'<span style="color:{network.color}">● networks</span>   '
+    both += f'<span style="color:{simulation.color}">◆ the law, run forward</span>'
+    panels[0].note(both, yshift=36)
+    for i, (panel, (knob, field)) in enumerate(zip(panels, axes.items())):
+        chosen = [j for j, r in enumerate(recipes) if r.knob in (knob, "default")]
+        chosen.sort(key=lambda j: getattr(recipes[j].config, field))
+        labels = [f"{getattr(recipes[j].config, field):g}" for j in chosen]
+        panel.note(f"<b>{knob.capitalize()}</b>", yshift=6)
+        shift = -0.09
+        for kinds, style in ((networks, network), (law, simulation)):
+            _shares(panel, (kinds[chosen] == "circle"), style, shift)
+            shift = 0.09
+        panel.axes(
+            {
+                "range": [-0.5, len(chosen) - 0.5],
+                "tickvals": list(range(len(chosen))),
+                "ticktext": labels,
+                "tickangle": -60 if len(chosen) > 5 else 0,
+            },
+            {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]}
+            | {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]},
+        )
+    return figure
+
+
+def _shares(panel: Panel, hits: np.ndarray, style: Style, shift: float) -> None:
+    """Shares of hits (V, S), one beside the other, with Wilson intervals."""
+    share = hits.mean(-1)
+    ends = np.array([wilson(int(h.sum()), h.size) for h in hits]).T
+    panel.add(
+        go.Scatter(
+            x=np.arange(len(hits)) + shift,
+            y=share,
+            mode="lines+markers",
+            line={"color": style.color, "width": 1.5, "dash": style.dash},
+            marker={"size": 6, "color": style.color, "symbol": style.symbol},
+            error_y=whisker(share, *ends, style.color, 1),
+            hovertemplate="%{y:.0%} circles<extra></extra>",
+        )
+    )
+
+
+def readings(found: Mapping[str, Reading], styles: Mapping[str, Style]) -> go.Figure:
+    """How well each thing tells what becomes of a start, one row each, with 95 % intervals.
+
+    Args:
+        found: name to its reading.
+        styles: name to how it is drawn.
+    """
+    left, gap, tall = 216, 40, 30 * len(found)
+    each = (WIDTH - left - 20 - gap) / 2
+    figure, panels = sheet(tall + 90, [(left + i * (each + gap), 44, each, tall) for i in (0, 1)])
+    for i, (panel, title) in enumerate(zip(panels, ("Same kind", "... and frequency, or steps"))):
+        panel.note(f"<b>{title}</b>", yshift=8)
+        share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+        share["title"] = {"text": "share of networks"}
+        panel.axes(share, {"range": [len(found) - 0.5, -0.5], "visible": False})
+        for y, (name, reading) in enumerate(found.items()):
+            effect, style = reading[i], styles[name]
+            panel.add(*segments([[0, y]], [[effect.low, y]], LINE))
+            panel.add(
+                go.Scatter(
+                    x=[effect.mean],
+                    y=[y],
+                    mode="markers",
+                    marker={"size": 9, "color": style.color, "symbol": style.symbol},
+                    error_x=whisker(*effect, style.color, 2),
+                    hovertemplate=f"{name}: {effect}<extra></extra>",
+                )
+            )
+    for y, name in enumerate(found):
+        place = {"x": 0, "xref": f"{panels[0].x} domain", "y": y, "yref": panels[0].y}
+        look = {"xanchor": "right", "xshift": -14, "font": font(13, styles[name].color)}
+        figure.add_annotation(text=name, **place, **look)
+    return figure

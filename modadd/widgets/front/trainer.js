@@ -1,0 +1,178 @@
+// Training for the live view, in a worker of the browser: it answers as modadd.widgets._live does.
+
+import { Training } from "./training.js";
+
+/** @import { Recipe } from "./network.js" */
+
+const FRAME = 1000 / 30; // ms between frames
+const STOPS = 60; // states on the way to a step that an address names
+/** @typedef {(message: object, buffers: ArrayBuffer[]) => void} Post */
+
+export class Trainer {
+  #running = false;
+  #speed = 4000;
+  #ahead = 0; // frames that nobody has drawn yet
+  #due = 0;
+  #told = 0;
+  #first = 0;
+  #rate = 0;
+  #next = 0;
+  /** Steps of all states that were sent. @type {number[]} */
+  #steps = [];
+
+  /**
+   * @param {Recipe} recipe
+   * @param {number} seed
+   * @param {Post} post
+   * @param {(turn: () => void, ms: number) => void} [later] have something done, but messages first
+   */
+  constructor(recipe, seed, post, later = (turn, ms) => void setTimeout(turn, ms)) {
+    this.training = new Training(recipe, seed);
+    this.post = post;
+    this.later = later;
+  }
+
+  /** @param {any} message */
+  receive({ type, ...content }) {
+    if (type === "drawn") {
+      this.#ahead = 0;
+      return;
+    }
+    let said = "";
+    let wrong = false;
+    try {
+      said = this.#obey(type, content) ?? "";
+    } catch (error) {
+      [said, wrong, this.#running] = [/** @type {Error} */ (error).message, true, false];
+    }
+    this.#tell(said, wrong);
+  }
+
+  /** @param {string} type @param {any} content @returns {string | void} */
+  #obey(type, { value, step, settings, decays }) {
+    const { training } = this;
+    if (type === "hello") this.#frame(true);
+    if (type === "start") this.#start();
+    if (type === "pause") this.#running = false;
+    if (type === "step") {
+      this.#running = false;
+      training.advance(1);
+      this.#frame();
+    }
+    if (type === "decay") training.decay = value;
+    if (type === "speed") this.#speed = value;
+    if (type === "code") this.post({ type: "code", text: training.code(step) }, []);
+    if (type === "reset") {
+      const { seed = training.seed, ...recipe } = settings;
+      const again = { ...training.recipe, weight_decay: training.decay, ...recipe };
+      this.training = new Training(again, seed);
+      this.#frame(true);
+      return "A new training.";
+    }
+    if (type === "branch") {
+      this.#goTo(step, [...this.#steps]);
+      return `Back at step ${step.toLocaleString("en")}: from here it goes on anew.`;
+    }
+    if (type === "goto") {
+      training.decays = decays;
+      this.#goTo(
+        step,
+        Array.from({ length: STOPS }, (_, i) => Math.round(step * (i / STOPS) ** 2)),
+      );
+    }
+  }
+
+  /**
+   * Train to a step from the beginning, and show the states at some stops on the way.
+   * @param {number} step
+   * @param {number[]} stops
+   */
+  #goTo(step, stops) {
+    /** @type {Float32Array[]} */
+    const states = [];
+    this.#steps = [];
+    this.training = this.training.at(step, stops, (training) => {
+      states.push(Float32Array.from(training.theta));
+      this.#steps.push(training.step);
+    });
+    this.#post(states, [...this.#steps], true);
+  }
+
+  #start() {
+    if (this.#running) return;
+    this.#running = true;
+    [this.#ahead, this.#due, this.#rate] = [0, 0, 0];
+    [this.#told, this.#first] = [performance.now(), this.training.step];
+    this.#next = performance.now();
+    this.#turn();
+  }
+
+  /** A stretch of steps up to the next frame, as many as are asked for and it has time for. */
+  #turn() {
+    if (!this.#running) return;
+    const start = performance.now();
+    if (this.#ahead < 2) {
+      try {
+        this.#stretch(start);
+        this.#frame();
+        this.#ahead++;
+      } catch (error) {
+        this.#running = false;
+        this.#tell(/** @type {Error} */ (error).message, true);
+        return;
+      }
+    }
+    const now = performance.now();
+    if (now - this.#told > 500) {
+      this.#rate = ((this.training.step - this.#first) / (now - this.#told)) * 1000;
+      [this.#told, this.#first] = [now, this.training.step];
+      this.#tell();
+    }
+    this.#next = Math.max(this.#next + FRAME, now);
+    this.later(() => this.#turn(), this.#ahead < 2 ? this.#next - now : 4);
+  }
+
+  /** @param {number} start */
+  #stretch(start) {
+    const { training } = this;
+    // Few steps at first and after each change, when most happens.
+    const since = training.step - training.decays[training.decays.length - 1][0];
+    this.#due = Math.min(this.#due + (this.#speed * FRAME) / 1000, this.#speed / 10);
+    const most = Math.max(1, Math.min(Math.floor(this.#due), 1 + (since >> 3)));
+    let done = 0;
+    while (done < most && performance.now() - start < FRAME) {
+      const part = Math.min(8, most - done);
+      training.advance(part);
+      done += part;
+    }
+    this.#due = Math.max(0, this.#due - done);
+  }
+
+  /** @param {boolean} fresh */
+  #frame(fresh = false) {
+    const { step, theta } = this.training;
+    if (fresh) this.#steps = [];
+    this.#steps.push(step);
+    this.#post([Float32Array.from(theta)], [step], fresh);
+  }
+
+  /** @param {Float32Array[]} states @param {number[]} steps @param {boolean} fresh */
+  #post(states, steps, fresh) {
+    const { recipe, seed, pairs } = this.training;
+    const all = new Float32Array(states.length * states[0].length);
+    states.forEach((state, t) => {
+      all.set(state, t * state.length);
+    });
+    this.post({ type: "frames", fresh, steps, ...(fresh && { recipe, seed, pairs }) }, [
+      all.buffer,
+    ]);
+  }
+
+  /** @param {string} said @param {boolean} wrong */
+  #tell(said = "", wrong = false) {
+    const rate = Math.round(this.#rate).toLocaleString("en");
+    const text = said || (this.#running && this.#rate ? `${rate} steps a second` : "");
+    const { decays } = this.training;
+    this.post({ type: "status", running: this.#running, text, wrong, decays }, []);
+  }
+}

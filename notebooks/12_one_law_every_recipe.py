@@ -1,0 +1,288 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 12 · One law, every recipe
+#
+# **Does one law say what every recipe grows?** Notebook 8 ran the law forward over two knobs. A recipe has
+# more: the modulus, the width, weight decay, rate and momentum, how many of the pairs are shown, smoothed
+# labels. Each point below is one recipe: how many of its networks became circles, against how many the
+# law grows from the same starts, with no network and nothing fitted. Look whether they lie on the line.
+
+# %% tags=["parameters"]
+PROFILE = "quick"  # "full": 64 starts a recipe, not 20, and 400 starts, not 120, for the last part
+FIRST_SEED = 12500  # seeds that were used for nothing else
+
+# %%
+import numpy as np
+
+from modadd import TrainingConfig, forecasts, intervals, particles, structure, train
+from modadd.chapters import n12_one_law_every_recipe as chapter
+from modadd.chapters.n12_one_law_every_recipe import turned
+from modadd.plots import show
+from modadd.plots.palette import STYLES
+
+count, many, STEPS = (20, 120, 1500) if PROFILE == "quick" else (64, 400, 2000)
+seeds = range(FIRST_SEED, FIRST_SEED + count)
+
+# %% [markdown]
+# ## 64 recipes
+#
+# One knob at a time around the default recipe ($N = 17$, 64 hidden units, $\beta = 1$, initial scale 1, rate 0.3
+# with momentum 0.9, decay 0.003, all pairs), and then all knobs at once, drawn at random before anything
+# was run.
+
+# %%
+recipes = [
+    *turned("default", STEPS, modulus=[17]),
+    *turned("bias scale", STEPS, bias_scale=[0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.4, 2, 3]),
+    *turned("initial scale", STEPS, embedding_scale=[0.125, 0.25, 0.5, 0.7, 1.5, 2, 3, 4]),
+    *turned("modulus", STEPS, modulus=[7, 11, 12, 13, 19, 23, 31]),
+    *turned("width", STEPS, hidden=[16, 32, 128, 256]),
+    *turned("weight decay", STEPS, weight_decay=[0, 0.001, 0.005, 0.008, 0.012]),
+    *turned("rate and momentum", STEPS, learning_rate=[0.1, 0.3, 0.15], momentum=[0.9, 0.5, 0.95]),
+    *turned("training pairs", STEPS, train_share=[0.9, 0.8, 0.7]),
+    *turned("label smoothing", STEPS, label_smoothing=[0.1, 0.2, 0.4]),
+    *chapter.drawn(20, STEPS),
+]
+
+# %% [markdown]
+# Three forecasts stand beside the networks. The *mean-field law*: the field simulation whose features move, the
+# network with its randomness taken out. *Another network*: the same initial embeddings, other layers. It
+# is the ceiling. (Where pairs are left out, it also leaves out others.) And the *pure kernel*: a field of
+# features that favour no direction and never learn, the formula of notebook 4.
+
+# %%
+networks, runs = [], {"Mean-field law": [], "Another network": [], "Pure kernel": []}
+others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + count)
+for _, config in recipes:
+    run = train(config, seeds, snapshots=2)
+    start, options = run.embeddings[0], {"seeds": seeds, "snapshots": 2}
+    networks.append(run)
+    runs["Mean-field law"].append(particles.field(start, config, features="moving", **options))
+    runs["Another network"].append(train(config, others, initial_embeddings=start, snapshots=2))
+    with forecasts.steep_fields():
+        runs["Pure kernel"].append(
+            particles.field(start, config, features="isotropic", pace=0, **options)
+        )
+
+# %%
+measured = forecasts.kinds_of(networks)
+kinds = {name: forecasts.kinds_of(found) for name, found in runs.items()}
+found = {
+    kind: forecasts.agreements(measured, kinds, "Another network", kind)
+    for kind in ("circle", "grid")
+}
+show(
+    chapter.over_all(recipes, measured, kinds, found),
+    name="12_one_law_every_recipe",
+    caption=f"Figure 12. {len(recipes)} recipes, {count} starts each: share of circles (above) and of lattices "
+    "(below), predicted over measured, with both 95 % Wilson intervals. r is Pearson's correlation, with "
+    "95 % intervals from resampling the starts. Hover over a point for its recipe.",
+)
+
+# %%
+for kind, rows in found.items():
+    print(
+        f"{kind:18} Pearson (95 %)              behind the ceiling          rms   excess   same kind"
+    )
+    for name, one in rows.items():
+        numbers = f"{one.pearson}    {one.behind}    {one.rms:.3f}  {one.excess.mean:+.3f}"
+        print(f"{name:18} {numbers}   {one.same_kind.mean:.2f}")
+
+# %% [markdown]
+# The mean-field law predicts the recipes as well as a second batch of networks does: what is left over is the
+# chance of the layers, which both have. Each correlation is that of shares over few starts, which lowers
+# it, and resampling lowers it once more; *behind the ceiling* is what counts, on the same draws.
+#
+# ## Knob by knob
+
+# %%
+axes = {"bias scale": "bias_scale", "initial scale": "embedding_scale", "modulus": "modulus"}
+axes |= {"width": "hidden", "weight decay": "weight_decay", "training pairs": "train_share"}
+axes |= {"label smoothing": "label_smoothing"}
+show(
+    chapter.knob_by_knob(recipes, measured, kinds["Mean-field law"], axes),
+    name="12_knobs",
+    caption="Share of circles over the values of one knob at a time, measured and by the mean-field law, with "
+    "95 % Wilson intervals. The default recipe is in each panel.",
+)
+
+# %% [markdown]
+# ## Where the pure kernel leaves the line
+#
+# It grows too many circles, nearly everywhere. Notebook 8 found the reason: features that learn shed their bias
+# at small starts, and at large ones they learn in place of the embeddings. (Let the features of the kernel learn,
+# and its diagram there is as good as any.) If that is so here, too, the kernel ought to be worst for *narrow*
+# layers: the field of $H$ units grows $H$ times as fast as one of them learns, so that a unit of a narrow layer has
+# learnt more by the time that the pairs are fitted. The recipes at which the kernel is farthest off, and its excess
+# over the width:
+
+# %%
+off = {
+    name: (k == "circle").mean(-1) - (measured == "circle").mean(-1) for name, k in kinds.items()
+}
+for i in np.argsort(-np.abs(off["Pure kernel"]))[:6]:
+    errors = ", ".join(f"{name.lower()} {one[i]:+.2f}" for name, one in off.items())
+    print(f"{chapter.words(recipes[i]):60.60} {errors}")
+print(
+    "recipes whose steps are too long for the kernel's field:", forecasts.steep(runs["Pure kernel"])
+)
+widths = {r.config.hidden: i for i, r in enumerate(recipes) if r.knob in ("width", "default")}
+excess = ", ".join(f"H = {H}: {off['Pure kernel'][widths[H]]:+.2f}" for H in sorted(widths))
+print(f"excess of circles by the pure kernel, {excess}")
+
+# %% [markdown]
+# ## One start, told before it is trained
+#
+# The sharpest test asks for no shares. Take one start. Five networks are trained from it that share no layer.
+# What will they become? The answers, from nothing to all that can be known: the *majority kind*, for every
+# start; *five numbers of the start* (its size, how round it is, its strongest frequency and the lead of it,
+# its closure) by logistic regression on other starts; *another network* from the same start; the *law*; and
+# the majority of four other networks.
+
+# %%
+single = TrainingConfig(steps=STEPS)
+begun = range(FIRST_SEED + 1000, FIRST_SEED + 1000 + many)
+starts = np.stack([single.initial(seed).embeddings for seed in begun])
+five = np.stack(
+    [
+        chapter.details(
+            train(single, range(k, k + many), initial_embeddings=starts, snapshots=2).final
+        )
+        for k in range(2 * 10**6, 2 * 10**6 + 5 * many, many)
+    ]
+)
+laws = {
+    name: chapter.details(particles.field(starts, single, snapshots=2, **options).final)
+    for name, options in (
+        ("mean-field law", {"features": "moving"}),
+        ("pure kernel", {"features": "isotropic", "pace": 0}),
+    )
+}
+
+# %%
+circles = chapter.kind(five) == "circle"
+rest = [np.delete(five, k, axis=0) for k in range(5)]
+chance = chapter.regression(chapter.features_of(starts), circles)
+usual = np.full(many, "grid " + chapter.usual_steps(five))
+strongest = np.array([f"circle {k}" for k in structure.circle(starts).frequency])
+answers = {
+    "majority kind": [(usual, np.zeros(many))] * 5,
+    "five numbers of the start": [(np.where(chance > 0.5, strongest, usual), chance)] * 5,
+    "pure kernel": [(laws["pure kernel"], chapter.kind(laws["pure kernel"]) == "circle")] * 5,
+    "another network": [(r[0], chapter.kind(r[0]) == "circle") for r in rest],
+    "mean-field law": [(laws["mean-field law"], chapter.kind(laws["mean-field law"]) == "circle")]
+    * 5,
+    "majority of four networks": [
+        (chapter.vote(r), (chapter.kind(r) == "circle").mean(0)) for r in rest
+    ],
+}
+read = {name: chapter.read(five, *zip(*pairs)) for name, pairs in answers.items()}
+
+# %%
+looks = {name: STYLES["floor"] for name in read}
+looks |= dict.fromkeys(("another network", "majority of four networks"), STYLES["network"])
+looks |= dict.fromkeys(("pure kernel", "mean-field law"), STYLES["simulation"])
+show(
+    chapter.readings(read, looks),
+    name="12_one_start",
+    caption=f"{many} starts, five networks each: how often an answer given before training is right, with 95 % "
+    "intervals over the starts. Right: the frequency of a circle, or the steps of a lattice, must be right, too.",
+)
+for name, one in read.items():
+    print(f"{name:26} kind {one.kind}  detail {one.detail}  circle or not: AUC {one.circle:.3f}")
+agree = (chapter.kind(five) == chapter.kind(five)[0]).all(0)
+hits = (chapter.kind(laws["mean-field law"]) == chapter.kind(five)[0])[agree]
+print(
+    f"all five networks agree at {agree.mean():.0%} of the starts; there the law is right in {hits.mean():.1%}"
+)
+
+# %% [markdown]
+# One simulation says as much of a network as four other networks do. Where five networks agree among
+# themselves the law hardly errs; where they do not, the start has not decided.
+#
+# ## Check
+#
+# The recipes, and these lines, were fixed after trials on other seeds (12000 to 12319); then the seeds of this
+# notebook were run once. Each line could be false.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+law, other, kernel = (found["circle"][name] for name in kinds)
+print(
+    "circles: the mean-field law is less than 0.05 behind another network:", law.behind.high < 0.05
+)
+print(
+    "... lattices, too:                                                   ",
+    found["grid"]["Mean-field law"].behind.high < 0.1,
+)
+print(
+    "the pure kernel is behind another network:                           ", kernel.behind.low > 0
+)
+print(
+    "... and grows too many circles:                                      ", kernel.excess.low > 0
+)
+print(
+    "the mean-field law does not:                                         ", law.excess.high < 0.05
+)
+print(
+    "it names the kind of a start at least as well as another network:    ",
+    law.same_kind.mean >= other.same_kind.mean,
+)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+one = {name: reading.kind for name, reading in read.items()}
+print(
+    "before training, the law beats the majority kind: ",
+    one["mean-field law"].low > one["majority kind"].high,
+)
+print(
+    "... and five numbers of the start:                ",
+    one["mean-field law"].low > one["five numbers of the start"].high,
+)
+print(
+    "at least as good as another network:              ",
+    one["mean-field law"].mean >= one["another network"].mean,
+)
+print(
+    "where all networks agree, right in over 90 %:     ",
+    intervals.wilson(int(hits.sum()), hits.size)[0] > 0.9,
+)
+
+# %% [markdown]
+# And two goals that were set beforehand, which this many starts may meet or miss: a correlation of 0.95
+# by the mean-field law, and of 0.90 by the pure kernel.
+
+# %%
+for name, goal in (("Mean-field law", 0.95), ("Pure kernel", 0.90)):
+    r = found["circle"][name].pearson.mean
+    print(f"{name}: r = {r:.3f}, goal {goal}: {'met' if r >= goal else 'missed'}")
+
+# %% [markdown]
+# ## What is the paper's, what is ours
+#
+# That pairwise forces fully account for the structures is the paper's boldest sentence. Here it is tested over
+# recipes that its authors did not have in mind. The law, the recipes and the test are ours.
+#
+# ## Limits
+#
+# The mean-field law knows all that a network knows but for the chance of its layers. That it predicts networks says
+# that this chance matters little, and that nothing but start and forces is needed; it is no shorter
+# theory. The shorter one, the pure kernel, has the order of the recipes right and the number of circles wrong.
+# All recipes start from a readout of zero and move by gradient descent; Adam is the matter of notebook 11.
+#
+# **Next:** [13 · The circle, solved](13_the_circle_solved.ipynb)

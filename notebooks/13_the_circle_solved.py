@@ -1,0 +1,390 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 13 · The circle solved
+#
+# **Question.** How much forgetting can a structure bear?
+#
+# Weight decay keeps the forces alive that finish a structure (notebook 7), and too much of it takes
+# everything away. Somewhere between lies a limit. **Claim.** For the circle that limit, and the radius and the
+# loss of the circle at every smaller decay, follow without training and without a free parameter.
+
+# %% tags=["parameters"]
+PROFILE = "quick"  # "full": more moduli, widths and seeds in every test
+FIRST_SEED = 13500  # seeds that were used for nothing else; trials used 13000 to 13199
+
+# %%
+import numpy as np
+
+from modadd import TrainingConfig, intervals, structure, theory, train
+from modadd.chapters import n13_the_circle_solved as chapter
+from modadd.plots import show
+
+full = PROFILE == "full"
+kept = {"snapshots": [2500], "keep_parameters": True}
+grown = train(TrainingConfig(), range(FIRST_SEED, FIRST_SEED + (96 if full else 32)), **kept)
+circles = grown.select(grown.seeds[structure.classify(grown.final) == "circle"])
+end = theory.critical_decay(17).ends
+ramp = chapter.turn_up(circles, np.linspace(0.003, 0.985 * end, 20), patience=10)
+falling = chapter.go_on(ramp.rest, 1.02 * end, 480, snapshots=range(0, 480, 24))
+
+# %%
+show(
+    chapter.letting_go(ramp, falling),
+    name="13_the_circle_solved",
+    caption="Figure 13. Networks that became circles from random starts. Their decay is turned up "
+    "slowly. Blue: computed beforehand (dotted: the pass between the circle and nothing). Green: "
+    "the networks; the large dots are the one at the left. The slider needs no kernel.",
+)
+
+# %% [markdown]
+# Pull the slider to the left and back. The ring shrinks as decay grows, along the curve, but it does not
+# shrink to a point. At the limit it is still three tenths of what it was, and then it lets go: the last frames
+# are steps at a decay 2 % beyond. There is no way back either: what is left has no force to grow from.
+#
+# **Guess** before you read on: does a circle of 59 tokens bear more forgetting than one of 7, or less? Do
+# wider layers help? Does another optimiser?
+#
+# ## The circle in five steps
+#
+# **1. Pair sums lie on axes.** Let the tokens sit at the angles $2\pi k a / N$ on a circle of radius $R$, with
+# $N$ odd. Then $x_{ab} = E_a + E_b$ lies on an axis through the origin that only the label $a + b$ decides, at
+# the distance $R\,d_t$ with $d_t = 2\,|\cos(\pi t / N)|$. Each $t$ from 0 to $N - 1$ occurs once for each label,
+# on one side or the other.
+#
+# **2. Units answer with $|n \cdot x|$.** To know an axis it does not matter on which side of the origin
+# $x$ lies. So hidden units come in opposite pairs $\pm n$ without bias.
+
+# %%
+ring = circles.final.astype(float)
+print(f"of the spread of embeddings, on one frequency: {structure.circle(ring).score.min():.3f}")
+b1, w1 = (np.square(getattr(chapter.last(circles), name)).sum() for name in ("b1", "w1"))
+print(f"biases, of the squared first layer:            {b1 / (b1 + w1):.1e}")
+print(f"of the logits, odd in x (rms):                 {chapter.oddness(circles):.3f}")
+
+# %% [markdown]
+# **3. One profile for all.** Rotating a circle by a token turns labels into labels. So there is one axis of units
+# for each label $y$, and all have the same outgoing weights, up to that rotation. The simplest guess says what
+# they are for: the axis *perpendicular* to that of the label $m$ answers $|n_m \cdot x| = R\,d\,|\sin|$, nothing on
+# the axis of $m$ and something everywhere else. Let it speak *against* $m$, and the logits
+#
+# $$ z_k = -c\, R\, d_t \,|\sin(\pi k / N)| $$
+#
+# of the label $k$ axes away are largest where they should be. Because $N$ is odd, what is perpendicular to one
+# axis lies midway between two others. In general the weights are a profile $v$ around that label,
+#
+# $$ z_k = R\, d_t \sum_m |\sin(\pi m / N)|\; v_{k-m}. $$
+
+# %%
+found, expected = chapter.units(circles), theory.circle(17, 0.003)
+show(
+    chapter.unit_figure(found, expected),
+    name="13_units",
+    caption="Hidden units of the trained circles. Left: their directions, by strength, between the "
+    "axes of two neighbouring labels. Right: outgoing weights of the stronger half (dots), computed "
+    "(blue), and the simplest guess, which speaks against one label alone (dotted).",
+)
+near = found.strength[np.abs(found.place % 1 - 0.5) < 0.05].sum() / found.strength.sum()
+print(f"of |w1| |w2|, within 0.05 of midway: {near:.1%}")
+
+# %% [markdown]
+# **4. Norms balance.** Decay adds $\frac{\lambda}{2}$ times all squared parameters. A pair $\pm n$ with incoming
+# weights of length $\rho$ and outgoing ones $v / \rho$ costs $\lambda(\rho^2 + |v|^2 / \rho^2)$, at best
+# $2\lambda|v|$. The logits know $R$ and $v$ only as the product $u = R\,v$. What is left to choose,
+# $\lambda\,(N R^2 / 2 + 2 N |u| / R)$, is least at $R^3 = 2|u|$. So at rest the embeddings, the first layer and the
+# readout each have the same sum of squares, $N R^2$.
+
+# %%
+squares = {
+    n: np.square(a).reshape(len(a), -1).sum(-1) for n, a in chapter.last(circles)._asdict().items()
+}
+for name in ("embeddings", "w1", "w2"):
+    print(f"{name:10} {squares[name].mean():6.1f}   computed {expected.squared_norm:.1f}")
+
+# %% [markdown]
+# **5. One number is left.** With $s = 2|u| = R^3$ the regularised loss is
+#
+# $$ U(s) = C(s) + \tfrac32 N \lambda\, s^{2/3}, $$
+#
+# where $C(s)$ is the least cross-entropy that a profile of size $s$ can reach. $C$ is *convex*: for each $s$ there is
+# one best profile, found by a few Newton steps in $(N + 1)/2$ numbers. And $U$ is stationary where
+#
+# $$ \lambda = \frac{s^{1/3}\, |C'(s)|}{N} . $$
+#
+# That is the whole curve of figure 13. A small profile has a large slope $|C'|$ but hardly any lever $s^{1/3}$, a
+# large one hardly any slope left: the right side has a largest value, and beyond this $\lambda_c$ **no circle is at
+# rest**. Just below it there are two, the stable one and the pass that leads down to nothing. They meet at a
+# finite radius. This is a *first-order* transition, as when a liquid boils.
+#
+# Embeddings and readout hold each other up: the one is of use only as far as the other is there. Decay takes from
+# both at the same rate, but the forces are products of both.
+
+# %%
+for n in (5, 17, 59, 199):
+    limit = theory.critical_decay(n)
+    print(f"N = {n:3}: ends at {limit.ends:.5f} with radius {limit.radius:.3f}", end=", ")
+    print(f"pays up to {limit.pays / limit.ends:.3f} of that")
+
+# %% [markdown]
+# Between the two numbers of a line a circle is *metastable*: it costs more than knowing nothing, and persists.
+#
+# The simplest guess of step 3 can be done on a napkin: $C(s)$ is then a sum over $N$ distances. Its curve lies
+# within a few percent of the exact one where the circle is sharp, and its limit is too low, because near the
+# end a broader profile is better.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+sizes = np.geomspace(0.2, 60, 400)
+simple = chapter.simplest(17, sizes)
+exact = np.array([theory.circle(17, d).radius for d in (0.0015, 0.003, 0.0045)])
+guess = np.interp([0.0015, 0.003, 0.0045], simple[::-1], np.cbrt(sizes[::-1]))
+print(
+    f"the simplest guess errs in the radius by less than 3%: {np.abs(guess / exact - 1).max() < 0.03}"
+)
+print(f"its limit is {simple.max() / end:.2f} of the exact one")
+
+# %% [markdown]
+# ## The test
+#
+# It was fixed before its seeds were drawn. Networks with random layers are put on circles of frequency 1, 2, 3
+# (and 5), come to rest at half of $\lambda_c$, and are then held at 0.8, 0.93, 0.97, 0.985, 1, 1.015 and 1.03 of it, for a
+# time $40/\lambda$ each. A network is alive while its radius is more than half of that at the limit. The theory says: all
+# alive at 0.985, all dead at 1.015, whatever the optimiser, frequency, bias scale or width (from $2N$ on).
+
+# %%
+count, k = (12, (1, 2, 3, 5)) if full else (3, (1, 2, 3))
+conditions = {
+    "N = 7": TrainingConfig(7, 32),
+    "N = 17": TrainingConfig(),
+    "N = 17, β = 0": TrainingConfig(bias_scale=0.0),
+    "N = 17, no momentum": TrainingConfig(momentum=0.0, learning_rate=1.0),
+    "N = 17, Adam": TrainingConfig(optimiser="adam", learning_rate=0.003),
+    "N = 17, H = 32 < 2N": TrainingConfig(hidden=32),
+    "N = 31": TrainingConfig(31, 64),
+}
+conditions |= chapter.MORE if full else {}
+tested, first = {}, FIRST_SEED + 200
+for name, config in conditions.items():
+    tested[name] = chapter.survival(config, range(first, first + count), k)
+    first += 12
+
+# %%
+show(
+    chapter.survival_figure(tested),
+    name="13_survival",
+    caption=f"Circles alive (filled) at the end of each hold; {count} networks a row. Dotted: the limit.",
+)
+for name, held in tested.items():
+    r, u = (100 * np.sqrt(np.nanmean(e[:4] ** 2)) for e in chapter.relative_errors(held))
+    print(f"{name:22} up to 0.97: rms error of the radius {r:.2f}%, of the loss {u:.2f}%")
+
+# %% [markdown]
+# The radius errs most near the end, where the curve is steep, and more where steps are long or units few: a
+# network of finite steps jitters around the kinks of $|n \cdot x|$, on which the pair sums sit. Adam with small
+# steps comes closest.
+#
+# ## How it depends on N
+#
+# Larger circles bear less. For many tokens, axes and labels are dense. A profile spread over all $N$ axes, each with
+# a weight of size $1/\sqrt N$, then moves the logits by $s\sqrt N$, so $C$ is a function of $s\sqrt N$ alone, up to a constant.
+# Put into $\lambda = s^{1/3}|C'(s)|/N$ with $s \sim N^{-1/2}$ this gives
+#
+# $$ \lambda_c \propto N^{-2/3}, \qquad R_c \propto N^{-1/6} . $$
+
+# %%
+moduli = [*range(5, 60, 2), *range(61, 200, 6), 199]
+ends = {n: theory.critical_decay(n) for n in moduli}
+plain = {"N = 7", "N = 11", "N = 13", "N = 17", "N = 19", "N = 23", "N = 31", "N = 59"}
+marks = {r.embeddings.shape[-2]: r for name, r in tested.items() if name in plain}
+show(
+    chapter.scaling_figure(ends, marks),
+    name="13_scaling",
+    caption="Blue: computed. Dotted: the power law through the last point. Green: between the last "
+    "decay at which most networks lived and the first at which most had died.",
+)
+
+# %% [markdown]
+# ## Is it the best of all?
+#
+# So far it is the best circle with units midway. With the embeddings held, a wide hidden layer is a *convex* problem in
+# the measure of its units, so it has a certificate: the layer is the global optimum exactly if no conceivable unit
+# $(n, b)$ of length 1, biases included, would earn more than $\lambda$,
+#
+# $$ \Big| \frac{1}{N^2} \sum_p \alpha_p \, \mathrm{ReLU}(n \cdot x_p + \beta b) \Big| \le \lambda . $$
+
+# %%
+shares = np.geomspace(0.01, 0.97, 9)
+certified = {
+    n: [(d, theory.certificate(theory.circle(n, d))) for d in ends[n].ends * shares]
+    for n in (7, 11, 17, 23)
+}
+show(
+    chapter.certificate_figure(certified),
+    name="13_certificate",
+    caption="Excess of the best other unit over λ, with biases (β = 1). Where it is below a "
+    "thousandth, no hidden layer whatever does better on this circle.",
+)
+
+# %% [markdown]
+# For $N \ge 17$ the computed layer is the optimum over all hidden layers down to a tenth of $\lambda_c$. Not to the last
+# digit: the distances alternate between the two sides of an axis, so $n$ and $-n$ are not quite alike, and the excess
+# falls steeply with $N$. At smaller decay, and for $N = 7$ nearly everywhere, units that tell the two
+# sides apart would pay; the computed curve is then that of a good layer, not of the best. And all of this holds the
+# embeddings: that no other arrangement is better is another question, to which the answer is no (below).
+#
+# ## Two exact laws on the way
+#
+# Why do norms balance at all? Scaling the embeddings up and the first layer down changes no logit, nor does turning
+# both. So gradient descent in small steps conserves $E^\top E - W_1 W_1^\top$, and for each unit
+# $|w_1|^2 + b_1^2 - |w_2|^2$. Decay makes both fade as $e^{-2\lambda t}$ ($t$: steps times learning rate), **whatever the
+# loss**, from the first step on and for every structure. At rest embeddings and first layer share one ellipse.
+
+# %%
+slow = TrainingConfig(weight_decay=0.02, momentum=0.0, learning_rate=0.02, steps=6000)
+slow_run = train(slow, FIRST_SEED + 190, snapshots=25, keep_parameters=True)
+law = chapter.motion(slow_run)
+show(
+    chapter.motion_figure(law),
+    name="13_motion",
+    caption="One network from a random start, plain gradient descent in small steps. Blue: "
+    "exp(−2λt). Nothing is fitted.",
+)
+
+# %% [markdown]
+# ## The landscape: circles and lattices
+#
+# A circle makes no use of biases, a lattice lives on them. So turning up the bias scale should leave the level of the circles
+# where it is and lower that of the lattices, until they cross.
+
+# %%
+many = 64 if full else 20
+levels = {}
+for i, beta in enumerate((0.25, 0.5, 1.0, 2.0, 4.0)):
+    first = FIRST_SEED + 600 + 80 * i
+    levels[beta] = chapter.levels(beta, range(first, first + many))
+show(
+    chapter.levels_figure(levels),
+    name="13_levels",
+    caption="Cross-entropy plus λ/2 times all squared parameters at the end of training, N = 17, "
+    "decay 0.003. One mark a network; four circles in each column were put there at the start.",
+)
+
+# %% [markdown]
+# Up to $\beta = 1$ most lattices cost more than a circle: they are *metastable*. Hence a prediction. **Raise the
+# decay and lower it again: lattices turn into circles, and never back.** The control gets the same steps at the
+# old decay. And since the transition is of first order, the reverse of letting go does not happen either: from a random
+# start a network must climb over the pass, and well below $\lambda_c$ it no longer can.
+
+# %%
+up = chapter.go_on(grown, 0.018, 800)
+down, control = chapter.go_on(up, 0.003, 1200), chapter.go_on(grown, 0.003, 2000)
+runs = {
+    "at 0.003": grown,
+    "raised to 0.018": up,
+    "and back to 0.003": down,
+    "0.003 all along": control,
+}
+schedules = {name: structure.classify(run.final) for name, run in runs.items()}
+born, first = {}, FIRST_SEED + 1100
+for share in (0.3, 0.4, 0.5, 0.6, 0.7):
+    born[share] = chapter.grows(share, range(first, first + many))
+    first += many
+
+# %%
+show(
+    chapter.schedules_figure(schedules, born),
+    name="13_schedules",
+    caption="Left: the same networks after each schedule of the decay. Right: of random starts "
+    "(other networks), those that grow into anything, with 95 % intervals.",
+)
+
+# %% [markdown]
+# This is the right edge of notebook 7's dose curve. Between about a half of $\lambda_c$ and $\lambda_c$ structures persist
+# that would hardly have formed. There is no sharp limit to forming, for starts differ: that *none* grows at 0.7
+# of $\lambda_c$ was also predicted, and held for the first seeds drawn, but not for these (last cell of the Check).
+#
+# ## Check
+#
+# Each line could be false. All but that about random starts, which replaces the one that failed, were written
+# down before the seeds were drawn.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+alive = np.concatenate([held.alive for held in tested.values()], axis=1)
+for share, row in zip(chapter.SHARES, alive):
+    if share != 1.0:
+        print(f"alive at {share:5} of the computed end: {row.mean():.0%}")
+errors = [chapter.relative_errors(held) for name, held in tested.items() if name != "N = 7"]
+worst = [max(np.nanmax(np.abs(e[i][:4])) for e in errors) for i in (0, 1)]
+print(f"N > 7, up to 0.97: radius and loss within 3%: {worst[0] < 0.03}, {worst[1] < 0.03}")
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print(
+    f"computed end, N = 17: {end:.4f}; times N^(2/3) at N = 199: {ends[199].ends * 199 ** (2 / 3):.4f}"
+)
+print(f"units of trained circles midway between axes: {near > 0.9}")
+best = max(v for n in (17, 23) for d, v in certified[n] if d > 0.1 * ends[n].ends)
+print(f"N = 17 and 23, from a tenth of the end on no unit earns 0.1% more: {best < 1.001}")
+print(f"laws of motion hold within 1% of the start: {chapter.departure(law) < 0.01}")
+circle, lattice = ([pair[i].mean() for pair in levels.values()] for i in (0, 1))
+print(f"circles cost the same at every bias scale, within 5%: {max(circle) < 1.05 * min(circle)}")
+print(
+    f"lattices cost more at β = 0.25, less at β = 4: {lattice[0] > circle[0]}, {lattice[-1] < circle[-1]}"
+)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+before, after, same = (
+    schedules[n] == "circle" for n in ("at 0.003", "and back to 0.003", "0.003 all along")
+)
+print(f"decay raised and lowered makes circles of other structures: {(after & ~before).sum() > 0}")
+print(f"... more than the same steps without:                       {after.sum() > same.sum()}")
+print(f"... and unmakes none:                                       {(before & ~after).sum() == 0}")
+most = [intervals.wilson(int(b.sum()), len(b)) for b in born.values()]
+print(
+    f"from random starts most grow at 0.3 of the end, few at 0.7: {most[0][0] > 0.5}, {most[-1][1] < 0.5}"
+)
+
+# %%
+print("circles before, after, control:", before.sum(), after.sum(), same.sum(), "of", len(before))
+for beta, (c, g) in levels.items():
+    print(
+        f"β = {beta:4}: circles {c.mean():.3f} ({len(c)})   lattices {g.mean():.3f}, best {g.min():.3f} ({len(g)})"
+    )
+print("none grows from a random start at 0.7 of the end:", not born[0.7].any())
+print("grown from random starts:", {share: f"{b.mean():.0%}" for share, b in born.items()})
+
+# %% [markdown]
+# ## What is the paper's, what is ours
+#
+# Circles, and that regularisation and training dynamics hang together, are the paper's. The solution, the limit, the
+# certificate, the laws of motion and all tests are ours. (That scaling symmetries give conserved quantities under
+# gradient flow is well known for deep networks.)
+#
+# ## Limits
+#
+# * *Which structure.* Circles of odd $N$. For even $N$ the labels are of two kinds, with different distances, and
+#   what is perpendicular to the axis of a label is the axis of another: another problem, not solved here. Lattices are
+#   not solved either.
+# * *Which recipe.* All pairs in training, decay on everything and coupled to the gradient, mean cross-entropy. Decoupled
+#   decay (AdamW) minimises no such sum. With pairs held out the circle loses its symmetry.
+# * *Which limit.* Wide layers and small steps. Fewer than $2N$ units, or long steps, cost a percent of the radius.
+# * *Local.* The certificate is for the hidden layer at given embeddings. At $\beta \ge 2$ lattices are better than any
+#   circle.
+# * The curve is that of networks at rest. At small decay coming to rest takes a time of $1/\lambda$.
+#
+# **Back to** [7 · Weight decay](07_weight_decay.ipynb), or the [first notebook](01_the_model.ipynb).

@@ -1,0 +1,71 @@
+"""Training as a reader of torch's manual would write it, with autograd and torch.optim.
+
+Slow, and independent of the compiled loops.
+"""
+
+import numpy as np
+import torch
+
+from modadd import TrainingConfig, model
+from modadd.model import Parameters
+
+OPTIMISERS = {"gradient_descent": torch.optim.SGD, "adam": torch.optim.Adam}
+OPTIMISERS |= {"adamw": torch.optim.AdamW}
+
+
+def train(config: TrainingConfig, seed: int, dtype=torch.float64) -> Parameters:
+    """Parameters of one seed at every step, with a leading axis of steps + 1."""
+    parameters = config.initial(seed).map(
+        lambda array: torch.tensor(array, dtype=dtype, requires_grad=True)
+    )
+    own = config.weight_decay if config.embedding_decay is None else config.embedding_decay
+    options = {"lr": config.learning_rate}
+    if config.optimiser == "gradient_descent":
+        options["momentum"] = config.momentum
+    groups = [{"params": parameters[:1]}, {"params": parameters[1:]}]
+    optimiser = OPTIMISERS[config.optimiser](groups, **options)
+    until, states = np.inf if config.decay_until is None else config.decay_until, []
+    for step in range(config.steps + 1):
+        states.append(parameters.map(lambda array: array.detach().numpy().copy()))
+        optimiser.zero_grad()
+        _loss(config, seed, parameters).backward()
+        for group, decay in zip(optimiser.param_groups, (own, config.weight_decay)):
+            group["weight_decay"] = decay * (config.decay_from <= step < until)
+        optimiser.step()
+    return Parameters(*map(np.stack, zip(*states)))
+
+
+def measure(config: TrainingConfig, seed: int, parameters: Parameters) -> dict[str, float]:
+    """The scalars of a Run from their definitions, of one seed's parameters at one step."""
+    task = config.task
+    parameters = parameters.map(lambda array: torch.tensor(array).double().requires_grad_())
+    loss = _loss(config, seed, parameters)
+    (slope,) = torch.autograd.grad(loss, parameters.embeddings)
+    z = model.logits(parameters, model.pair_sums(parameters, task), config.bias_scale).detach()
+    smooth = config.label_smoothing
+    target = (1 - smooth) * np.eye(task.modulus)[task.labels] + smooth / task.modulus
+    squares = ((target - torch.softmax(z, -1).numpy()) ** 2).sum(-1)
+    hit, mask = z.argmax(-1).numpy() == task.labels, task.training_pairs(config.train_share, seed)
+
+    def mean(values: np.ndarray, over: np.ndarray) -> float:
+        return np.average(values[over], weights=task.multiplicity[over]) if over.any() else np.nan
+
+    return {
+        "loss": loss.item(),
+        "accuracy": mean(hit, mask),
+        "validation_accuracy": mean(hit, ~mask),
+        "force_rms": slope.square().sum(-1).mean().sqrt().item(),
+        "residual_rms": np.sqrt(mean(squares, mask)),
+    }
+
+
+def _loss(config: TrainingConfig, seed: int, parameters: Parameters) -> torch.Tensor:
+    """Mean cross-entropy over the ordered training pairs, by torch's own function."""
+    task = config.task
+    mask = task.training_pairs(config.train_share, seed)
+    z = model.logits(parameters, model.pair_sums(parameters, task), config.bias_scale)[mask]
+    labels, weight = torch.tensor(task.labels[mask]), torch.tensor(task.multiplicity[mask])
+    losses = torch.nn.functional.cross_entropy(
+        z, labels, reduction="none", label_smoothing=config.label_smoothing
+    )
+    return (losses * weight).sum() / weight.sum()

@@ -1,0 +1,66 @@
+"""Forecasts are held against networks: on shares that are known, and draw by draw."""
+
+import numpy as np
+import pytest
+from samples import a_run, noise, ring
+
+from modadd import forecasts, intervals
+
+
+@pytest.fixture
+def kinds() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    circles = rng.random((12, 30)) < np.linspace(0, 1, 12)[:, None]
+    return np.where(circles, "circle", "grid")
+
+
+def test_kinds_are_coarse_and_one_row_a_run():
+    i, j = np.divmod(np.arange(16), 8)
+    stripe = np.stack([i, j], -1).astype(float)
+    runs = [a_run(np.stack([E, ring(16, 3), noise(16)])[None]) for E in (stripe, stripe)]
+    assert forecasts.kinds_of(runs).tolist() == [["grid", "circle", "other"]] * 2
+
+
+def test_a_forecast_without_error_is_the_ceiling(kinds):
+    (found,) = forecasts.agreements(kinds, {"same": kinds}, "same").values()
+    assert found.pearson.mean == pytest.approx(1)
+    assert (found.behind, found.rms, found.excess) == ((0, 0, 0), 0, (0, 0, 0))
+    assert found.same_kind == (1, 1, 1)
+
+
+def test_too_many_circles_are_an_excess_and_no_loss_of_correlation(kinds):
+    more = kinds.copy()
+    more[:, :6] = "circle"
+    found = forecasts.agreements(kinds, {"same": kinds, "more": more}, "same")["more"]
+    assert found.excess.mean == pytest.approx((kinds[:, :6] == "grid").sum() / kinds.size)
+    assert found.excess.low > 0
+    assert found.behind.mean == pytest.approx(1 - found.pearson.mean)
+    assert found.same_kind.mean == pytest.approx((more == kinds).mean())
+    lattices = forecasts.agreements(kinds, {"more": more}, "more", "grid")["more"]
+    assert lattices.excess.mean == pytest.approx(-found.excess.mean)
+
+
+def test_kinds_of_other_starts_agree_less(kinds):
+    other = forecasts.same_kind(kinds, np.roll(kinds, 1, axis=1))
+    assert other.high < forecasts.same_kind(kinds, kinds).low
+
+
+def test_a_plane_that_fits_has_the_correlation_of_its_residuals(kinds):
+    shares = (kinds == "circle").mean(1)
+    found = forecasts.fitted(kinds, np.arange(12)[:, None])
+    assert found.mean == pytest.approx(abs(np.corrcoef(shares, np.arange(12))[0, 1]))
+
+
+def test_resampling_draws_the_same_seeds_for_all():
+    a, b = np.random.default_rng(1).random((2, 5, 9))
+    sums = intervals.resample(a + b, 50)
+    np.testing.assert_allclose(sums, intervals.resample(a, 50) + intervals.resample(b, 50))
+    np.testing.assert_allclose(sums[0], (a + b).mean(-1))
+    assert np.ptp(sums[1:], axis=0).min() > 0
+
+
+def test_pearson_is_numpys_and_none_where_nothing_varies():
+    x, y = np.random.default_rng(2).random((2, 3, 8))
+    expected = [np.corrcoef(u, v)[0, 1] for u, v in zip(x, y)]
+    np.testing.assert_allclose(intervals.pearson(x, y), expected)
+    assert intervals.pearson(np.ones((1, 4)), y[:1, :4]).tolist() == [0]
