@@ -6,6 +6,7 @@ share one cache; none waits for another.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -24,10 +25,6 @@ import platformdirs
 from modadd._progress import progress_bar
 from modadd.run import FORMAT, SCALARS, Interrupted, Run, RunFileError
 
-DECISIVE = ("task", "model", "run", "training", "particles", "_compiled/engine")
-DECISIVE += ("_compiled/particles", "_compiled/simd", "_compiled/rules")
-"""Modules that decide a run's bits."""
-
 UNUSED = 30 * 24 * 3600.0
 """Seconds after which entries that another version of the code has made are deleted."""
 
@@ -43,16 +40,36 @@ def cache_folder() -> Path:
 
 @cache
 def code_version() -> str:
-    """Hash of what decides a run's bits, besides its key.
+    """Hash of what decides a run's bits, besides its key: the modules that make runs, and packages.
 
     >>> len(code_version())
     64
     """
     packages = ("numpy", "numba", "llvmlite")
     digest = hashlib.sha256(" ".join(map(metadata.version, packages)).encode())
-    for name in DECISIVE:
-        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    for path in modules_behind("training", "particles"):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def modules_behind(*names: str) -> list[Path]:
+    """Files of these modules of the package, and of all that they import from it.
+
+    >>> [path.stem for path in modules_behind("task")]
+    ['_checks', 'task']
+    """
+    package = Path(__file__).parent
+    found, waiting = set(), {package / f"{name}.py" for name in names}
+    while waiting:
+        path = waiting.pop()
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "modadd":
+                module = package.parent.joinpath(*node.module.split("."))
+                named = {module / f"{alias.name}.py" for alias in node.names}
+                named |= {module.with_suffix(".py")}
+                waiting |= {other for other in named - found if other.is_file()}
+    return sorted(found)
 
 
 def cached(
@@ -81,7 +98,7 @@ def cached(
     """
     ensemble = Ensemble(seeds)
     folder = None
-    if key is not None:
+    if key is not None and _has_place():
         folder = _folder(key)
         _tidy(folder.parent)
         _load_entries(folder, key, ensemble, progress)
@@ -106,6 +123,16 @@ def cached(
             others = ensemble.others(stopped.under_way)
             raise Interrupted(ensemble.finished, others, len(seeds)) from None
     return ensemble.whole
+
+
+def _has_place() -> bool:
+    """Whether there is a folder to have the cache in; warn if a home folder lacks."""
+    with suppress(RuntimeError):  # so say newer versions of platformdirs
+        if not str(cache_folder()).startswith("~"):
+            return True
+    text = "there is no home folder for the cache; the variable MODADD_CACHE can name one"
+    warnings.warn(text, stacklevel=4)
+    return False
 
 
 def _folder(key: dict) -> Path:

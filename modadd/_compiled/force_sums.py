@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from modadd._compiled.store import kept
 from modadd._threads import share_out
 from modadd.task import ModularAddition
 
@@ -105,7 +106,7 @@ def pair_table(modulus: int) -> np.ndarray:
 
 # atan(t) = t Σ c_n t^2n for |t| <= tan(π/8), highest power first: interpolation of atan(t) / t at
 # Chebyshev points in t², in 50 digits. The relative error is 4e-18, below the rounding.
-@numba.njit(cache=True)
+@numba.njit
 def _arctangent_series(z):
     """Sum c_n z^n, spelt out: the compiler does not unroll a loop over constants."""
     total = -0.017805397205419446
@@ -126,7 +127,7 @@ _EIGHTH = math.tan(math.pi / 8)
 _QUARTER, _HALF, _FULL = math.pi / 4, math.pi / 2, math.pi
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _angle(cross, dot):
     """The angle atan2(cross, dot) for cross >= 0, to rounding.
 
@@ -146,7 +147,7 @@ def _angle(cross, dot):
     return _FULL - angle if dot < 0.0 else angle
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def angles_between(crosses, dots):
     """One angle each; a loop of its own, or the compiler would not do several at a time."""
     angles = np.empty(len(crosses))
@@ -155,7 +156,7 @@ def angles_between(crosses, dots):
     return angles
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _exact_row(x, sources, charges, beta, gauge):
     """Force on a pair sum x from all sources under the exact law.
 
@@ -183,7 +184,7 @@ def _exact_row(x, sources, charges, beta, gauge):
     return (along * px + fx) / (2 * math.pi), (along * py + fy) / (2 * math.pi)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _clustering_row(x, sources, charges, beta, gauge):
     """Force on a pair sum x from all sources under the clustering law."""
     fx = fy = 0.0
@@ -195,7 +196,7 @@ def _clustering_row(x, sources, charges, beta, gauge):
     return fx / (2 * math.pi), fy / (2 * math.pi)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _charge_row(p, weights, labels, residuals, source_residuals):
     """Charges of the pair p with all sources, times the number of orderings of both."""
     count, weight = weights.shape[0], weights[p]
@@ -214,7 +215,8 @@ def _charge_row(p, weights, labels, residuals, source_residuals):
     return row
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kept
+@numba.njit(nogil=True, error_model="numpy")
 def _sum_rows(law, sums, sources, charges, beta, gauge, total, first, apart):
     """Fill every so manieth row of total (B, P, 2), from the first on: a row is one thread's."""
     weights, labels, residuals, source_residuals = charges

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from modadd._compiled.simd import FLAGS, LANES, add_product, exp, inlined
+from modadd._compiled.store import kept
 
 
 @njit(nogil=True)
@@ -110,7 +111,8 @@ def _two_forces(E, pairs, labels, weights, rule, force):
     return -0.5 * total / n**2
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@kept
+@njit(nogil=True, fastmath=FLAGS)
 def descend(E, pairs, labels, weights, rule, steps, stop, positions, scalars):
     """Gradient descent on V by TwoForces; the counterpart of `_engine.trace`, with its result."""
     force, speed = np.empty_like(E), np.zeros_like(E)
@@ -298,7 +300,8 @@ def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalar
     scalars[4] = np.sqrt(scalars[4])
 
 
-@njit(nogil=True, cache=True, fastmath=FLAGS)
+@kept
+@njit(nogil=True, fastmath=FLAGS)
 def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positions, scalars):
     """Lay down the field and move the particles E (N, 2) in it; as `_engine.trace` otherwise.
 

@@ -11,8 +11,11 @@ import numpy as np
 from numba import njit
 
 from modadd._compiled import engine
-from modadd._compiled.engine import BETA2, EPSILON, Recipe, _enter, _follow, _gradient
-from modadd._compiled.simd import UNCOUNTED, lean
+from modadd._compiled.engine import BETA2, EPSILON, Recipe
+from modadd._compiled.gradient import fill_gradient
+from modadd._compiled.store import kept
+from modadd._compiled.tour import enter, follow, workspace
+from modadd._compiled.vectors import UNCOUNTED, lean
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
 _SIGN, _MADAM, _MINIBATCH, _DROPOUT, _WIRING = range(5)
@@ -111,18 +114,19 @@ def _move(theta, first, second, gradient, rule, recipe, step):
 def trace(theta, rule, recipe, pairs, steps, stop, snapshots, scalars):
     """The counterpart of `engine.trace`, from step 0 on, with the same result."""
     state = engine.begin(theta, pairs)
-    work = engine.workspace(theta, state, recipe, pairs)
+    work = workspace(theta, state, recipe, pairs)
     noise = (pairs.weights.copy(), theta.copy(), np.ones(recipe.hidden, np.float32))
     return advance(theta, state, rule, noise, recipe, pairs, work, steps, stop, snapshots, scalars)
 
 
-@njit(cache=True, **UNCOUNTED)
+@kept
+@njit(**UNCOUNTED)
 def advance(theta, state, rule, noise, recipe, pairs, work, steps, stop, snapshots, scalars):
     """`trace` in a workspace of the engine; `noise` is weights, parameters and a mask to change."""
     np.random.seed(rule.seed)  # noqa: NPY002 (numba has its own state for each thread)
     weights, kept, mask = noise
     gradient, w2 = work.gradient, 2 * recipe.tokens + 3 * recipe.hidden
-    _enter(recipe, pairs, work)
+    enter(recipe, pairs, work)
     now = t = 0
     while t < steps.size:
         record = now == steps[t]
@@ -132,8 +136,8 @@ def advance(theta, state, rule, noise, recipe, pairs, work, steps, stop, snapsho
             for i in range(theta.size):
                 kept[i] = theta[i]
             _sample(rule, weights, theta, mask, recipe, pairs)
-        _follow(theta, recipe, pairs, work, state)
-        _gradient(theta, recipe, pairs, work, state, record)
+        follow(theta, recipe, pairs, work, state)
+        fill_gradient(theta, recipe, pairs, work, state, record)
         if record:
             for i in range(theta.size):
                 snapshots[t, i] = theta[i]

@@ -1,0 +1,276 @@
+"""A tour through the pair sums: an order in which few hidden units switch between neighbours.
+
+Each hidden unit is on, that is positive, on one side of a straight line of the plane, so that as
+many units switch between two pair sums as lines lie between them. The tour visits the cells of a
+grid column by column, and goes to the nearest of a pool of coming pairs, by the number of switches.
+It is planned anew when it has grown by a third, or is old. It is part of the state of a training:
+the same start gives the same tours, and the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from modadd._compiled.simd import LANES
+from modadd._compiled.vectors import bits_set, lean, load, nought4, positive, times_plus
+
+TOUR = 4
+"""Places of the state before a tour's order: its steps so far, plus one; its switches when it was
+planned, and last; and whether it is the one for the next step."""
+AGE = 200
+"""Steps after which a tour is planned anew, if its switches have not grown by a third before."""
+POOL = 64
+"""Pairs among which the tour's next one is chosen."""
+
+
+class Workspace(NamedTuple):
+    """Arrays of one seed, used again at every step; R is N − 1 and W is H / 64, rounded up."""
+
+    tour: np.ndarray
+    """(3, Q) int64 tokens and labels of the pairs in the order of the tour, in which all pairs with
+    a weight come before the others."""
+    order: np.ndarray
+    """(Q,) int64 indices of the pairs in that order."""
+    place: np.ndarray
+    """(N, N) int64 place of two tokens' pair in it; Q where it has no weight."""
+    push: np.ndarray
+    """∂L/∂x by place, then ∂L/∂y; the last place of each stays zero."""
+    counts: np.ndarray
+    """(2,) int64: number of pairs with a weight, and of all that are visited."""
+    real: np.ndarray
+    """(R,) 1 for each of N − 1 labels; 0 for padding."""
+    lines: np.ndarray
+    """(3, 64 W) u, v and β b of each unit; zero for padding."""
+    turns: np.ndarray
+    """(2 (H + 1), 4) u, v, β b and 1 of each unit, with a minus sign where it goes off."""
+    readout: np.ndarray
+    """(H + 1, R) W2 less its last column."""
+    shares: np.ndarray
+    """(H + 1, 3, R) Σ δx, Σ δy and Σ δ over the pairs at which a unit is on."""
+    words: np.ndarray
+    """(B + 2, W) bits of the units that are on: at the pair before the strip, its pairs, none."""
+    events: np.ndarray
+    """Switches of the strip, 2 k where the unit k goes off and 2 k + 1 where it comes on."""
+    where: np.ndarray
+    """Place in the strip of each two events."""
+    planes: np.ndarray
+    """(B, 3, R) A and c at each pair; then in place of c the logits, exponentials."""
+    sums: np.ndarray
+    """(B + 1, 3, R) running sums of δx, δy and δ before each pair."""
+    carry: np.ndarray
+    """(2, 3, R) A and c, and the running sums, where the strip ends."""
+    rows: np.ndarray
+    """(2, B, LANES) what is added up across lanes."""
+    strip: np.ndarray
+    """(6, B) x and y; the largest logit; the sum of exponentials; weight over this sum; share of
+    the weight that smoothing puts on each label."""
+    gradient: np.ndarray
+    """(D,) ∂L/∂θ."""
+    measured: np.ndarray
+    """(5,) float64 scalars of `Run`."""
+    cells: np.ndarray
+    """int64: a pair's cell and an order, for each pair; and a count for each cell."""
+    pool: np.ndarray
+    """uint64: pairs of the pool, how far they are, and words of these and of the last pair."""
+
+
+def workspace(theta, state, recipe, pairs) -> Workspace:
+    """What one call of `engine.trace` works with, for the tour that the state holds."""
+    n, h, q = recipe.tokens, recipe.hidden, pairs.labels.size
+    row, width = _row(n), (h + 63) // 64
+    strip = max(LANES, min(64, 1024 // row // LANES * LANES))
+    trains = pairs.weights > 0
+    order = np.argsort(np.where(trains, 0, np.where(pairs.validation > 0, 1, 2)), kind="stable")
+    counts = np.array([trains.sum(), (trains | (pairs.validation > 0)).sum()])
+    if state[0, theta.size] > 0:
+        order[:] = state[:, theta.size + TOUR :].ravel()[:q]
+    return Workspace(
+        tour=np.zeros((3, q), np.int64),
+        order=order,
+        place=np.zeros(n * n, np.int64),
+        push=_zeros(2 * (q + LANES + 1)),
+        counts=counts,
+        real=(np.arange(row) < n - 1).astype(np.float32),
+        lines=_zeros(3 * 64 * width),
+        turns=_zeros(2 * (h + 1) * 4),
+        readout=_zeros((h + 1) * row),
+        shares=_zeros((h + 1) * 3 * row),
+        words=np.zeros((strip + 2) * width, np.uint64),
+        events=np.zeros((strip + 1) * (64 * width + 2) + 8, np.int32),
+        where=np.zeros((strip + 1) * (32 * width + 1) + 4, np.int32),
+        planes=_zeros(strip * 3 * row),
+        sums=_zeros((strip + 1) * 3 * row),
+        carry=_zeros(6 * row),
+        rows=_zeros(max(2 * strip, 4 * LANES) * LANES),
+        strip=_zeros(6 * strip),
+        gradient=_zeros(theta.size),
+        measured=np.zeros(5),
+        cells=np.zeros(2 * q + 4 * q + 16, np.int64),
+        pool=np.zeros((2 + width) * POOL + width, np.uint64),
+    )
+
+
+def _zeros(size: int) -> np.ndarray:
+    """Zeros whose place in memory suits whole registers, (size,) float32."""
+    whole = np.zeros(size + LANES, np.float32)
+    skip = -(whole.ctypes.data // 4) % LANES
+    return whole[skip : skip + size]
+
+
+def _row(n):
+    """N − 1, rounded up to whole vectors."""
+    return (n - 1 + LANES - 1) // LANES * LANES
+
+
+@lean
+def _on(lines, width, x, y, words, at, apart):
+    """Put the bits of the units that are on at one point into words, from `at` on, `apart`."""
+    for w in range(width):
+        u = load(nought4(), lines, 64 * w)
+        v = load(nought4(), lines, 64 * (width + w))
+        c = load(nought4(), lines, 64 * (2 * width + w))
+        words[at + w * apart] = positive(times_plus(x, u, times_plus(y, v, c)))
+
+
+@lean
+def _by_cells(theta, pairs, work, first, last):
+    """Order the pairs in these places by cells of the plane, column by column, up and down."""
+    order, count = work.order, last - first
+    columns = max(1, int(np.sqrt(count) / 2))
+    rows = 8 * columns
+    cell, old, fill = 0, work.order.size, 2 * work.order.size
+    cells = work.cells
+    for i in range(columns * rows + 1):
+        cells[fill + i] = 0
+    for axis in range(2):
+        low, high = np.inf, -np.inf
+        for p in range(first, last):
+            i, j = pairs.first[order[p]], pairs.second[order[p]]
+            value = theta[2 * i + axis] + theta[2 * j + axis]
+            low, high = min(low, value), max(high, value)
+        parts = rows if axis else columns
+        scale = parts / max(high - low, 1e-30)
+        for p in range(first, last):
+            i, j = pairs.first[order[p]], pairs.second[order[p]]
+            at = (theta[2 * i + axis] + theta[2 * j + axis] - low) * scale
+            part = 0 if not at > 0 else int(at) if at < parts else parts - 1
+            if axis == 0:
+                cells[cell + p] = part * rows
+            else:
+                odd = cells[cell + p] // rows % 2
+                cells[cell + p] += rows - 1 - part if odd else part
+    for p in range(first, last):
+        cells[fill + cells[cell + p] + 1] += 1
+        cells[old + p] = order[p]
+    for i in range(columns * rows):
+        cells[fill + i + 1] += cells[fill + i]
+    for p in range(first, last):
+        at = fill + cells[cell + p]
+        order[first + cells[at]] = cells[old + p]
+        cells[at] += 1
+
+
+@lean
+def _nearest_first(theta, recipe, pairs, work, first, last):
+    """Order pairs greedily: next comes the one of the pool with the fewest switches from here.
+
+    The pool holds the next POOL pairs of the given order that have not been visited.
+
+    Returns:
+        number of switches.
+    """
+    width, order = (recipe.hidden + 63) // 64, work.order
+    old, coming, total, best = work.order.size, first, 0, 0
+    pool, here = work.pool, (2 + width) * POOL
+    gone = np.uint64(1) << np.uint64(32)
+    for w in range(width):
+        pool[here + w] = np.uint64(0)
+    for p in range(first, last):
+        work.cells[old + p] = order[p]
+    for p in range(first - POOL, last):
+        if p < first:
+            best = p - first + POOL
+        else:
+            for j in range(POOL):
+                pool[POOL + j] = (pool[j] & gone) | np.uint64(j)
+            for w in range(width):
+                for j in range(POOL):
+                    apart = pool[(2 + w) * POOL + j] ^ pool[here + w]
+                    pool[POOL + j] += np.uint64(bits_set(apart)) << np.uint64(6)
+            nearest = pool[POOL]
+            for j in range(1, POOL):
+                nearest = min(nearest, pool[POOL + j])
+            best = np.int64(nearest & np.uint64(POOL - 1))
+            total += np.int64(nearest >> np.uint64(6)) * (p > first)
+            order[p] = np.int64(pool[best])
+            for w in range(width):
+                pool[here + w] = pool[(2 + w) * POOL + best]
+        if coming < last:
+            pair = work.cells[old + coming]
+            coming += 1
+            pool[best] = np.uint64(pair)
+            i, j = 2 * pairs.first[pair], 2 * pairs.second[pair]
+            x, y = theta[i] + theta[j], theta[i + 1] + theta[j + 1]
+            _on(work.lines, width, x, y, pool, 2 * POOL + best, POOL)
+        else:
+            pool[best] = gone
+    return total
+
+
+@lean
+def follow(theta, recipe, pairs, work, state):
+    """Plan the tour anew for this θ where it is old or its switches have grown by a third."""
+    size = theta.size
+    mark = state[0, size : size + TOUR]
+    fit = 0 < mark[0] <= AGE and mark[2] <= mark[1] * 4 / 3 + LANES
+    if mark[3] > 0 or fit:
+        mark[3] = 1.0
+        return
+    trained, both = work.counts[0], work.counts[1]
+    half, switches = (work.order.size + 1) // 2, 0
+    lay_out(theta, recipe, work)
+    for part in range(2):
+        first, last = (trained, both) if part else (0, trained)
+        if first < last:
+            _by_cells(theta, pairs, work, first, last)
+            found = _nearest_first(theta, recipe, pairs, work, first, last)
+            switches += 0 if part else found
+    for p in range(both):
+        state[p // half, size + TOUR + p % half] = work.order[p]
+    mark[0], mark[1], mark[2], mark[3] = 1.0, switches, switches, 1.0
+    enter(recipe, pairs, work)
+
+
+@lean
+def enter(recipe, pairs, work):
+    """Bring the pairs into the order of the tour."""
+    n, trained = recipe.tokens, work.counts[0]
+    for i in range(n * n):
+        work.place[i] = work.push.size // 2 - 1
+    for p in range(work.counts[1]):
+        i, j = pairs.first[work.order[p]], pairs.second[work.order[p]]
+        work.tour[0, p], work.tour[1, p], work.tour[2, p] = i, j, pairs.labels[work.order[p]]
+        if p < trained:
+            work.place[n * i + j] = work.place[n * j + i] = p
+
+
+@lean
+def lay_out(theta, recipe, work):
+    """Bring the weights into the form in which the tour takes them."""
+    n, h = recipe.tokens, recipe.hidden
+    row, units, w1, w2 = work.real.size, (h + 63) // 64 * 64, 2 * n, 2 * n + 3 * h
+    beta = np.float32(recipe.bias_scale)
+    for k in range(h):
+        u, v, c = theta[w1 + k], theta[w1 + h + k], beta * theta[w1 + 2 * h + k]
+        work.lines[k], work.lines[units + k], work.lines[2 * units + k] = u, v, c
+        for sign in range(2):
+            s, at = np.float32(2 * sign - 1), 8 * k + 4 * sign
+            work.turns[at], work.turns[at + 1], work.turns[at + 2] = s * u, s * v, s * c
+            work.turns[at + 3] = -s
+    for k in range(h):
+        at = w2 + n * k
+        last = theta[at + n - 1]
+        for m in range(n - 1):
+            work.readout[row * k + m] = theta[at + m] - last
