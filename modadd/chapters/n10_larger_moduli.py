@@ -313,9 +313,9 @@ def cell_figure(E: np.ndarray, found: dict[int, Cells]) -> go.Figure:
     rows = {"range": [len(found) - 0.5, -0.5], "tickvals": list(range(len(found)))}
     ticks = {"ticktext": [f"N = {N}" for N in found]}
     every = np.concatenate([m for c in found.values() for m in (c.moment, c.random_moment)])
-    ends = np.log10([min(every.min(), hexagon), every.max()]) + [-0.03, 0.05]
+    low, high = np.log10([min(every.min(), hexagon), every.max()])
     steps = {"tickvals": [0.15, 0.2, 0.3, 0.5, 1, 2, 5], "title": {"text": "line: a hexagon"}}
-    moments.axes({"type": "log", "range": list(ends), **steps}, rows | ticks)
+    moments.axes({"type": "log", "range": [low - 0.03, high + 0.05], **steps}, rows | ticks)
     words = [("grid", "trained"), ("floor", "random patches of the same lattice")]
     colored = [f'<span style="color:{STYLES[s].color}">● {word}</span>' for s, word in words]
     moments.note("   ".join(colored), 0, 0, yanchor="top", yshift=-44)
