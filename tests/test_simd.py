@@ -1,17 +1,33 @@
-"""The engine's exponential and matrix product against numpy."""
-
-import os
+"""The building blocks of the compiled loops against numpy."""
 
 import numpy as np
 import pytest
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 
-from modadd._compiled import engine as _engine
-from modadd._compiled import particles as _particles
-from modadd._compiled import rules
-from modadd._compiled import simd as _simd
-from modadd._compiled.simd import FLAGS, LANES, add_product, exp, forget_stale
+from modadd._compiled import engine, gradient, particles, rules, simd, strip, tour
+from modadd._compiled.simd import FLAGS, LANES, add_product, exp
+from modadd._compiled.vectors import (
+    UNCOUNTED,
+    bits_set,
+    entry,
+    exponential,
+    folded,
+    larger,
+    load,
+    lowest_bit,
+    nought1,
+    nought2,
+    nought4,
+    plus,
+    positive,
+    row_maxima,
+    row_sums,
+    spread,
+    store,
+    times,
+    times_plus,
+)
 
 
 @njit(fastmath=FLAGS)
@@ -61,7 +77,7 @@ def test_product_adds_to_the_columns_asked_for_and_leaves_the_rest(rows, inner):
         np.testing.assert_array_equal(out[:, columns:], start[:, columns:])
 
 
-@pytest.mark.parametrize("module", [_simd, _engine, _particles, rules])
+@pytest.mark.parametrize("module", [simd, tour, strip, gradient, engine, rules, particles])
 def test_what_may_be_rounded_in_several_ways_is_compiled_into_its_callers(module):
     """A call would reach one version where it was compiled, and another where it was loaded."""
     compiled = {k: v for k, v in vars(module).items() if isinstance(v, Dispatcher)}
@@ -73,14 +89,49 @@ def test_what_may_be_rounded_in_several_ways_is_compiled_into_its_callers(module
                 assert called is exp or called.targetoptions.get("forceinline"), (name, callee)
 
 
-def test_what_numba_cached_is_forgotten_when_any_compiled_source_is_newer(tmp_path):
-    (tmp_path / "__pycache__").mkdir()
-    index, other = (tmp_path / "__pycache__" / name for name in ("f.nbi", "f.pyc"))
-    for path in (index, other, *(tmp_path / f"{name}.py" for name in _simd.COMPILED)):
-        path.touch()
-        os.utime(path, (1000, 1000))
-    forget_stale(tmp_path)
-    assert index.exists()
-    os.utime(tmp_path / "engine.py", (2000, 2000))
-    forget_stale(tmp_path)
-    assert not index.exists() and other.exists()
+# --- vectors --------------------------------------------------------------------------------------
+
+
+@njit(**UNCOUNTED)
+def vectors(x, out):
+    """Every function of `vectors` on 256 entries; what does not fit out is returned."""
+    wide, narrow = load(nought4(), x, 0), load(nought1(), x, 0)
+    store(out, 0, row_sums(x, 0))
+    store(out, 16, row_maxima(x, 0))
+    store(out, 32, exponential(narrow))
+    store(out, 48, folded(wide))
+    store(out, 64, times_plus(np.float32(2), wide, spread(np.float32(1), wide)))
+    store(out, 128, plus(load(nought2(), x, 32), times(np.float32(3), load(nought2(), x, 0))))
+    store(out, 160, larger(narrow, load(nought1(), x, 16)))
+    return positive(wide), entry(x, 7)
+
+
+def test_vectors_do_what_their_names_say():
+    x = np.random.default_rng(0).normal(size=256).astype(np.float32)
+    x[:16] = -np.abs(x[:16])
+    out, rows = np.zeros(176, np.float32), x.reshape(16, 16)
+    word, seventh = vectors(x, out)
+    expected = [rows.sum(1), rows.max(1), np.exp(x[:16]), x[:64].reshape(4, 16).sum(0)]
+    expected += [2 * x[:64] + 1, x[32:64] + 3 * x[:32], np.maximum(x[:16], x[16:32])]
+    np.testing.assert_allclose(out, np.concatenate(expected), rtol=1e-6, atol=2e-6)
+    assert [(word >> i) & 1 for i in range(64)] == (x[:64] > 0).tolist() and seventh == x[7]
+
+
+def test_vectors_pass_on_what_is_not_finite_and_stay_above_the_smallest_numbers():
+    x, out = np.full(256, -1e30, np.float32), np.zeros(176, np.float32)
+    x[3] = np.nan
+    vectors(x, out)
+    power = out[32:48]
+    assert np.isnan(power[3]) and np.isnan(out[0])
+    assert (np.delete(power, 3) == np.float32(2.0**-100)).all()
+
+
+@njit(**UNCOUNTED)
+def bits(word):
+    return lowest_bit(word), bits_set(word)
+
+
+def test_bits_of_words_are_found_and_counted():
+    for word in (1, 2, 40, 2**63, 2**64 - 1):
+        assert bits(np.uint64(word)) == ((word & -word).bit_length() - 1, word.bit_count())
+    assert bits(np.uint64(0)) == (64, 0)
