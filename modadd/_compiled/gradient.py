@@ -7,7 +7,17 @@ import numpy as np
 from modadd._compiled.simd import LANES, exp
 from modadd._compiled.strip import backward, forward, softmax
 from modadd._compiled.tour import lay_out
-from modadd._compiled.vectors import lean, load, nought1, row_sums, store, times, times_plus
+from modadd._compiled.vectors import (
+    entry,
+    lean,
+    load,
+    nought1,
+    put,
+    row_sums,
+    store,
+    times,
+    times_plus,
+)
 
 SEGMENT = 1024
 """Pairs after which A, c and the running sums begin anew, so that rounding does not add up."""
@@ -53,9 +63,9 @@ def fill_gradient(theta, recipe, pairs, work, state, record):
     for a in range(n):
         fx = fy = np.float32(0.0)
         for other in range(n):
-            p = work.place[n * a + other]
-            fx += work.push[p]
-            fy += work.push[q + p]
+            p = np.int64(entry(work.place, n * a + other))
+            fx += entry(work.push, p)
+            fy += entry(work.push, q + p)
         p = work.place[(n + 1) * a]
         gradient[2 * a], gradient[2 * a + 1] = fx + work.push[p], fy + work.push[q + p]
     if record:
@@ -75,7 +85,11 @@ def _judge(recipe, pairs, work, start, count, scalars):
     n, row, planes = recipe.tokens, work.real.size, work.planes
     smoothing = recipe.label_smoothing
     for p in range(count):
-        pair, label, z = work.order[start + p], work.tour[2, start + p], 3 * row * p + 2 * row
+        pair, label, z = (
+            work.order[start + p],
+            work.tour[2 * work.order.size + start + p],
+            3 * row * p + 2 * row,
+        )
         mean, best, top = 0.0, 0, planes[z]
         for m in range(n - 1):
             mean += planes[z + m] / n
@@ -94,7 +108,11 @@ def _weigh(recipe, pairs, work, start, count, scalars):
     n, row, b = recipe.tokens, work.real.size, work.strip.size // 6
     smoothing, strip, planes = recipe.label_smoothing, work.strip, work.planes
     for p in range(count):
-        pair, label, z = work.order[start + p], work.tour[2, start + p], 3 * row * p + 2 * row
+        pair, label, z = (
+            work.order[start + p],
+            work.tour[2 * work.order.size + start + p],
+            3 * row * p + 2 * row,
+        )
         weight, top, total = pairs.weights[pair], strip[2 * b + p], strip[3 * b + p]
         scalars[0] += weight * (top + np.log(total))
         for m in range(n):
@@ -113,7 +131,8 @@ def _collect(recipe, work, gradient):
     for start in range(0, h, LANES):
         count = min(LANES, h - start)
         for k in range(start, start + count):
-            u, v, c = work.lines[k], work.lines[units + k], work.lines[2 * units + k]
+            u, v = entry(work.lines, k), entry(work.lines, units + k)
+            c = entry(work.lines, 2 * units + k)
             gu, gv, gc, total = nought1(), nought1(), nought1(), nought1()
             for m in range(0, row, LANES):
                 at = 3 * row * k + m
@@ -131,7 +150,7 @@ def _collect(recipe, work, gradient):
                 else:
                     store(spare, 0, g)
                     for i in range(n - 1 - m):
-                        gradient[w2 + n * k + m + i] = spare[i]
+                        put(gradient, w2 + n * k + m + i, entry(spare, i))
             at = LANES * (k - start)
             store(rows, at, gu)
             store(rows, part + at, gv)
@@ -140,7 +159,8 @@ def _collect(recipe, work, gradient):
         for i in range(4):
             store(spare, LANES * i, row_sums(rows, part * i))
         for i in range(count):
-            gradient[w1 + start + i] = spare[i]
-            gradient[w1 + h + start + i] = spare[LANES + i]
-            gradient[w1 + 2 * h + start + i] = np.float32(beta) * spare[2 * LANES + i]
-            gradient[w2 + n * (start + i) + n - 1] = -spare[3 * LANES + i]
+            put(gradient, w1 + start + i, entry(spare, i))
+            put(gradient, w1 + h + start + i, entry(spare, LANES + i))
+            bias = np.float32(beta) * entry(spare, 2 * LANES + i)
+            put(gradient, w1 + 2 * h + start + i, bias)
+            put(gradient, w2 + n * (start + i) + n - 1, -entry(spare, 3 * LANES + i))

@@ -18,6 +18,7 @@ from modadd._compiled.vectors import (
     nought4,
     plus,
     positive,
+    put,
     row_maxima,
     row_sums,
     spread,
@@ -45,29 +46,34 @@ def _switches(work, width, count, begins, ends):
     for p in range(count + ends):
         start = n
         for w in range(width):
-            now = words[width * (p + 1) + w]
-            changed = now ^ words[width * p + w]
+            now = entry(words, width * (p + 1) + w)
+            changed = now ^ entry(words, width * p + w)
             for _ in range(few):  # without a branch for the processor to guess
-                k = lowest_bit(changed) & 63
-                events[n] = 128 * w + 2 * k + np.int64((now >> np.uint64(k)) & one)
+                put(events, n, _event(w, lowest_bit(changed) & 63, now))
                 n += changed != 0
                 changed &= changed - one
             while changed != 0:
-                k = lowest_bit(changed)
-                events[n] = 128 * w + 2 * k + np.int64((now >> np.uint64(k)) & one)
+                put(events, n, _event(w, lowest_bit(changed), now))
                 n += 1
                 changed &= changed - one
         found = n - start
-        events[n] = events[n + 1] = dummy
+        put(events, n, dummy)
+        put(events, n + 1, dummy)
         n = start + (found + (found & 1) if found else 2)
         if p == count:
             before = g
         elif p > 0 or not begins:
             switches += found
         while 2 * g < n:
-            where[g] = p
+            put(where, g, np.int32(p))
             g += 1
     return before if ends else g, g, switches
+
+
+@lean
+def _event(w, k, now):
+    """The switch of the unit of bit k in the word `now`, the w-th."""
+    return np.int32(128 * w + 2 * k + np.int64((now >> np.uint64(k)) & np.uint64(1)))
 
 
 @lean
@@ -150,10 +156,12 @@ def forward(theta, recipe, work, start, count, begins, ends):
     """
     n, row, width = recipe.tokens, work.real.size, (recipe.hidden + 63) // 64
     strip, words, planes, rows, carry = work.strip, work.words, work.planes, work.rows, work.carry
-    b = strip.size // 6
+    b, q = strip.size // 6, work.order.size
     for p in range(count):
-        i, j = 2 * work.tour[0, start + p], 2 * work.tour[1, start + p]
-        strip[p], strip[b + p] = theta[i] + theta[j], theta[i + 1] + theta[j + 1]
+        i = 2 * np.int64(entry(work.tour, start + p))
+        j = 2 * np.int64(entry(work.tour, q + start + p))
+        put(strip, p, entry(theta, i) + entry(theta, j))
+        put(strip, b + p, entry(theta, i + 1) + entry(theta, j + 1))
     for w in range(width):
         words[w] = np.uint64(0) if begins else words[width * b + w]
         words[width * (count + 1) + w] = np.uint64(0)
@@ -162,7 +170,7 @@ def forward(theta, recipe, work, start, count, begins, ends):
         c = load(nought4(), work.lines, 64 * (2 * width + w))
         for p in range(count):
             line = times_plus(entry(strip, p), u, times_plus(entry(strip, b + p), v, c))
-            words[width * (p + 1) + w] = positive(line)
+            put(words, width * (p + 1) + w, positive(line))
     if begins:
         for i in range(6 * row):
             carry[i] = np.float32(0.0)
@@ -218,11 +226,14 @@ def backward(recipe, pairs, work, start, count, twos):
     hit = np.float32(1.0 - recipe.label_smoothing)
     miss = np.float32(recipe.label_smoothing / n)
     for p in range(count):
-        weight, total = pairs.weights[work.order[start + p]], strip[3 * b + p]
-        strip[4 * b + p], strip[5 * b + p] = weight / total, -miss * weight
-        label = work.tour[2, start + p]
+        weight = entry(pairs.weights, entry(work.order, start + p))
+        total = entry(strip, 3 * b + p)
+        put(strip, 4 * b + p, weight / total)
+        put(strip, 5 * b + p, -miss * weight)
+        label = np.int64(entry(work.tour, 2 * work.order.size + start + p))
         if label < n - 1:
-            planes[3 * row * p + 2 * row + label] -= hit * total
+            at = 3 * row * p + 2 * row + label
+            put(planes, at, entry(planes, at) - hit * total)
     first = np.int64(0)
     while row - first >= 4 * LANES:
         _add_up(nought4(), first, row, count, work)

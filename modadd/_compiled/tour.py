@@ -14,7 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from modadd._compiled.simd import LANES
-from modadd._compiled.vectors import bits_set, lean, load, nought4, positive, times_plus
+from modadd._compiled.vectors import (
+    bits_set,
+    entry,
+    lean,
+    load,
+    nought1,
+    nought4,
+    plus,
+    positive,
+    put,
+    store,
+    times_plus,
+)
 
 TOUR = 4
 """Places of the state before a tour's order: its steps so far, plus one; its switches when it was
@@ -29,12 +41,12 @@ class Workspace(NamedTuple):
     """Arrays of one seed, used again at every step; R is N − 1 and W is H / 64, rounded up."""
 
     tour: np.ndarray
-    """(3, Q) int64 tokens and labels of the pairs in the order of the tour, in which all pairs with
+    """(3, Q) int32 tokens and labels of the pairs in the order of the tour, in which all pairs with
     a weight come before the others."""
     order: np.ndarray
     """(Q,) int64 indices of the pairs in that order."""
     place: np.ndarray
-    """(N, N) int64 place of two tokens' pair in it; Q where it has no weight."""
+    """(N, N) int32 place of two tokens' pair in it; Q where it has no weight."""
     push: np.ndarray
     """∂L/∂x by place, then ∂L/∂y; the last place of each stays zero."""
     counts: np.ndarray
@@ -71,9 +83,15 @@ class Workspace(NamedTuple):
     measured: np.ndarray
     """(5,) float64 scalars of `Run`."""
     cells: np.ndarray
-    """int64: a pair's cell and an order, for each pair; and a count for each cell."""
+    """int32: a cell and an order for each pair; and a count for each cell."""
     pool: np.ndarray
-    """uint64: pairs of the pool, how far they are, and words of these and of the last pair."""
+    """(POOL,) int64 the pairs of the pool, −1 for none."""
+    far: np.ndarray
+    """(POOL,) int64 how many switches away each is, and which."""
+    pooled: np.ndarray
+    """(W, POOL) uint64 their words."""
+    here: np.ndarray
+    """(W,) uint64 words of the last pair."""
 
 
 def workspace(theta, state, recipe, pairs) -> Workspace:
@@ -87,9 +105,9 @@ def workspace(theta, state, recipe, pairs) -> Workspace:
     if state[0, theta.size] > 0:
         order[:] = state[:, theta.size + TOUR :].ravel()[:q]
     return Workspace(
-        tour=np.zeros((3, q), np.int64),
+        tour=np.zeros(3 * q, np.int32),
         order=order,
-        place=np.zeros(n * n, np.int64),
+        place=np.zeros(n * n, np.int32),
         push=_zeros(2 * (q + LANES + 1)),
         counts=counts,
         real=(np.arange(row) < n - 1).astype(np.float32),
@@ -107,8 +125,11 @@ def workspace(theta, state, recipe, pairs) -> Workspace:
         strip=_zeros(6 * strip),
         gradient=_zeros(theta.size),
         measured=np.zeros(5),
-        cells=np.zeros(2 * q + 4 * q + 16, np.int64),
-        pool=np.zeros((2 + width) * POOL + width, np.uint64),
+        cells=np.zeros(4 * q + 16, np.int32),
+        pool=np.zeros(POOL, np.int64),
+        far=np.zeros(POOL, np.int64),
+        pooled=np.zeros(width * POOL, np.uint64),
+        here=np.zeros(width, np.uint64),
     )
 
 
@@ -183,10 +204,9 @@ def _nearest_first(theta, recipe, pairs, work, first, last):
     """
     width, order = (recipe.hidden + 63) // 64, work.order
     old, coming, total, best = work.order.size, first, 0, 0
-    pool, here = work.pool, (2 + width) * POOL
-    gone = np.uint64(1) << np.uint64(32)
+    pool, far, pooled, here = work.pool, work.far, work.pooled, work.here
     for w in range(width):
-        pool[here + w] = np.uint64(0)
+        here[w] = np.uint64(0)
     for p in range(first, last):
         work.cells[old + p] = order[p]
     for p in range(first - POOL, last):
@@ -194,28 +214,29 @@ def _nearest_first(theta, recipe, pairs, work, first, last):
             best = p - first + POOL
         else:
             for j in range(POOL):
-                pool[POOL + j] = (pool[j] & gone) | np.uint64(j)
+                far[j] = j if pool[j] >= 0 else 1 << 40
             for w in range(width):
+                word, at = here[w], POOL * w
                 for j in range(POOL):
-                    apart = pool[(2 + w) * POOL + j] ^ pool[here + w]
-                    pool[POOL + j] += np.uint64(bits_set(apart)) << np.uint64(6)
-            nearest = pool[POOL]
+                    apart = bits_set(entry(pooled, at + j) ^ word)
+                    put(far, j, entry(far, j) + POOL * apart)
+            nearest = far[0]
             for j in range(1, POOL):
-                nearest = min(nearest, pool[POOL + j])
-            best = np.int64(nearest & np.uint64(POOL - 1))
-            total += np.int64(nearest >> np.uint64(6)) * (p > first)
-            order[p] = np.int64(pool[best])
+                nearest = min(nearest, far[j])
+            best = nearest % POOL
+            total += nearest // POOL * (p > first)
+            order[p] = pool[best]
             for w in range(width):
-                pool[here + w] = pool[(2 + w) * POOL + best]
+                here[w] = pooled[POOL * w + best]
         if coming < last:
-            pair = work.cells[old + coming]
+            pair = np.int64(work.cells[old + coming])
             coming += 1
-            pool[best] = np.uint64(pair)
+            pool[best] = pair
             i, j = 2 * pairs.first[pair], 2 * pairs.second[pair]
             x, y = theta[i] + theta[j], theta[i + 1] + theta[j + 1]
-            _on(work.lines, width, x, y, pool, 2 * POOL + best, POOL)
+            _on(work.lines, width, x, y, pooled, best, POOL)
         else:
-            pool[best] = gone
+            pool[best] = -1
     return total
 
 
@@ -251,7 +272,9 @@ def enter(recipe, pairs, work):
         work.place[i] = work.push.size // 2 - 1
     for p in range(work.counts[1]):
         i, j = pairs.first[work.order[p]], pairs.second[work.order[p]]
-        work.tour[0, p], work.tour[1, p], work.tour[2, p] = i, j, pairs.labels[work.order[p]]
+        q = work.order.size
+        work.tour[p], work.tour[q + p] = i, j
+        work.tour[2 * q + p] = pairs.labels[work.order[p]]
         if p < trained:
             work.place[n * i + j] = work.place[n * j + i] = p
 
@@ -263,14 +286,23 @@ def lay_out(theta, recipe, work):
     row, units, w1, w2 = work.real.size, (h + 63) // 64 * 64, 2 * n, 2 * n + 3 * h
     beta = np.float32(recipe.bias_scale)
     for k in range(h):
-        u, v, c = theta[w1 + k], theta[w1 + h + k], beta * theta[w1 + 2 * h + k]
-        work.lines[k], work.lines[units + k], work.lines[2 * units + k] = u, v, c
+        u, v = entry(theta, w1 + k), entry(theta, w1 + h + k)
+        c = beta * entry(theta, w1 + 2 * h + k)
+        put(work.lines, k, u)
+        put(work.lines, units + k, v)
+        put(work.lines, 2 * units + k, c)
         for sign in range(2):
             s, at = np.float32(2 * sign - 1), 8 * k + 4 * sign
-            work.turns[at], work.turns[at + 1], work.turns[at + 2] = s * u, s * v, s * c
-            work.turns[at + 3] = -s
+            put(work.turns, at, s * u)
+            put(work.turns, at + 1, s * v)
+            put(work.turns, at + 2, s * c)
+            put(work.turns, at + 3, -s)
     for k in range(h):
         at = w2 + n * k
-        last = theta[at + n - 1]
-        for m in range(n - 1):
-            work.readout[row * k + m] = theta[at + m] - last
+        last = -entry(theta, at + n - 1)
+        for m in range(0, row, LANES):
+            if m + LANES <= n - 1:
+                store(work.readout, row * k + m, plus(last, load(nought1(), theta, at + m)))
+            else:
+                for i in range(m, n - 1):
+                    put(work.readout, row * k + i, entry(theta, at + i) + last)

@@ -15,8 +15,9 @@ from numba.extending import intrinsic, models, register_model
 
 from modadd._compiled.simd import FLAGS, LANES, POWERS
 
-UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "_nrt": False}
-"""Options of functions that allocate nothing, so that no references to arrays need be counted."""
+UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy", "_nrt": False}
+"""Options of functions that allocate nothing, so that no references to arrays need be counted, and
+that may divide by zero, so that loops with a quotient are vectors too."""
 
 lean = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **UNCOUNTED)
 """The same as `inlined`, for functions that allocate nothing."""
@@ -82,6 +83,18 @@ def store(typingctx, array, at, value):
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), codegen
+
+
+@intrinsic
+def put(typingctx, array, at, value):
+    """array[at] = value for a place that is surely in it."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(array)(context, builder, args[0]).data
+        builder.store(args[2], builder.gep(data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, array.dtype), codegen
 
 
 @intrinsic
