@@ -3,14 +3,18 @@
 Contenders, all on the reference problem's recipe (full batch, momentum, weight decay):
 
     plain loop      an ordinary torch.nn.Module and torch.optim.SGD, one seed at a time
-    torch vmap      torch.func.vmap over an ensemble
     JAX             vmap, jit and a loop in JAX, a process of one thread on each core: faster than
                     its own threads (needs the extra: pip install modadd[bench])
     earlier         modadd.train of another checkout, where --against names one
     modadd          modadd.train
 
-The unit is seed-steps per second. Contenders take turns, round after round, and each reports its
-best round, so that a busy moment of the machine hits all alike.
+The unit is seed-steps per second. Contenders take turns, round after round, and ratios are those of
+one round, so that a busy moment of the machine hits all alike; their median and range are printed.
+
+Below each table stands what a step takes: multiply-adds (an operation other than that, or an
+exponential's, counts as one) of the dense products that define it, and of the tour through the
+regions of the plane that is taken instead, with the switches a pair that it needed; and how near
+this comes to the most multiply-adds that the cores can do, measured in the same run.
 
     python benchmarks/bench_training.py [--quick] [--against PATH]
 """
@@ -24,12 +28,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numba import njit
 from torch import nn
 
 from modadd import ModularAddition, TrainingConfig, model, train
+
+if "--serve" not in sys.argv:  # another checkout may lack them
+    from modadd._compiled import engine
+    from modadd._compiled.simd import LANES
+    from modadd._compiled.vectors import load, nought1, plus, store, times_plus
+    from modadd.training import prepare
 
 RATE, MOMENTUM, DECAY = 0.3, 0.9, 3e-3
 
@@ -71,23 +83,6 @@ def stacked(modulus: int, hidden: int, seeds: int) -> list[np.ndarray]:
     task = ModularAddition(modulus)
     drawn = [model.initialise(task, hidden, seed) for seed in range(seeds)]
     return [np.stack(arrays) for arrays in zip(*drawn, strict=True)]
-
-
-def torch_vmap(modulus: int, hidden: int, seeds: int, steps: int) -> None:
-    """An ensemble through torch.func."""
-    task = ModularAddition(modulus)
-    weights = torch.tensor(model.pair_weights(task, np.ones(len(task.labels), bool))).float()
-
-    def loss(*parameters):
-        return model.loss(model.Parameters(*parameters), task, weights)
-
-    gradient = torch.func.vmap(torch.func.grad(loss, argnums=(0, 1, 2, 3, 4)))
-    parameters = [torch.tensor(a) for a in stacked(modulus, hidden, seeds)]
-    buffers = [torch.zeros_like(a) for a in parameters]
-    for _ in range(steps):
-        for a, g, m in zip(parameters, gradient(*parameters), buffers, strict=True):
-            m.mul_(MOMENTUM).add_(g).add_(a, alpha=DECAY)
-            a.sub_(m, alpha=RATE)
 
 
 def make_jax(modulus: int, hidden: int, seeds: int, steps: int) -> Callable[[], object]:
@@ -137,6 +132,8 @@ def serve(kind: str, core: int | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
     while line := sys.stdin.readline():
+        if line == "stop\n":  # it had no share in the last problem
+            continue
         call = MAKERS[kind](*json.loads(line))
         print("ready", flush=True)
         while sys.stdin.readline() == "go\n":
@@ -179,29 +176,66 @@ class Served:
             process.stdin.flush()
 
 
-def best_times(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Best wall time of each contender; they take turns."""
-    best = dict.fromkeys(contenders, float("inf"))
+def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    """Wall time of each contender in each round; they take turns."""
+    times = {name: [] for name in calls}
     for _ in range(rounds):
-        for name, call in contenders.items():
+        for name, call in calls.items():
             start = time.perf_counter()
             call()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
+            times[name].append(time.perf_counter() - start)
+    return {name: np.array(found) for name, found in times.items()}
+
+
+@njit(nogil=True)
+def multiply_add(out: np.ndarray, rounds: int) -> None:
+    """12 vectors of LANES multiply-adds a round, none of which waits for another."""
+    a, b, c = load(nought1(), out, 0), load(nought1(), out, 16), load(nought1(), out, 32)
+    d, e, f = load(nought1(), out, 48), load(nought1(), out, 64), load(nought1(), out, 80)
+    g, h, i = load(nought1(), out, 96), load(nought1(), out, 112), load(nought1(), out, 128)
+    j, k, m = load(nought1(), out, 144), load(nought1(), out, 160), load(nought1(), out, 176)
+    x, y = out[192], load(nought1(), out, 192)
+    for _ in range(rounds):
+        a, b, c = times_plus(x, a, y), times_plus(x, b, y), times_plus(x, c, y)
+        d, e, f = times_plus(x, d, y), times_plus(x, e, y), times_plus(x, f, y)
+        g, h, i = times_plus(x, g, y), times_plus(x, h, y), times_plus(x, i, y)
+        j, k, m = times_plus(x, j, y), times_plus(x, k, y), times_plus(x, m, y)
+    abc, def_, ghi = plus(a, plus(b, c)), plus(d, plus(e, f)), plus(g, plus(h, i))
+    store(out, 0, plus(plus(abc, def_), plus(ghi, plus(j, plus(k, m)))))
+
+
+def limit(cores: int, rounds: int = 10**7) -> float:
+    """Multiply-adds a second on all cores at once."""
+    outs = [np.linspace(0.1, 0.5, 13 * LANES, dtype=np.float32) for _ in range(cores)]
+    with ThreadPoolExecutor(cores) as pool:
+        times = in_turns({"all": lambda: list(pool.map(multiply_add, outs, [rounds] * cores))}, 4)
+    return cores * rounds * 12 * LANES / times["all"].min()
+
+
+def multiply_adds(modulus: int, hidden: int, steps: int) -> tuple[float, float, float]:
+    """Of one step: those of the dense products, and of the tour; and its switches a pair."""
+    config = TrainingConfig(modulus, hidden, steps)
+    theta, recipe, pairs = prepare(config, config.task, 0, None)
+    state, stop = engine.begin(theta, pairs), np.zeros(1, np.uint8)
+    flat, scalars = np.empty((1, theta.size), np.float32), np.empty((1, 5), np.float32)
+    engine.trace(theta, state, recipe, pairs, 0, np.array([steps]), stop, flat, scalars)
+    count, row = len(config.task.pairs), -(-(modulus - 1) // LANES) * LANES
+    switches = state[0, theta.size + 2] / count
+    dense = count * 3 * hidden * (2 + modulus)
+    # A switch: A, c and three running sums. A pair: logits, exponentials of some 16 operations,
+    # three running sums, the force, a mask. A unit: both layers' gradients from its three sums.
+    tour = count * (6 * row * switches + (2 + 16 + 4 + 2) * row + 2 * hidden) + 7 * row * hidden
+    return dense, tour, switches
 
 
 def compare(
     modulus: int, hidden: int, seeds: int, work: dict[str, int], served: dict[str, Served]
 ) -> None:
     """Print one table; `work` gives the steps (for the plain loop, of one seed) per contender."""
-    problem = (modulus, hidden, seeds)
-    calls = {
-        "plain loop": lambda: plain_loop(modulus, hidden, 1, work["plain loop"]),
-        "torch vmap": lambda: torch_vmap(modulus, hidden, seeds, work["torch vmap"]),
-    }
+    calls = {"plain loop": lambda: plain_loop(modulus, hidden, 1, work["plain loop"])}
     for name, processes in served.items():
-        calls[name] = processes.prepare(*problem, work[name])
-    times = best_times(calls, 5)
+        calls[name] = processes.prepare(modulus, hidden, seeds, work[name])
+    times = in_turns(calls, 5)
     for processes in served.values():
         processes.finish()
     speed = {
@@ -209,8 +243,19 @@ def compare(
         for name, seconds in times.items()
     }
     print(f"\nN = {modulus}, H = {hidden}, {seeds} seeds", flush=True)
-    for name, value in speed.items():
-        print(f"{name:12}{value:12,.0f} seed-steps/s   modadd × {speed['modadd'] / value:.1f}")
+    for name, each in speed.items():
+        ratio = np.sort(speed["modadd"] / each)
+        more = f"modadd × {np.median(ratio):.1f} [{ratio[0]:.1f}, {ratio[-1]:.1f}]"
+        print(
+            f"{name:12}{np.median(each):12,.0f} seed-steps/s   {more if name != 'modadd' else ''}"
+        )
+    dense, tour, switches = multiply_adds(modulus, hidden, work["modadd"])
+    most, fastest = limit(len(os.sched_getaffinity(0))), np.median(speed["modadd"])
+    print(
+        f"multiply-adds a step: {dense / 1e6:.2f} million dense, {tour / 1e6:.2f} along the tour "
+        f"({switches:.1f} switches a pair): {fastest * tour / most:.0%} of {most / 1e9:.0f} "
+        f"billion a second; the dense ones at this speed would be {fastest * dense / most:.0%}"
+    )
 
 
 def main() -> None:
@@ -233,15 +278,15 @@ def main() -> None:
     served["modadd"] = Served("train")
 
     def steps(*counts):
-        return dict(zip(("plain loop", "torch vmap", "JAX", "earlier", "modadd"), counts))
+        return dict(zip(("plain loop", "JAX", "earlier", "modadd"), counts))
 
     for seeds in (8,) if given.quick else (1, 8, 128):
-        batch = max(100, 4000 // seeds)
-        compare(17, 64, seeds, steps(300, batch // 10, batch, 4 * batch, 4 * batch), served)
+        batch = max(100, 20000 // seeds)
+        compare(17, 64, seeds, steps(300, batch // 5, batch, 2 * batch), served)
     if not given.quick:
-        compare(31, 128, 8, steps(60, 10, 200, 400, 800), served)
-        compare(59, 256, 8, steps(20, 5, 40, 60, 200), served)
-        compare(113, 512, 8, steps(4, 2, 4, 6, 40), served)
+        compare(31, 128, 8, steps(60, 200, 600, 2000), served)
+        compare(59, 256, 8, steps(20, 40, 100, 500), served)
+        compare(113, 512, 8, steps(4, 4, 8, 80), served)
 
 
 if __name__ == "__main__":

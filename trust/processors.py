@@ -27,7 +27,7 @@ def trained(seeds: int) -> Run:
 
 def compiled_code() -> str:
     """What the training loop that this process has compiled is made of."""
-    code = "".join(engine.trace.inspect_asm().values())
+    code = "".join(engine.advance.inspect_asm().values())
     bits = next(b for b, name in ((512, "zmm"), (256, "ymm"), (128, "xmm")) if f"%{name}" in code)
     return f"vectors of {bits} bits, {'' if 'vfmadd' in code else 'no '}fused multiply-add"
 

@@ -122,6 +122,15 @@ def begin(theta: np.ndarray, pairs: Pairs) -> np.ndarray:
 
 
 @lean
+def not_tiny(x):
+    """Zero in place of numbers with which processors are a hundred times slower.
+
+    Units that no pair turns on decay to such numbers, at the default recipe in 10,000 steps.
+    """
+    return np.float32(0.0) if abs(x) < np.float32(1e-37) else x
+
+
+@lean
 def _update(theta, gradient, state, recipe, step):
     """One step of the optimiser, number `step` from 0, with the conventions of torch.optim."""
     n, h = recipe.tokens, recipe.hidden
@@ -142,15 +151,15 @@ def _update(theta, gradient, state, recipe, step):
         w, g, first, second = theta[own], gradient[own], state[0][own], state[1][own]
         if recipe.optimiser == GRADIENT_DESCENT:
             for i in range(w.size):
-                first[i] = mu * first[i] + g[i] + decay * w[i]
-                w[i] -= rate * first[i]
+                first[i] = not_tiny(mu * first[i] + g[i] + decay * w[i])
+                w[i] = not_tiny(w[i] - rate * first[i])
         else:
             for i in range(w.size):
                 slope = g[i] + decay * w[i]
-                first[i] = beta1 * first[i] + (one - beta1) * slope
-                second[i] = beta2 * second[i] + (one - beta2) * slope * slope
+                first[i] = not_tiny(beta1 * first[i] + (one - beta1) * slope)
+                second[i] = not_tiny(beta2 * second[i] + (one - beta2) * slope * slope)
                 size = np.sqrt(second[i] * correct2) + epsilon
-                w[i] = keep * w[i] - rate * correct1 * first[i] / size
+                w[i] = not_tiny(keep * w[i] - rate * correct1 * first[i] / size)
 
 
 def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from modadd._compiled import engine
-from modadd._compiled.engine import BETA2, EPSILON, Recipe
+from modadd._compiled.engine import BETA2, EPSILON, Recipe, not_tiny
 from modadd._compiled.gradient import fill_gradient
 from modadd._compiled.store import kept
 from modadd._compiled.tour import enter, follow, workspace
@@ -107,8 +107,10 @@ def _move(theta, first, second, gradient, rule, recipe, step):
         else:
             if kind == _WIRING:
                 g += np.float32(rule.amount) * rule.lengths[i] * np.sign(theta[i])
-            first[i] = np.float32(recipe.momentum) * first[i] + g + rule.decays[i] * theta[i]
-            theta[i] -= rate * first[i]
+            first[i] = not_tiny(
+                np.float32(recipe.momentum) * first[i] + g + rule.decays[i] * theta[i]
+            )
+            theta[i] = not_tiny(theta[i] - rate * first[i])
 
 
 def trace(theta, rule, recipe, pairs, steps, stop, snapshots, scalars):
