@@ -229,11 +229,9 @@ def test_playground_and_particles_react(visit):
     )
     page.keyboard.press("Space")
     potential = reading(root, "potential")
-    box = root.locator("canvas").first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 20, box["y"] + 20, steps=4)
-    page.mouse.up()
+    page.keyboard.press("PageDown")  # choose a particle
+    for _ in range(8):
+        page.keyboard.press("Shift+ArrowRight")
     settled(page)
     assert reading(root, "potential") != potential
 
