@@ -258,9 +258,9 @@ def write_assets(into: Path) -> None:
 
 
 def write_api(into: Path) -> list[str]:
-    """The public modules' documentation, from their docstrings; returns their names."""
-    found = pkgutil.walk_packages(modadd.__path__, "modadd.")
-    names = [module.name for module in found if "._" not in module.name]
+    """Documentation of the ideas, and of what figures and widgets offer; returns their names."""
+    found = [module.name for module in pkgutil.iter_modules(modadd.__path__, "modadd.")]
+    names = [name for name in found if "._" not in name and name != "modadd.chapters"]
     pdoc.render.configure(
         docformat="google",
         show_source=False,
@@ -270,7 +270,8 @@ def write_api(into: Path) -> list[str]:
     )
     with warnings.catch_warnings():  # of named tuples whose fields' types it shows as they stand
         warnings.filterwarnings("ignore", "Error parsing type annotation")
-        pdoc.pdoc("modadd", *names, output_directory=into / "api")
+        warnings.filterwarnings("ignore", "The module specification")  # packages bring modules
+        pdoc.pdoc("modadd", *names, r"!modadd\.(plots|chapters)\.", output_directory=into / "api")
     (into / "api" / "index.html").unlink()  # it only leads on to modadd.html
     return names
 

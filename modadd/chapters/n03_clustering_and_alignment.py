@@ -338,13 +338,21 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
     runs = [run.select(seed) for seed in seeds]
     kinds = [str(structure.classify(one.final)[0]) for one in runs]
     top = _farthest([one.embeddings[chosen, 0] for one in runs])
+    heights = [
+        trace.y
+        for one, kind in zip(runs, kinds, strict=True)
+        for E in one.embeddings[chosen, 0]
+        for part in _shapes(E, kind, top)
+        for trace in part
+    ]
+    tall = {"range": holding([0, 1.3], np.concatenate(heights)), "visible": False}
     for one, kind, (sums, near, turn) in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
         sums.plane(2.1 * np.abs(one.embeddings).max())
         name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
         sums.note(f"<b>Pair sums</b> of a {name}, label 0 ringed", yshift=6)
         near.note("<b>Distances</b> within labels; all sums dotted", yshift=12)
         turn.note("<b>Angles</b> within labels", yshift=12)
-        _scales(near, turn, top, {"range": [0, 1.3], "visible": False})
+        _scales(near, turn, top, tall)
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
         traces = []

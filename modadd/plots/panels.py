@@ -97,7 +97,7 @@ def holding(limits: Sequence[float], values: ArrayLike) -> list[float]:
     """Ends of an axis, moved out where finite values lie beyond them.
 
     >>> holding([0, 1], [0.5, 2.0, np.nan])
-    [0.0, 2.1]
+    [0.0, 2.05]
     """
     (low, high), slack = limits, 0.05 * (limits[1] - limits[0])
     least, most = float(np.nanmin(values)), float(np.nanmax(values))
