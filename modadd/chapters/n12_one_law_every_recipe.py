@@ -9,7 +9,6 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
-from scipy.stats import rankdata
 
 from modadd import intervals, structure
 from modadd.forecasts import Agreement
@@ -186,7 +185,7 @@ def ranking(scores: np.ndarray, circles: np.ndarray) -> float:
     >>> ranking(np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
     1.0
     """
-    ranks, hits = rankdata(scores), int(circles.sum())
+    ranks, hits = intervals.ranks(scores), int(circles.sum())
     if hits in (0, circles.size):
         return 0.5
     return float((ranks[circles].sum() - hits * (hits + 1) / 2) / (hits * (circles.size - hits)))
