@@ -42,7 +42,7 @@ def check(which: str, python: str, folder: Path) -> int:
         return subprocess.run(command, cwd=project, env=environment, **options)
 
     run(python, "-m", "venv", own.parent.parent, check=True)
-    install = [own, "-m", "pip", "install", "--quiet", "--no-compile"]
+    install = [own, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
     run(*install, "--constraint", folder / "pins.txt", "--editable", ".[test]", check=True)
     listed = run(own, "-m", "pip", "list", "--format=freeze", capture_output=True, text=True)
     found = [line for line in listed.stdout.split() if line.split("==")[0] in bounds]
