@@ -208,8 +208,8 @@ show(
 )
 
 # %% [markdown]
-# With charges that stay as they are and forces without bound, everything ends on a line, whatever the bias: the law
-# rewards nothing so much as one long axis. It takes *either* saturation *or* bounded forces to make lattices. So "clustering
+# With charges that stay as they are and forces without bound, nearly everything ends on a line, whatever the bias. *Either*
+# saturation *or* bounded forces are enough to make lattices and circles instead. So "clustering
 # makes grids" needs a supplement. In networks it is clustering *that stops where pairs are learnt*; in this simulation,
 # clustering with a reach. The lines among the *others* above are what is left of this pull: alignment alone
 # does not mind a line.
