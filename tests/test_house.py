@@ -14,7 +14,8 @@ CHAPTERS = sorted(path.stem for path in (PACKAGE / "chapters").glob("n*.py"))
 IDEAS = sorted(path for path in PACKAGE.glob("*.py"))
 COMPILED = sorted((PACKAGE / "_compiled").glob("*.py"))
 PLOTS = sorted((PACKAGE / "plots").glob("*.py"))
-DOORS = {"task", "training", "run", "structure", "forces", "particles", "sweep", "theory"}
+DOORS = {"task", "training", "run", "structure", "forces", "particles", "sweep"}
+DOORS |= {"theory", "notebook"}
 
 
 def imported(path: Path) -> set[str]:
