@@ -244,8 +244,10 @@ def test_a_network_trains_in_the_page(visit):
     page.wait_for_function(
         "/step [\\d,]{3,}/.test(document.querySelector('output.step').innerText)"
     )
+    assert "seed=20" in page.url  # at once, not only when it is paused
     root.get_by_role("button", name="pause").click()
-    assert "seed=20" in page.url
+    step = "document.querySelector('output.step').innerText.replace(/\\D/g, '')"
+    page.wait_for_function(f"location.hash.includes(`&step=${{{step}}}&`)")
 
 
 def test_keyboard_reaches_everything_and_shows_where_it_is(visit):
