@@ -184,7 +184,7 @@ def regression(features: np.ndarray, circles: np.ndarray, folds: int = 10) -> np
     return found
 
 
-def ranking(scores: np.ndarray, circles: np.ndarray) -> float:
+def ranking(scores: ArrayLike, circles: np.ndarray) -> float:
     """Area under the ROC curve: how often of a circle and another the circle has the higher score.
 
     >>> ranking(np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
@@ -192,6 +192,7 @@ def ranking(scores: np.ndarray, circles: np.ndarray) -> float:
     """
     if circles.all() or not circles.any():
         return 0.5
+    scores = np.asarray(scores)
     better = mannwhitneyu(scores[circles], scores[~circles]).statistic
     return float(better / circles.sum() / (~circles).sum())
 
