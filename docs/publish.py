@@ -284,7 +284,9 @@ def read_notebook(path: Path, into: Path) -> Notebook:
     pictures = [figure for figure in shown if figure.image]
     numbered = [figure for figure in pictures if figure.caption.startswith("Figure ")]
     lead = next(iter(numbered + pictures), None)
-    return Notebook(path.stem, plain(title), claim, body, shown, lead, invitations, code, mark, stale)
+    return Notebook(
+        path.stem, plain(title), claim, body, shown, lead, invitations, code, mark, stale
+    )
 
 
 # --- the site ------------------------------------------------------------------------------------
