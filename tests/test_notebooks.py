@@ -121,6 +121,14 @@ def test_committed_notebook_is_small_and_keeps_no_traces(source, committed, rebu
     ]
 
 
+def test_other_parameters_run_to_the_end():
+    """trust/parameters.py tries more of them, and more notebooks."""
+    command = [sys.executable, NOTEBOOKS.parent / "trust" / "parameters.py"]
+    command += ["--only", "03", "--moduli", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert "03_clustering_and_alignment, quick, N = 5: ran" in done.stdout, done.stdout
+
+
 # The script that rebuilds them
 
 HEADER = """\
