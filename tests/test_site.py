@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import traitlets.config
 import yaml
 from browsing import pixels, reading, settled, slide, view
 
@@ -196,6 +197,22 @@ def test_what_is_out_of_step_is_named(notebook):
     assert read([*cells, injected]).stale == "it was run with other parameters"
     path.with_suffix(".py").write_text(path.with_suffix(".py").read_text() + "\n# %%\n1\n")
     assert read().stale == f"{path.stem}.py has changed since it was run"
+
+
+def test_an_export_has_no_hole_where_a_widget_was():
+    """With what docs/widgets.md says; `show` sends the rest."""
+    guide = (ROOT / "docs" / "widgets.md").read_text(encoding="utf-8")
+    order = re.findall(r"NbConvertBase.display_data_priority=(\S+)", guide)
+    live = {"application/vnd.jupyter.widget-view+json": {"model_id": "0"}, "text/plain": "Words."}
+    kept = [live | {"text/html": "<p>A stand-in</p>"}, live | {"image/png": "iVBORw0KGgo="}]
+    alt = {"image/png": {"alt": "What the picture shows."}}
+    outputs = [nbformat.v4.new_output("display_data", data, metadata=alt) for data in kept]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])
+    config = traitlets.config.Config({"NbConvertBase": {"display_data_priority": order}})
+    exporter = publisher().HTMLExporter(template_name="classic", config=config)
+    text = exporter.from_notebook_node(notebook)[0]
+    assert "<p>A stand-in</p>" in text and 'alt="What the picture shows."' in text
+    assert "vnd.jupyter.widget-view+json" not in text.partition("<body")[2]
 
 
 def test_workflow_calls_what_is_there():
