@@ -7,6 +7,7 @@ where `npm ci` has installed what that takes; .ci/run does.
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,7 +37,8 @@ def node() -> str:
 
 
 def test_mathematics_and_controls_in_node(node, tmp_path):
-    (tmp_path / "reference.json").write_text(json.dumps(reference()))
+    with _frames._one_thread():  # small products gain nothing by more, and lose much under load
+        (tmp_path / "reference.json").write_text(json.dumps(reference()))
     environment = os.environ | {"MODADD_REFERENCE": str(tmp_path / "reference.json")}
     tests = sorted(map(str, (ROOT / "tests" / "front").glob("*.test.js")))
     done = subprocess.run(
@@ -84,6 +86,15 @@ def test_every_file_of_the_front_end_is_used():
     text = _view.script("mount") + _view.script("worker")
     unused = [n for n in names if (_view.FRONT / f"{n}.js").read_text().split("\n")[0] not in text]
     assert not unused
+
+
+def test_what_readings_mean_stands_in_the_glossary():
+    text = (_view.FRONT / "meanings.js").read_text(encoding="utf-8")
+    words = re.findall(r'word: "([^"]+)"', text)
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    known = {word.strip() for word in re.findall(r"^\| ([^|,(]+)", glossary, re.MULTILINE)}
+    assert len(words) > 8
+    assert not set(words) - known
 
 
 # --- what Python computes for the tests in Node

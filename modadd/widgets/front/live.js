@@ -8,6 +8,7 @@ import { fromHash, PRESETS, toHash } from "./presets.js";
 import { kernelSource, workerSource } from "./sources.js";
 import { Stage } from "./stage.js";
 import { addStates, newStates } from "./states.js";
+import { takeAway } from "./takeaway.js";
 import { asBytes, durations, nearestStep, thin } from "./tracks.js";
 import { TrackView } from "./trackview.js";
 
@@ -153,6 +154,13 @@ class Live {
       arrowSwitches(names, this.#arrows, this.stage.shared.colors, this.stage.schedule),
       again,
       this.code,
+      takeAway(this.stage, {
+        play: () => {
+          if (!this.#running && this.player.count() > 1) this.player.play();
+          else this.#send("start");
+        },
+        playing: () => this.#running || this.player.playing(),
+      }),
     );
   }
 
