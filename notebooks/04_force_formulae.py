@@ -17,8 +17,8 @@
 # # 4 · Force formulae
 #
 # **Can one tell where each token will be pushed, without asking the network?** On the left the pushes of one network,
-# measured by backpropagation. In the middle they are computed from the places of the tokens alone, with nothing
-# fitted; on the right from what pairs have left behind. Pull the slider and compare the directions.
+# measured by backpropagation. In the middle (*label charges*) they are computed from the places of the tokens alone, with
+# nothing fitted; on the right (*field*) from what pairs have left behind. Pull the slider and compare the directions.
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" follows 64 networks over 200 steps, "quick" 16 over 100
@@ -190,8 +190,8 @@ show(
 #
 # ## The derivation
 #
-# The paper gives formulae for both tendencies, which we could not read. Those above are **derived here** from the network,
-# in five steps; the cell under each checks it.
+# The paper gives formulae for both tendencies; only its abstract, introduction and demonstration were at hand. Those above
+# are **derived here** from the network, in five steps; the cell under each checks it.
 #
 # ### 1 · The force on a pair
 #
@@ -359,8 +359,8 @@ print("accuracy", ", ".join(f"{a:.0%} at step {step}" for a, step in zip(accurac
 #
 # That two forces between pairs of embeddings, clustering and alignment, drive the dynamics, and that
 # they have explicit formulae, is the paper's claim
-# ([arXiv 2408.09414](https://arxiv.org/abs/2408.09414)). We could read its abstract, introduction and
-# demonstration, not its formulae. The derivation, the law, its gauge, the split into these two terms
+# ([arXiv 2408.09414](https://arxiv.org/abs/2408.09414)). Its abstract, introduction and
+# demonstration were at hand, its formulae were not. The derivation, the law, its gauge, the split into these two terms
 # and all comparisons are ours and need not agree with the paper's. The kernel is that of Cho and Saul.
 #
 # ## Limits

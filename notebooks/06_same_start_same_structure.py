@@ -16,9 +16,9 @@
 # %% [markdown]
 # # 6 · Same start, same structure
 #
-# **How much of the end is there at the start?** All four panels begin with the same random points. Two of them are
-# networks that share nothing else; two are simulations of the force law, with no network. Nothing is turned or scaled to
-# look alike. Play, and compare where single tokens go.
+# **How much of the end is there at the start?** All three panels begin with the same random points. Two of them are
+# networks that share nothing else; the third is a simulation of the force law, with nothing random in it. Nothing is turned
+# or scaled to look alike. Play, and compare where single tokens go.
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" takes 500 starts and 2500 steps, "quick" 64 and 1000
@@ -36,10 +36,9 @@ config, seeds = TrainingConfig(steps=steps), range(FIRST_SEED, FIRST_SEED + coun
 E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
 moments = {"snapshots": np.unique(np.rint(steps * np.linspace(0, 1, 36) ** 2).astype(int))}
 one, other = (train(config, FIRST_SEED + j, initial_embeddings=E0[:1], **moments) for j in (0, 1))
-field = particles.field(E0[:1], config, seeds=[FIRST_SEED], **moments)
 limit = particles.field(E0[:1], config, features="moving", seeds=[FIRST_SEED], **moments)
 show(
-    side_by_side(chapter.courses(one, other, field, limit), "R² with the network"),
+    side_by_side(chapter.courses(one, other, limit), "R² with the network"),
     name="06_side_by_side",
     caption="One start. Below, how much of the first network's shape the others explain at the same step.",
 )

@@ -144,10 +144,10 @@ def test_batches_are_as_far_apart_as_chance_has_it():
 
 def test_courses_begin_where_all_are_alike(runs):
     one, other = runs.values()
-    found = same_start.courses(one, other, other, one)
+    found = same_start.courses(one, other, one)
     assert found["network"].values is None
     assert found["other network"].values[0] == pytest.approx(1, abs=1e-6)
-    assert np.allclose(found["field, moving features"].values, 1)
+    assert np.allclose(found["simulation"].values, 1)
 
 
 def test_knob_shows_shares_bands_and_the_network():
@@ -170,5 +170,5 @@ def test_carry_over_puts_both_censuses_in_each_panel():
     pair = structure.census(["grid", "circle"]), structure.census(["grid", "other"])
     figure = n05_particle_simulation.carry_over({"same": (pair[0], pair[0]), "other": pair})
     texts = [annotation.text for annotation in figure.layout.annotations]
-    assert ["0% off" in texts[0], "50% off" in texts[1]] == [True, True]
+    assert ["0% apart" in texts[0], "50% apart" in texts[1]] == [True, True]
     assert len(figure.data) == 2 * 2 * len(structure.KINDS)

@@ -81,7 +81,7 @@ def axes_of_labels(E: np.ndarray) -> list[go.Trace]:
     """Pair sums of a circle E (N, 2); through those of labels 0, 3 and 8 their line, numbered."""
     task = ModularAddition(len(E))
     x, colors = task.pair_sums(E), token_colors(len(E))
-    reach, lines, numbers = 1.12 * np.linalg.norm(x, axis=-1).max(), [], []
+    reach, lines, numbers = 1.06 * np.linalg.norm(x, axis=-1).max(), [], []
     for y in [y for y in (0, 3, 8) if y < len(E)]:
         axis = np.linalg.svd(x[task.labels == y])[2][:1]
         lines += segments(-reach * axis, reach * axis, colors[y], 1.6)

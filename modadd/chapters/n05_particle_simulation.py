@@ -17,7 +17,7 @@ from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import area, centred, joined, segments, whisker
 from modadd.structure import KINDS, Census
 
-SHARES = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+SHARES = {"range": [-0.03, 1], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
 COLUMNS = {
     "tickvals": list(range(4)),
     "ticktext": list(KINDS),
@@ -206,7 +206,7 @@ def carry_over(pairs: Mapping[str, tuple[Census, Census]]) -> go.Figure:
     figure, panels = sheet(top + tall + 34, boxes)
     for panel, (title, (simulated, network)) in zip(panels, pairs.items(), strict=True):
         panel.axes(COLUMNS, SHARES | ({} if panel is panels[0] else {"ticktext": [""] * 5}))
-        off = f'<span style="color:{MUTED}">{simulated.mismatch(network):.0%} off</span>'
+        off = f'<span style="color:{MUTED}">{simulated.mismatch(network):.0%} apart</span>'
         panel.note(f"<b>{title}</b><br>{off}", yshift=6, align="left")
         for x, kind in enumerate(KINDS):
             panel.add(_whiskered(x - 0.16, simulated, kind, hollow=True))

@@ -26,8 +26,8 @@ Pairs = Sequence[tuple[np.ndarray, np.ndarray]]
 """Embeddings (S, N, 2), and others of the same starts to compare them with."""
 
 
-def courses(one: Run, other: Run, field: Run, limit: Run) -> dict[str, Course]:
-    """Two networks and two simulations of one start, with their agreement with the first."""
+def courses(one: Run, other: Run, limit: Run) -> dict[str, Course]:
+    """Two networks and a simulation of one start, with their agreement with the first."""
 
     def agreement(run: Run) -> np.ndarray:
         return structure.procrustes_r2(run.embeddings[:, 0], one.embeddings[:, 0])
@@ -35,8 +35,7 @@ def courses(one: Run, other: Run, field: Run, limit: Run) -> dict[str, Course]:
     return {
         "network": Course(one, None, GREEN),
         "other network": Course(other, agreement(other), GREEN),
-        "field": Course(field, agreement(field), VIOLET, "dash"),
-        "field, moving features": Course(limit, agreement(limit), VIOLET),
+        "simulation": Course(limit, agreement(limit), VIOLET, "dash"),
     }
 
 
