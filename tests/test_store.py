@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 
-from modadd._compiled import engine, force_sums, rules, store
+from modadd._compiled import engine, field, force_sums, rules, store, two_forces
 
 
 def twice(x):

@@ -14,7 +14,7 @@ from modadd._compiled import engine
 from modadd._compiled.engine import BETA2, EPSILON, Recipe, not_tiny
 from modadd._compiled.gradient import fill_gradient
 from modadd._compiled.store import kept
-from modadd._compiled.tour import enter, follow, workspace
+from modadd._compiled.tour import enter, follow, grow_older, workspace
 from modadd._compiled.vectors import UNCOUNTED, lean
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
@@ -157,8 +157,7 @@ def advance(theta, state, rule, noise, recipe, pairs, work, steps, stop, snapsho
             theta[i] = kept[i]
         _move(theta, state[0], state[1], gradient, rule, recipe, now)
         now += 1
-        state[0, theta.size] += 1
-        state[0, theta.size + 3] = 0
+        grow_older(theta, state)
         for i in range(theta.size):
             total += theta[i]
         if not np.isfinite(total):
