@@ -140,6 +140,25 @@ def _update(theta, gradient, state, recipe, step):
                 w[i] = not_tiny(keep * w[i] - rate * correct1 * first[i] / size)
 
 
+@lean
+def recorded(theta, work, t, snapshots, scalars):
+    """Fill the snapshot t with θ and what was measured of it; return whether its loss is finite."""
+    for i in range(theta.size):
+        snapshots[t, i] = theta[i]
+    for i in range(5):
+        scalars[t, i] = work.measured[i]
+    return np.isfinite(scalars[t, 0])
+
+
+@lean
+def finite(theta):
+    """Whether all parameters are finite, and not so large that their sum is not."""
+    total = np.float32(0.0)
+    for i in range(theta.size):
+        total += theta[i]
+    return np.isfinite(total)
+
+
 def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):
     """Train one seed and record it, all in one call that holds no Python lock.
 
@@ -174,11 +193,7 @@ def advance(theta, state, recipe, pairs, work, start, steps, stop, snapshots, sc
         record = now == steps[t]
         fill_gradient(theta, recipe, pairs, work, state, record)
         if record:
-            for i in range(theta.size):
-                snapshots[t, i] = theta[i]
-            for i in range(5):
-                scalars[t, i] = work.measured[i]
-            if not np.isfinite(scalars[t, 0]):
+            if not recorded(theta, work, t, snapshots, scalars):
                 return t, now
             t += 1
             if t == steps.size:
@@ -188,9 +203,6 @@ def advance(theta, state, recipe, pairs, work, start, steps, stop, snapshots, sc
         _update(theta, work.gradient, state, recipe, now)
         now += 1
         grow_older(theta, state)
-        total = np.float32(0.0)
-        for i in range(theta.size):
-            total += theta[i]
-        if not np.isfinite(total):
+        if not finite(theta):
             return t, now
     return t, -1
