@@ -456,7 +456,7 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
     wait_for_step(page, shown + 1)
     assert last_step(root) == shown + 1
     root.get_by_role("button", name="code for this state").click()
-    code = root.locator("textarea")
+    code = root.get_by_label("code that reproduces")
     code.wait_for()
     names = {}
     exec(code.input_value(), names)
@@ -466,7 +466,8 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
 
 def test_particles_grow_beside_the_network_from_the_same_start(open_page, training_file):
     page, root = open_training(open_page, training_file)
-    root.get_by_role("checkbox", name="particles beside").check()
+    beside = root.get_by_label("beside it")
+    beside.select_option("particles")
     root.get_by_role("button", name="start").click()
     wait_for_step(page, 200)
     root.get_by_role("button", name="pause").click()
@@ -481,8 +482,25 @@ def test_particles_grow_beside_the_network_from_the_same_start(open_page, traini
     page.keyboard.press("Home")
     settled(page)
     assert pixels(tokens) != before
-    root.get_by_role("checkbox", name="particles beside").uncheck()
-    assert sections.count() == 1
+    root.locator("input.cursor").press("End")
+    shown = last_step(root)
+    beside.select_option("field")
+    page.wait_for_function("/Field/.test(document.querySelectorAll('h4')[1]?.innerText)")
+    settled(page)
+    assert last_step(root) == shown  # on the same clock
+    losses = root.locator("dl div:has(:text-is('loss')) dd")
+    assert losses.count() == 2 and all(0 < float(text) < 3 for text in losses.all_inner_texts())
+    root.get_by_role("button", name="step", exact=True).click()
+    wait_for_step(page, shown + 1)
+    assert "beside=field" in page.evaluate(ADDRESS)
+    beside.select_option("")
+    page.wait_for_function("document.querySelectorAll('section').length === 1")
+
+
+ADDRESS = """async () => {
+    while (!/beside/.test(location.hash)) await new Promise(requestAnimationFrame);
+    return location.hash;
+}"""
 
 
 def last_step(root) -> int:
@@ -586,7 +604,7 @@ def check_live_training(page):
     assert last_step(root) == 0
     page.keyboard.press("End")
     root.get_by_role("button", name="code for this state").click()
-    code = root.locator("textarea")
+    code = root.get_by_label("code that reproduces")
     code.wait_for()
     names = {}
     exec(code.input_value(), names)
