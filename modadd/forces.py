@@ -58,7 +58,7 @@ from numpy.typing import ArrayLike
 
 from modadd import _checks
 from modadd._checks import LARGEST
-from modadd._compiled.force_sums import CLUSTERING, EXACT, Pairs, pair_table
+from modadd._compiled.force_sums import CLUSTERING, EXACT, Pairs
 from modadd.task import ModularAddition
 
 # --- kernel --------------------------------------------------------------------------------------
@@ -387,10 +387,7 @@ def scatter(on_pairs: ArrayLike, task: ModularAddition) -> np.ndarray:
     [[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]
     """
     _checks.instance("task", task, ModularAddition)
-    on_pairs = _checks.array("on_pairs", on_pairs, (..., len(task.pairs), 2))
-    table = pair_table(task.modulus)
-    # A row of the table holds every pair that contains a, once; (a, a) moves E_a at double rate.
-    return on_pairs[..., table, :].sum(axis=-2) + on_pairs[..., table.diagonal(), :]
+    return task.scatter(_checks.array("on_pairs", on_pairs, (..., len(task.pairs), 2)))
 
 
 # --- two terms -----------------------------------------------------------------------------------
@@ -449,4 +446,4 @@ def _pairs(E: ArrayLike, training: ArrayLike | None = None) -> Pairs:
 
 def _on_embeddings(pairs: Pairs, on_pairs: np.ndarray) -> np.ndarray:
     """Forces (B, P, 2) on pairs, scattered, with the batch axes of the embeddings."""
-    return scatter(on_pairs.reshape(*pairs.batch, *on_pairs.shape[1:]), pairs.task)
+    return pairs.task.scatter(on_pairs.reshape(*pairs.batch, *on_pairs.shape[1:]))

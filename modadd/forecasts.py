@@ -7,16 +7,62 @@ stripes count as grids: "circle", "grid" or "other".
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modadd import intervals, structure
+from modadd import intervals, particles, structure
+from modadd._progress import progress_bar
 from modadd.intervals import Effect
 from modadd.run import Run
+from modadd.training import TrainingConfig, train
+
+
+def networks(configs: Sequence[TrainingConfig], seeds: Sequence[int], **options) -> list[Run]:
+    """Train each recipe on the same seeds, as `train` with these options, behind one bar."""
+    given = {"snapshots": 2, "progress": False} | options
+    return _each("networks", configs, lambda config: train(config, seeds, **given))
+
+
+def twins(
+    configs: Sequence[TrainingConfig], starts: Sequence[np.ndarray], seeds: Sequence[int]
+) -> list[Run]:
+    """Second networks of each recipe: starts (S, N, 2) as given, layers of these seeds."""
+    given = {"snapshots": 2, "progress": False}
+    return _each(
+        "other layers",
+        list(zip(configs, starts, strict=True)),
+        lambda one: train(one[0], seeds, initial_embeddings=one[1], **given),
+    )
+
+
+def laws(
+    configs: Sequence[TrainingConfig],
+    starts: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    features: str = "moving",
+    **options,
+) -> list[Run]:
+    """Run the law forward under each recipe from its starts (S, N, 2), as `particles.field` does.
+
+    Where a whole range of recipes is run, some fields are too steep for steps of that length; they
+    count like all others, so `particles.field`'s warning is passed over.
+    """
+    given = {"features": features, "seeds": seeds, "snapshots": 2, "progress": False} | options
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the loss of", RuntimeWarning)
+        return _each(
+            f"law, {features}",
+            list(zip(configs, starts, strict=True)),
+            lambda one: particles.field(one[1], one[0], **given),
+        )
+
+
+def _each(title: str, items: Sequence, run: Callable[..., Run]) -> list[Run]:
+    """Runs of all items, behind one bar."""
+    return [run(item) for item in progress_bar(title, len(items), True, items, "recipe")]
 
 
 def kinds_of(runs: Sequence[Run]) -> np.ndarray:
@@ -86,17 +132,6 @@ def fitted(networks: np.ndarray, knobs: ArrayLike, kind: str = "circle") -> Effe
     return intervals.of_draws(
         intervals.pearson(shares, shares @ np.linalg.pinv(design).T @ design.T)
     )
-
-
-@contextmanager
-def steep_fields() -> Iterator[None]:
-    """Pass over `particles.field`'s warning that a field is too steep for steps of this length.
-
-    Where a whole range of recipes is run, some are; they count like all others.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the loss of", RuntimeWarning)
-        yield
 
 
 def steep(runs: Sequence[Run]) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest, rankdata, ttest_1samp
+
+NORMAL = 1.959963984540054
+"""Quantile of the normal distribution at 97.5 %."""
 
 
 class Effect(NamedTuple):
@@ -35,8 +38,10 @@ def mean(values: ArrayLike, confidence: float = 0.95) -> Effect:
     centre = float(values.mean())
     if np.ptp(values) <= 1e-12 * np.abs(values).max():  # equal up to rounding
         return Effect(centre, centre, centre)
-    low, high = ttest_1samp(values, centre).confidence_interval(confidence)
-    return Effect(centre, float(low), float(high))
+    from scipy.special import stdtrit  # here, as it takes a while to import
+
+    reach = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / len(values) ** 0.5
+    return Effect(centre, float(centre - reach), float(centre + reach))
 
 
 def paired(treated: ArrayLike, control: ArrayLike, confidence: float = 0.95) -> Effect:
@@ -69,8 +74,11 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     >>> print(f"{low:.3f} {high:.3f}")
     0.171 0.390
     """
-    low, high = binomtest(int(successes), int(trials)).proportion_ci(method="wilson")
-    return float(low), float(high)
+    n, share = int(trials), int(successes) / int(trials)
+    middle = share + NORMAL**2 / (2 * n)
+    reach = NORMAL * math.sqrt(share * (1 - share) / n + (NORMAL / (2 * n)) ** 2)
+    low, high = ((middle + end) / (1 + NORMAL**2 / n) for end in (-reach, reach))
+    return max(low, 0.0), min(high, 1.0)
 
 
 class Correlation(NamedTuple):
@@ -117,11 +125,18 @@ def _spearman(circles, predictor, known, chosen) -> float:
     there = counted > 0
     if there.sum() < 2:
         return 0.0
-    x = rankdata(predictor[:, chosen].sum(-1)[there] / counted[there])
-    y = rankdata(circles[:, chosen].mean(-1)[there])
-    x, y = x - x.mean(), y - y.mean()
-    size = np.sqrt((x**2).sum() * (y**2).sum())
-    return float((x * y).sum() / size) if size > 0 else 0.0
+    x = ranks(predictor[:, chosen].sum(-1)[there] / counted[there])
+    return float(pearson(x, ranks(circles[:, chosen].mean(-1)[there])))
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Rank of each of the values (C,), from 1 on; the mean rank for those that are equal.
+
+    >>> ranks(np.array([0.5, 0.1, 0.5])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (count.cumsum() - (count - 1) / 2)[place]
 
 
 def resample(values: ArrayLike, draws: int = 1000) -> np.ndarray:

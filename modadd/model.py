@@ -1,4 +1,4 @@
-"""The network, in torch: the readable reference that everything faster is checked against.
+"""The network: the readable reference that everything faster is checked against.
 
 Tokens a have embeddings E_a in the plane. A pair (a, b) enters as its pair sum x = E_a + E_b:
 
@@ -8,41 +8,45 @@ Tokens a have embeddings E_a in the plane. A pair (a, b) enters as its pair sum 
 averaged over the ordered training pairs. The closed forms of the forces below are derived here and
 tested against autograd.
 
-Throughout, `parameters` are tensors, whose leading axes (...) are batches, such as an ensemble of S
-seeds; `task` is theirs; `weights` are those of `pair_weights`, (..., P), as a tensor; `bias_scale`
-is β; `label_smoothing` is s, the share of each target that is spread evenly over all labels.
-Results have the precision of the parameters, whatever autocast surrounds the call.
+Throughout, `parameters` are numpy arrays or torch tensors, and results are of the same sort; `loss`
+takes tensors, to be differentiated. Leading axes (...) are batches, such as an ensemble of S seeds;
+`task` is theirs; `weights` are those of `pair_weights`, (..., P); `bias_scale` is β;
+`label_smoothing` is s, the share of each target that is spread evenly over all labels. Results have
+the precision of the parameters, whatever autocast surrounds the call.
 """
 
 from __future__ import annotations
 
 from functools import wraps
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from modadd.task import ModularAddition
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Array = np.ndarray | Tensor
+
 
 class Parameters(NamedTuple):
-    """All parameters of an ensemble; torch tensors or numpy arrays with the same leading axes.
+    """All parameters of an ensemble; arrays or tensors with the same leading axes.
 
     >>> initialise(ModularAddition(5), hidden=4, seed=0).map(np.shape).w2
     (4, 5)
     """
 
-    embeddings: Tensor
+    embeddings: Array
     """(..., N, 2)"""
-    w1: Tensor
+    w1: Array
     """(..., 2, H)"""
-    b1: Tensor
+    b1: Array
     """(..., H)"""
-    w2: Tensor
+    w2: Array
     """(..., H, N)"""
-    b2: Tensor
+    b2: Array
     """(..., N)"""
 
     def map(self, function) -> Parameters:
@@ -104,6 +108,10 @@ def _in_full(function):
 
     @wraps(function)
     def call(parameters, *arguments, **options):
+        if isinstance(parameters.b1, np.ndarray):
+            return function(parameters, *arguments, **options)
+        import torch  # here, as it takes longer to import than all else together
+
         with torch.autocast(parameters.b1.device.type, enabled=False):
             return function(parameters, *arguments, **options)
 
@@ -111,28 +119,25 @@ def _in_full(function):
 
 
 @_in_full
-def logits(parameters: Parameters, points: Tensor, bias_scale: float = 1.0) -> Tensor:
+def logits(parameters: Parameters, points: Array, bias_scale: float = 1.0) -> Array:
     """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 (..., M, N) at points x of the plane (..., M, 2).
 
-    >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
-    >>> logits(network, torch.zeros(7, 2)).shape
-    torch.Size([7, 5])
+    >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
+    >>> logits(network, np.zeros((7, 2), np.float32)).shape
+    (7, 5)
     """
-    bias = bias_scale * parameters.b1.unsqueeze(-2)
-    hidden = torch.relu(points @ parameters.w1 + bias)
-    return hidden @ parameters.w2 + parameters.b2.unsqueeze(-2)
+    before = points @ parameters.w1 + bias_scale * parameters.b1[..., None, :]
+    return (before * (before > 0)) @ parameters.w2 + parameters.b2[..., None, :]
 
 
-def pair_sums(parameters: Parameters, task: ModularAddition) -> Tensor:
+def pair_sums(parameters: Parameters, task: ModularAddition) -> Array:
     """Pair sums x_p = E_a + E_b (..., P, 2) of the parameters, in the order of `task.pairs`.
 
     >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
-    >>> pair_sums(network, task).shape
-    torch.Size([15, 2])
+    >>> pair_sums(initialise(task, hidden=4, seed=0), task).shape
+    (15, 2)
     """
-    first, second = torch.as_tensor(task.pairs, device=parameters.embeddings.device).T
+    first, second = task.pairs.T
     return parameters.embeddings[..., first, :] + parameters.embeddings[..., second, :]
 
 
@@ -141,25 +146,21 @@ def predicted_labels(
 ) -> np.ndarray:
     """The label that the network gives each pair: that of its largest logit, (..., P) int64.
 
-    The parameters may be numpy arrays too.
-
     >>> task = ModularAddition(5)
     >>> predicted_labels(initialise(task, hidden=4, seed=0), task).tolist()  # a readout of zero
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     """
-    tensors = parameters.map(torch.as_tensor)
-    return logits(tensors, pair_sums(tensors, task), bias_scale).argmax(-1).numpy()
+    parameters = parameters.map(np.asarray)
+    return logits(parameters, pair_sums(parameters, task), bias_scale).argmax(-1)
 
 
-def targets(task: ModularAddition, label_smoothing: float, like: Tensor) -> Tensor:
+def targets(task: ModularAddition, label_smoothing: float) -> np.ndarray:
     """Target distribution (1 − s) onehot(label) + s / N of each pair of the task, (P, N).
 
-    s is the `label_smoothing`; the result has the precision and the device of the tensor `like`.
-
-    >>> targets(ModularAddition(3), label_smoothing=0.3, like=torch.zeros(1))[0]
-    tensor([0.8000, 0.1000, 0.1000])
+    >>> targets(ModularAddition(3), label_smoothing=0.3)[0].round(6).tolist()
+    [0.8, 0.1, 0.1]
     """
-    onehot = torch.nn.functional.one_hot(torch.as_tensor(task.labels), task.modulus).to(like)
+    onehot = np.eye(task.modulus)[task.labels]
     return (1 - label_smoothing) * onehot + label_smoothing / task.modulus
 
 
@@ -176,6 +177,7 @@ def loss(
 
     A readout of zero guesses uniformly, at a loss of log N:
 
+    >>> import torch
     >>> task = ModularAddition(5)
     >>> network = initialise(task, hidden=4, seed=0).map(torch.tensor)
     >>> weights = torch.tensor(pair_weights(task, np.ones(15, bool)))
@@ -183,8 +185,8 @@ def loss(
     5.0
     """
     z = logits(parameters, pair_sums(parameters, task), bias_scale)
-    cross_entropy = -(targets(task, label_smoothing, z) * torch.log_softmax(z, dim=-1)).sum(-1)
-    return (weights * cross_entropy).sum(-1)
+    goal = z.new_tensor(targets(task, label_smoothing))
+    return -(weights * (goal * z.log_softmax(-1)).sum(-1)).sum(-1)
 
 
 @_in_full
@@ -194,70 +196,64 @@ def residuals(
     *,
     bias_scale: float = 1.0,
     label_smoothing: float = 0.0,
-) -> Tensor:
+) -> Array:
     """Residuals α_p = target_p − softmax(z_p) of every pair, (..., P, N).
 
     >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
-    >>> residuals(network, task).sum(-1).abs().max() < 1e-6
-    tensor(True)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard")
+    >>> float(np.abs(residuals(network, task).sum(-1)).max()) < 1e-6
+    True
     """
     z = logits(parameters, pair_sums(parameters, task), bias_scale)
-    return targets(task, label_smoothing, z) - torch.softmax(z, dim=-1)
+    goal = targets(task, label_smoothing)
+    if not isinstance(z, np.ndarray):
+        return z.new_tensor(goal) - z.softmax(-1)
+    shares = np.exp(z - z.max(-1, keepdims=True))
+    return goal.astype(z.dtype) - shares / shares.sum(-1, keepdims=True)
 
 
 @_in_full
 def pair_forces(
     parameters: Parameters,
     task: ModularAddition,
-    weights: Tensor,
+    weights: Array,
     *,
     bias_scale: float = 1.0,
     label_smoothing: float = 0.0,
-) -> Tensor:
+) -> Array:
     """Force −∂L/∂x_p on each unordered pair, (..., P, 2), in closed form (derived here).
 
     f_p = w_p W1 (ReLU'(W1ᵀ x_p + β b1) ⊙ W2 α_p), where w_p is the pair's weight: the force on
     an unordered pair is that on one ordered pair times the multiplicity; zero for validation pairs.
 
     >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard")
     >>> training = task.training_pairs(0.5, seed=0)
-    >>> f = pair_forces(network, task, torch.tensor(pair_weights(task, training)))
-    >>> f.shape, f[~training].abs().sum().item()
-    (torch.Size([15, 2]), 0.0)
+    >>> f = pair_forces(network, task, pair_weights(task, training))
+    >>> f.shape, bool(f[~training].any())
+    ((15, 2), False)
     """
     alpha = residuals(parameters, task, bias_scale=bias_scale, label_smoothing=label_smoothing)
     x = pair_sums(parameters, task)
-    active = (x @ parameters.w1 + bias_scale * parameters.b1.unsqueeze(-2)) > 0
-    back = (alpha @ parameters.w2.mT) * active
-    return weights.unsqueeze(-1) * (back @ parameters.w1.mT)
+    active = (x @ parameters.w1 + bias_scale * parameters.b1[..., None, :]) > 0
+    return weights[..., None] * ((alpha @ parameters.w2.mT * active) @ parameters.w1.mT)
 
 
+@_in_full
 def embedding_forces(
-    parameters: Parameters,
-    task: ModularAddition,
-    weights: Tensor,
-    *,
-    bias_scale: float = 1.0,
-    label_smoothing: float = 0.0,
-) -> Tensor:
+    parameters: Parameters, task: ModularAddition, weights: Array, **options: float
+) -> Array:
     """Force F_a = −∂L/∂E_a on each embedding, (..., N, 2), in closed form (derived here).
 
-    F_a is the sum of the forces on the unordered pairs that contain a, twice for (a, a).
+    F_a is the sum of the forces on the unordered pairs that contain a, twice for (a, a). The
+    options are those of `pair_forces`.
 
     >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard").map(torch.tensor)
-    >>> weights = torch.tensor(pair_weights(task, np.ones(15, bool)))
-    >>> embedding_forces(network, task, weights).shape
-    torch.Size([5, 2])
+    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard")
+    >>> embedding_forces(network, task, pair_weights(task, np.ones(15, bool))).shape
+    (5, 2)
     """
-    forces = pair_forces(
-        parameters, task, weights, bias_scale=bias_scale, label_smoothing=label_smoothing
-    )
-    first, second = torch.as_tensor(task.pairs, device=forces.device).T
-    total = torch.zeros_like(parameters.embeddings, dtype=forces.dtype)
-    return total.index_add(-2, first, forces).index_add(-2, second, forces)
+    return task.scatter(pair_forces(parameters, task, weights, **options))
 
 
 def regions(
@@ -265,13 +261,13 @@ def regions(
 ) -> np.ndarray:
     """Predicted label at every node of a grid over the plane of pair sums, (Y, X) ints.
 
-    The parameters are of one seed, torch or numpy; x (X,) are abscissae, y (Y,) ordinates.
+    The parameters are of one seed; x (X,) are abscissae, y (Y,) ordinates.
 
     >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
     >>> regions(network, [-1.0, 1.0], [-1.0, 0.0, 1.0]).shape
     (3, 2)
     """
-    parameters = parameters.map(torch.as_tensor)
-    grid = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
-    points = torch.as_tensor(grid.reshape(-1, 2)).to(parameters.w1.dtype)
-    return logits(parameters, points, bias_scale).argmax(-1).numpy().reshape(grid.shape[:2])
+    parameters = parameters.map(np.asarray)
+    grid = np.stack(np.meshgrid(x, y), axis=-1).astype(parameters.w1.dtype)
+    points = grid.reshape(-1, 2)
+    return logits(parameters, points, bias_scale).argmax(-1).reshape(grid.shape[:2])

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from modadd import forces, model
 from modadd.run import Run
@@ -74,8 +73,8 @@ def measured(run: Run, steps: Sequence[int]) -> np.ndarray:
     found = []
     for step in steps:
         task, parameters, options = _network(run, step)
-        weights = torch.as_tensor(model.pair_weights(task, np.ones(len(task.pairs), bool)))
-        found.append(model.embedding_forces(parameters, task, weights, **options).numpy())
+        weights = model.pair_weights(task, np.ones(len(task.pairs), bool))
+        found.append(model.embedding_forces(parameters, task, weights, **options))
     return np.stack(found)
 
 
@@ -145,8 +144,7 @@ def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray
 
     def fed(t: int) -> tuple[np.ndarray, np.ndarray]:
         own = _network(run, 0 if frozen else t)[1]
-        w1 = own.w1.numpy()
-        return w1, x[t] @ w1 + options["bias_scale"] * own.b1.numpy()[:, None]
+        return own.w1, x[t] @ own.w1 + options["bias_scale"] * own.b1[:, None]
 
     laid = np.stack(
         [(np.maximum(fed(t)[1], 0) * share).swapaxes(-1, -2) @ alpha[t] for t in range(max(steps))]
@@ -161,7 +159,7 @@ def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray
 
 
 def _network(run: Run, step: int) -> tuple[ModularAddition, model.Parameters, dict]:
-    """Task, parameters at a recorded step (float64 torch), bias scale and label smoothing."""
+    """Task, parameters at a recorded step (float64), bias scale and label smoothing."""
     if run.parameters is None:
         raise ValueError("run must hold all parameters: train it with keep_parameters=True")
     if step not in run.steps:
@@ -169,7 +167,7 @@ def _network(run: Run, step: int) -> tuple[ModularAddition, model.Parameters, di
     if run.settings["train_share"] != 1 or run.settings["optimiser"] != "gradient_descent":
         raise ValueError("run must be trained by gradient descent on all pairs")
     t = run.nearest(step)
-    parameters = run.parameters.map(lambda a: torch.as_tensor(a[t].astype(np.float64)))
+    parameters = run.parameters.map(lambda a: a[t].astype(np.float64))
     options = {name: run.settings[name] for name in ("bias_scale", "label_smoothing")}
     return ModularAddition(run.modulus), parameters, options
 
@@ -177,4 +175,4 @@ def _network(run: Run, step: int) -> tuple[ModularAddition, model.Parameters, di
 def _residuals(run: Run, step: int) -> np.ndarray:
     """Residuals of every pair at a recorded step, (S, P, N)."""
     task, parameters, options = _network(run, step)
-    return model.residuals(parameters, task, **options).numpy()
+    return model.residuals(parameters, task, **options)

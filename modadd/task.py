@@ -52,6 +52,25 @@ class ModularAddition:
         """Number of ordered pairs behind each unordered one: 1 for (a, a), else 2; (P,) ints."""
         return np.where(self.pairs[:, 0] == self.pairs[:, 1], 1, 2)
 
+    @cached_property
+    def pair_of(self) -> np.ndarray:
+        """Place in `pairs` of the unordered pair of tokens a and b, (N, N) ints."""
+        first, second = self.pairs.T
+        table = np.empty((self.modulus, self.modulus), np.intp)
+        table[first, second] = table[second, first] = np.arange(len(self.pairs))
+        return table
+
+    def scatter(self, on_pairs: np.ndarray) -> np.ndarray:
+        """Forces (..., P, 2) on unordered pairs as forces (..., N, 2) on embeddings.
+
+        F_a = Σ_{p ∋ a} f_p, and twice for p = (a, a). Of tensors too.
+
+        >>> ModularAddition(3).scatter(np.ones((6, 2))).tolist()
+        [[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]
+        """
+        twice = self.pair_of.diagonal().copy()  # torch takes no read-only view
+        return on_pairs[..., self.pair_of, :].sum(-2) + on_pairs[..., twice, :]
+
     def pair_sums(self, embeddings: np.ndarray) -> np.ndarray:
         """Pair sums x_p = E_a + E_b (..., P, 2) of E (..., N, 2), in the order of `pairs`.
 

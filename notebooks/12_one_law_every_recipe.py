@@ -22,19 +22,19 @@
 # law grows from the same starts, with no network and nothing fitted. Look whether they lie on the line.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full": 64 starts a recipe, not 20, and 400 starts, not 120, for the last part
+PROFILE = "quick"  # "full": 64 starts a recipe, not 14, and 400 starts, not 200, for the last part
 FIRST_SEED = 12500  # seeds that were used for nothing else
 
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, forecasts, intervals, particles, structure, train
+from modadd import TrainingConfig, forecasts, intervals, notebook, structure
 from modadd.chapters import n12_one_law_every_recipe as chapter
 from modadd.chapters.n12_one_law_every_recipe import turned
 from modadd.plots import show
 from modadd.plots.palette import STYLES
 
-count, many, STEPS = (20, 120, 1500) if PROFILE == "quick" else (64, 400, 2000)
+count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 700), full=(64, 400, 2000))
 seeds = range(FIRST_SEED, FIRST_SEED + count)
 
 # %% [markdown]
@@ -65,18 +65,15 @@ recipes = [
 # features that favour no direction and never learn, the formula of notebook 4.
 
 # %%
-networks, runs = [], {"Mean-field law": [], "Another network": [], "Pure kernel": []}
+configs = [recipe.config for recipe in recipes]
+networks = forecasts.networks(configs, seeds)
+starts = [run.embeddings[0] for run in networks]
 others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + count)
-for _, config in recipes:
-    run = train(config, seeds, snapshots=2)
-    start, options = run.embeddings[0], {"seeds": seeds, "snapshots": 2}
-    networks.append(run)
-    runs["Mean-field law"].append(particles.field(start, config, features="moving", **options))
-    runs["Another network"].append(train(config, others, initial_embeddings=start, snapshots=2))
-    with forecasts.steep_fields():
-        runs["Pure kernel"].append(
-            particles.field(start, config, features="isotropic", pace=0, **options)
-        )
+runs = {
+    "Mean-field law": forecasts.laws(configs, starts, seeds),
+    "Another network": forecasts.twins(configs, starts, others),
+    "Pure kernel": forecasts.laws(configs, starts, seeds, "isotropic", pace=0),
+}
 
 # %%
 measured = forecasts.kinds_of(networks)
@@ -159,19 +156,16 @@ begun = range(FIRST_SEED + 1000, FIRST_SEED + 1000 + many)
 starts = np.stack([single.initial(seed).embeddings for seed in begun])
 five = np.stack(
     [
-        chapter.details(
-            train(single, range(k, k + many), initial_embeddings=starts, snapshots=2).final
-        )
+        chapter.details(forecasts.twins([single], [starts], range(k, k + many))[0].final)
         for k in range(2 * 10**6, 2 * 10**6 + 5 * many, many)
     ]
 )
+ways = {"mean-field law": ("moving", 1), "pure kernel": ("isotropic", 0)}
 laws = {
-    name: chapter.details(particles.field(starts, single, snapshots=2, **options).final)
-    for name, options in (
-        ("mean-field law", {"features": "moving"}),
-        ("pure kernel", {"features": "isotropic", "pace": 0}),
-    )
+    name: forecasts.laws([single], [starts], begun, features, pace=pace)[0]
+    for name, (features, pace) in ways.items()
 }
+laws = {name: chapter.details(run.final) for name, run in laws.items()}
 
 # %%
 circles = chapter.kind(five) == "circle"

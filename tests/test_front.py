@@ -198,7 +198,7 @@ def trained(seed: int = 3, decays: list | None = None, moving: bool = False, **c
         if step < 50:
             optimiser.step()
     with torch.no_grad():
-        here = Parameters(*parameters)
+        here = Parameters(*parameters).map(torch.Tensor.detach)
         force = model.embedding_forces(here, task, weights, **options).numpy()
         alpha = model.residuals(here, task, **options)
         right = model.predicted_labels(here, task, config.bias_scale)

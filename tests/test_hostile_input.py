@@ -101,6 +101,8 @@ MODULES = (forces, particles, structure, sweeping, theory)
 
 COUNT = [-1, 1.5, True, "3", None]
 SIZE = [-1.0, -1e-300, math.inf, 1e31, True, "1"]
+SHORT = [[], [[]], [[1.0, 2.0]], [[1, 2], [3, 4]], [[[1, 2], [3, 4]]], np.zeros(2), np.zeros(5)]
+"""Well-typed, and too small to be embeddings."""
 OUTSIDE = {
     "modulus": [2, 4097, 17.0, True],
     "hidden": [0, 2**16 + 1, *COUNT],
@@ -139,10 +141,18 @@ OUTSIDE = {
     "training": [~ALL, np.ones(15), np.ones(14, bool), 1],
     "residuals": [1.0, ALPHA[0], ALPHA[:, :4], [[]]],
     "weights": [1.0, [[1.0]], [[]], None],
-    "E": [None, 0, "circle", E[:2], E.T, np.zeros((2, 5, 3)), E.astype(bool)],
-    "E0": [None, 0, E[:2], E.T, np.zeros((0, 5, 2)), np.zeros((5, 2)), np.zeros((1, 1, 5, 2))],
-    "A": [None, 0, E[:2], E.T],
-    "B": [None, 0, E[:2], E.T, E[:4]],
+    "on_pairs": [np.zeros((4, 2)), *SHORT],
+    "E": [None, 0, "circle", E[:2], E.T, np.zeros((2, 5, 3)), E.astype(bool), *SHORT],
+    "E_or_kinds": [["circle", "square"], np.zeros((0, 5, 2)), np.zeros((5, 3)), *SHORT],
+    "E0": [E[:2], E.T, np.zeros((0, 5, 2)), np.zeros((5, 2)), np.zeros((1, 1, 5, 2)), *SHORT],
+    "A": [None, 0, E[:2], E.T, *SHORT],
+    "B": [None, 0, E[:2], E.T, E[:4], np.zeros((2, 4, 2)), *SHORT],
+    "x": [[1.0], 3.0],
+    "y": [[1.0], 3.0, E[:4]],
+    "source": [None, 3],
+    "settings": [None, [], {"a": object()}, {"a": {1, 2}}, {("a",): 1}],
+    "loss": [None, np.zeros((1, 2)), [[0.5j]], [[1.0], [1.0, 2.0]]],
+    "parameters": [3, (1, 2, 3, 4, 5)],
     "embeddings": [None, 0, E[:2], E.T],
     "past_E": [None, E, E[None, :4]],
     "past_residuals": [None, ALPHA, ALPHA[None, :4]],

@@ -1,6 +1,8 @@
 """The rules of the house, a line each: who may import whom, where arguments are checked."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ CHAPTERS = sorted(path.stem for path in (PACKAGE / "chapters").glob("n*.py"))
 IDEAS = sorted(path for path in PACKAGE.glob("*.py"))
 COMPILED = sorted((PACKAGE / "_compiled").glob("*.py"))
 PLOTS = sorted((PACKAGE / "plots").glob("*.py"))
-DOORS = {"task", "training", "run", "structure", "forces", "particles", "sweep", "theory"}
+DOORS = {"task", "training", "run", "structure", "forces", "particles", "sweep"}
+DOORS |= {"theory", "notebook"}
 
 
 def imported(path: Path) -> set[str]:
@@ -64,3 +67,16 @@ def test_arguments_are_checked_at_the_doors_alone():
     checking = {p for p in PACKAGE.rglob("*.py") if "modadd._checks" in imported(p)}
     inside = {p for p in checking if p.parent.name != "widgets" and p.stem not in DOORS}
     assert not inside
+
+
+def test_what_takes_long_to_load_is_loaded_where_it_is_used():
+    program = (
+        "import sys, modadd\n"
+        "modadd.train(modadd.TrainingConfig(5, 8, 9), 0, cache=False, progress=False)\n"
+        "def loaded(*names): return set(names) & set(sys.modules)\n"
+        "slow = ('torch', 'scipy.stats', 'joblib', 'pandas')\n"
+        "assert not (found := loaded(*slow, 'scipy.sparse', 'scipy.optimize', 'plotly')), found\n"
+        "from modadd import forces, intervals, particles, predictions, widgets\n"
+        "assert not (found := loaded(*slow)), found\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)

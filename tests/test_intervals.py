@@ -35,3 +35,13 @@ def test_unequal_ensembles_are_refused():
     for control in ([1, 2], [1]):
         with pytest.raises(ValueError):
             intervals.paired([1, 2, 3], control)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (16, 60), (40, 60), (60, 60)])
+def test_wilson_agrees_with_its_formula(successes, trials):
+    z, p = 1.959963984540054, successes / trials
+    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    low, high = intervals.wilson(successes, trials)
+    assert low == pytest.approx(max(0.0, centre - half), abs=1e-12)
+    assert high == pytest.approx(min(1.0, centre + half), abs=1e-12)

@@ -133,20 +133,3 @@ def test_leading_axes_broadcast_and_float32_is_computed_in_float64():
     assert table[1, 2] == forces.arc_cosine(x[1].astype(float), y[2].astype(float))
     gradients = forces.arc_cosine_gradient(x[:, None], y)
     assert gradients.shape == (5, 5, 2) and gradients.dtype == np.float64
-
-
-@pytest.mark.parametrize("function", [forces.arc_cosine, forces.arc_cosine_gradient])
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        (([1.0], [1.0, 2.0]), "x"),
-        (([1.0, 2.0], 3.0), "y"),
-        (([1.0, math.nan], [1.0, 2.0]), "x"),
-        (([1.0, 2.0], [1.0, 2.0], -1.0), "bias_scale"),
-        (([1.0, 2.0], [1.0, 2.0], math.inf), "bias_scale"),
-        ((np.ones((3, 2)), np.ones((4, 2))), "y"),
-    ],
-)
-def test_bad_input_is_named(function, arguments, name):
-    with pytest.raises(ValueError, match=rf"^{name} must"):
-        function(*arguments)

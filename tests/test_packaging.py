@@ -66,8 +66,8 @@ def test_one_version_everywhere():
 def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     # The tests themselves may run under make: what it hands down to its children is not for these.
     env = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
-    command = ["make", *arguments]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    options = {"capture_output": True, "text": True, "timeout": 60}
+    return subprocess.run(["make", *arguments], cwd=cwd, env=env, **options)
 
 
 def test_make_help_lists_every_target():
@@ -102,7 +102,7 @@ def test_ci_runs_what_the_readme_says():
 
 def test_no_file_names_the_machine_it_was_made_on():
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     if listed.returncode:
         pytest.skip("not a git checkout")
     folders = "|".join(["home", "Users", "root", "work", "tmp/ipykernel"])

@@ -16,7 +16,8 @@ from modadd import (
     structure,
     train,
 )
-from modadd._compiled import particles as _particles
+from modadd._compiled import field as _field
+from modadd._compiled import two_forces as _two_forces
 from modadd.model import Parameters
 from modadd.run import DivergenceError
 from modadd.task import ModularAddition
@@ -24,6 +25,7 @@ from modadd.training import prepare
 
 QUIET = {"cache": False, "progress": False}
 SIMULATIONS = [particles.two_force, particles.field]
+ALL = [(particles.two_force, {}), (particles.field, {}), (particles.field, {"features": "moving"})]
 
 
 def starts(count, modulus=7, seed=0):
@@ -60,10 +62,10 @@ def test_two_forces_match_autograd(alignment, modulus):
     task = ModularAddition(modulus)
     E = starts(1, modulus)[0]
     E /= np.sqrt((E**2).mean())
-    rule = _particles.TwoForces(alignment, 0.6, 0.3, 0.9)
+    rule = _two_forces.TwoForces(alignment, 0.6, 0.3, 0.9)
     force = np.empty_like(E)
     weights = task.multiplicity.astype(np.float32)
-    V = _particles._two_forces(E, task.pairs, task.labels, weights, rule, force)
+    V = _two_forces._two_forces(E, task.pairs, task.labels, weights, rule, force)
     X = torch.tensor(E, requires_grad=True)
     expected = potential(X, task, alignment, 0.6)
     (gradient,) = torch.autograd.grad(expected, X)
@@ -100,12 +102,12 @@ def first_force(E, degree, bias_scale):
     """Force on E (N, 2) in the field that one deposit of label charges leaves, learning rate 1."""
     config = TrainingConfig(len(E), bias_scale=bias_scale)
     _, recipe, pairs = prepare(config, config.task, 0, None)
-    table = _particles.multipole_table(degree)
+    table = _field.multipole_table(degree)
     theta = np.zeros(E.size + len(E) * (len(table[0]) + 1), np.float32)
     theta[: E.size] = E.ravel()
     gradient, scalars = np.empty_like(theta), np.empty(5)
     for _ in range(2):
-        _particles._field_gradient(theta, recipe, pairs, table, True, gradient, scalars)
+        _field._field_gradient(theta, recipe, pairs, table, True, gradient, scalars)
         theta[E.size :] -= gradient[E.size :]
     return -gradient[: E.size].reshape(E.shape).astype(np.float64)
 
@@ -141,10 +143,10 @@ def test_force_converges_with_the_degree_at_any_bias_scale(bias_scale):
 
 
 def test_multipoles_sum_to_the_kernel():
-    rows, factors = _particles.multipole_table(16)
+    rows, factors = _field.multipole_table(16)
     x = (2 * starts(1, 12)[0]).T.astype(np.float32)
     phi = np.empty((3, len(rows) + 1, 12), np.float32)
-    _particles._multipoles(x, np.float32(1.0), 1.0, rows, factors, phi)
+    _field._multipoles(x, np.float32(1.0), 1.0, rows, factors, phi)
     expected = forces.arc_cosine(x.T[:, None], x.T[None])
     slope = forces.arc_cosine_gradient(x.T[:, None], x.T[None])
     np.testing.assert_allclose(phi[0, :-1].T @ phi[0, :-1], expected, atol=1e-3)
@@ -261,8 +263,6 @@ def test_pace_leads_from_fixed_features_to_moving_ones():
         found[0.0], particles.field(E, config, features="fixed", **QUIET).final
     )
     assert 0 < relative(found[0.25], found[0.0]) < relative(found[1.0], found[0.0])
-    with pytest.raises(ValueError, match="features must be 'moving' or 'isotropic' with"):
-        particles.field(E, config, pace=0.5)
 
 
 def test_isotropic_features_that_do_not_learn_are_the_ideal_kernel():
@@ -404,10 +404,8 @@ def test_rotations_and_reflections_commute_with_time(simulate, reflect):
     assert relative(a, b) < 1e-3
 
 
-@pytest.mark.parametrize("simulate", SIMULATIONS)
-@pytest.mark.parametrize("moving", [False, True])
-def test_relabelling_commutes_with_time(simulate, moving):
-    options = {"features": "moving"} if moving and simulate is particles.field else {}
+@pytest.mark.parametrize(("simulate", "options"), ALL)
+def test_relabelling_commutes_with_time(simulate, options):
     E = starts(2, 9)
     order = (2 * np.arange(9) + 4) % 9  # token a becomes 2 a + 4; 2 is a unit modulo 9
     moved = np.empty_like(E)
@@ -416,10 +414,8 @@ def test_relabelling_commutes_with_time(simulate, moving):
     assert relative(a, few_steps(simulate, E, **options).final) < 1e-3
 
 
-@pytest.mark.parametrize("simulate", SIMULATIONS)
-@pytest.mark.parametrize("moving", [False, True])
-def test_bits_do_not_depend_on_company_or_threads(simulate, moving):
-    options = {"features": "moving"} if moving and simulate is particles.field else {}
+@pytest.mark.parametrize(("simulate", "options"), ALL)
+def test_bits_do_not_depend_on_company_or_threads(simulate, options):
     E = starts(3)
     all_three = few_steps(simulate, E, threads=2, seeds=[5, 6, 7], **options)
     swapped = few_steps(simulate, E[::-1], threads=1, seeds=[7, 6, 5], **options)
@@ -442,61 +438,20 @@ def test_the_cache_gives_the_same_run(simulate, tmp_path, monkeypatch):
     assert not np.array_equal(other.embeddings, fresh.embeddings)
 
 
-@pytest.mark.parametrize("simulate", SIMULATIONS)
 @pytest.mark.parametrize(
-    "wrong",
+    ("options", "named"),
     [
-        {"E0": []},
-        {"E0": [[1.0, 2.0]]},
-        {"E0": [[1, 2], [3, 4]]},
-        {"E0": np.zeros((5, 3))},
-        {"E0": np.full((5, 2), np.nan)},
-        {"E0": np.zeros((2, 5, 2))},
-        {"E0": np.zeros((0, 5, 2))},
-        {"E0": np.ones((1, 1, 5, 2))},
-        {"seeds": []},
-        {"seeds": [1, 1, 2]},
-        {"seeds": [1]},
-        {"seeds": 1},
-        {"snapshots": [3, 11]},
-        {"snapshots": []},
-        {"threads": 0},
+        ({"config": TrainingConfig(17)}, "config"),
+        ({"features": "moving", "degree": 4}, "features"),
+        ({"features": "fixed", "label_charges": True}, "features"),
+        ({"pace": 0.5}, "features"),
+        ({"config": TrainingConfig(7, optimiser="adam")}, "features must be 'fixed' or 'moving'"),
+        ({"seeds": [1, 2]}, "seeds"),
     ],
 )
-def test_bad_arguments_are_named(simulate, wrong):
-    length = {"steps": 10} if simulate is particles.two_force else {"config": SHORT}
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        simulate(**{"E0": starts(3)} | length | wrong, **QUIET)
-
-
-SHORT = TrainingConfig(7, steps=10)
-
-
-@pytest.mark.parametrize(
-    ("simulate", "wrong"),
-    [
-        (particles.two_force, {"steps": -1}),
-        (particles.two_force, {"momentum": 1.5}),
-        (particles.two_force, {"alignment_force": 1.1}),
-        (particles.two_force, {"step_size": 0.0}),
-        (particles.two_force, {"reach": 0.0}),
-        (particles.field, {"config": 800}),
-        (particles.field, {"config": TrainingConfig(17)}),
-        (particles.field, {"degree": 17}),
-        (particles.field, {"label_charges": 1}),
-        (particles.field, {"features": "free"}),
-        (particles.field, {"features": "moving", "degree": 4}),
-        (particles.field, {"features": "fixed", "label_charges": True}),
-    ],
-)
-def test_bad_settings_are_named(simulate, wrong):
-    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must"):
-        simulate(starts(1), **wrong, **QUIET)
-
-
-def test_no_kernel_stands_for_a_network_moved_by_adam():
-    with pytest.raises(ValueError, match="^features must be 'fixed' or 'moving' with adam"):
-        particles.field(starts(1), TrainingConfig(7, optimiser="adam"), **QUIET)
+def test_what_does_not_go_together_is_named(options, named):
+    with pytest.raises(ValueError, match=f"^{named}"):
+        particles.field(starts(1), **{"config": TrainingConfig(7)} | options, **QUIET)
 
 
 @pytest.mark.parametrize("simulate", SIMULATIONS)

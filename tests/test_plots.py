@@ -6,7 +6,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -206,15 +205,6 @@ def lattice() -> np.ndarray:
     return np.stack([i + 0.2 * j, 1.1 * j], -1)
 
 
-@pytest.mark.parametrize(("k", "modulus"), [(1, 17), (5, 17), (4, 12), (3, 12)])
-def test_bonds_of_a_circle_join_neighbours(k, modulus):
-    E = ring(modulus, k)
-    joined = traces.bonds(E)
-    side = 2 * np.sin(np.pi * np.gcd(k, modulus) / modulus)
-    np.testing.assert_allclose(np.linalg.norm(E[joined[:, 0]] - E[joined[:, 1]], axis=-1), side)
-    assert set(joined.ravel()) == set(range(modulus))
-
-
 def test_bonds_of_a_grid_are_its_lattice_vectors_and_noise_has_few():
     E = lattice()
     joined = traces.bonds(E)
@@ -222,12 +212,6 @@ def test_bonds_of_a_grid_are_its_lattice_vectors_and_noise_has_few():
     assert len(joined) == 12 + 13  # rows of four, and columns, one of them with a fifth token
     noise = np.random.default_rng(1).normal(size=(N, 2))
     assert len(traces.bonds(noise)) < len(joined) / 2
-
-
-def test_no_token_of_a_trained_grid_is_left_without_a_bond(run):
-    for E in run.final[structure.grid(run.final).score > structure.GRID_SCORE]:
-        joined = np.flatnonzero(structure.grid(E).joined)
-        assert set(joined) == set(traces.bonds(E).ravel())
 
 
 def test_clumps_of_a_grid_carry_one_label_each():
@@ -438,9 +422,8 @@ def test_a_browser_that_does_not_start_is_as_good_as_none(figure, tmp_path, monk
     with pytest.warns(UserWarning, match="no PNG are drawn: the browser .*/chrome does") as told:
         (page,) = plots.save(figure, "01_ring", tmp_path / "a")
     assert page.suffix == ".html" and len(told) == 1
-    start = time.monotonic()
+    monkeypatch.setattr(png._Browser, "open", lambda _: pytest.fail("it was started again"))
     assert plots.save(figure, "02_ring", tmp_path / "a")[0].exists()  # and no second warning
-    assert time.monotonic() - start < 1
 
 
 def test_a_browser_that_hangs_is_given_up(figure, monkeypatch, tmp_path):

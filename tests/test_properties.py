@@ -15,13 +15,11 @@ from modadd import (
     ModularAddition,
     TrainingConfig,
     forces,
-    intervals,
     model,
     particles,
     structure,
     train,
 )
-from modadd.chapters import n03_clustering_and_alignment
 from modadd.run import SCALARS, DivergenceError, Run
 from modadd.training import OPTIMISERS, RULES, snapshot_steps, train_with
 
@@ -307,23 +305,6 @@ points = arrays(np.float64, (6, 2), elements=st.floats(-10, 10).filter(lambda v:
 betas = st.just(0.0) | st.floats(1e-3, 10)
 
 
-@given(x=points, y=points, beta=betas, angle=angles, mirrored=st.booleans())
-def test_the_kernel_turns_with_the_plane(x, y, beta, angle, mirrored):
-    Q = turned(angle, mirrored)
-    size = np.hypot(*x.T) + beta, np.hypot(*y.T) + beta
-    value, moved = (forces.arc_cosine(*xy, beta) for xy in ((x, y), (x @ Q, y @ Q)))
-    assert (np.abs(moved - value) <= 1e-13 * size[0] * size[1]).all()
-    push, turn = (forces.arc_cosine_gradient(*xy, beta) for xy in ((x, y), (x @ Q, y @ Q)))
-    assert (np.abs(turn - push @ Q) <= 1e-6 * size[1][:, None]).all()
-
-
-@given(x=points, y=points)
-def test_without_bias_the_kernel_is_its_gradient_along_the_point(x, y):
-    along = (x * forces.arc_cosine_gradient(x, y, 0.0)).sum(-1)  # Euler: homogeneous of degree 1
-    scale = np.hypot(*x.T) * np.hypot(*y.T)
-    assert (np.abs(along - forces.arc_cosine(x, y, 0.0)) <= 1e-12 * scale).all()
-
-
 @given(x=points, beta=betas)
 def test_the_kernel_is_positive(x, beta):
     table = forces.arc_cosine(x[:, None], x, beta)
@@ -377,29 +358,6 @@ def test_sum_rules_are_sums_over_the_table_of_charges(E, share, seed):
     np.testing.assert_allclose(rules.moment, ordered @ task.pair_sums(E), **close)
 
 
-@given(E=embeddings, angle=angles, mirrored=st.booleans(), shift=st.floats(-5, 5))
-def test_mean_squares_are_equal_and_see_shape_only(E, angle, mirrored, shift):
-    same, everything = n03_clustering_and_alignment.mean_squared_distances(E)
-    assert same == pytest.approx(everything, rel=1e-9)
-    moved = n03_clustering_and_alignment.mean_squared_distances(E @ turned(angle, mirrored) + shift)
-    np.testing.assert_allclose(moved, everything, rtol=1e-6)
-
-
-@given(
-    steps=st.integers(1, 30),
-    rate=st.floats(1e-3, 1),
-    decay=st.floats(0, 1),
-    factor=st.floats(0.1, 10),
-)
-def test_memory_is_a_power_of_the_forgetting_rate(steps, rate, decay, factor):
-    weights = forces.memory_weights(steps, rate, decay)
-    ages = np.arange(steps)[::-1]
-    np.testing.assert_allclose(weights, rate * (1 - rate * decay) ** ages, rtol=1e-9, atol=1e-12)
-    # Only the products of rate with decay count, besides the unit of the rate.
-    other = forces.memory_weights(steps, factor * rate, decay / factor)
-    np.testing.assert_allclose(other, factor * weights, rtol=1e-9, atol=1e-12)
-
-
 # --- structure and statistics --------------------------------------------------------------------
 
 
@@ -413,46 +371,3 @@ def test_scores_see_the_shape_alone(E, angle, mirrored, size, data):
     assert structure.procrustes_r2(moved[tokens], E) == pytest.approx(1, abs=1e-6)
     assert 0 <= structure.closure(E) <= 1 and 0 <= structure.grid(E).score <= 1
     assert structure.classify(E) in structure.KINDS
-
-
-@given(data=st.data(), modulus=moduli)
-def test_agreement_is_symmetric_and_a_share(data, modulus):
-    A, B = (data.draw(starts(modulus)) for _ in range(2))
-    found = structure.procrustes_r2(A, B)
-    assert 0 <= found <= 1
-    assert found == pytest.approx(structure.procrustes_r2(B, A), abs=1e-12)
-
-
-@given(trials=st.integers(1, 10**6), data=st.data())
-def test_wilson_intervals_hold_the_share_and_mirror_that_of_failures(trials, data):
-    successes = data.draw(st.integers(0, trials))
-    low, high = intervals.wilson(successes, trials)
-    assert 0 <= low <= successes / trials + 1e-12 and successes / trials - 1e-12 <= high <= 1
-    failing = intervals.wilson(trials - successes, trials)
-    assert failing == pytest.approx((1 - high, 1 - low), abs=1e-12)
-
-
-@given(kinds=st.lists(st.sampled_from(structure.KINDS), min_size=1, max_size=200))
-def test_a_census_counts_all_and_each_once(kinds):
-    found = structure.census(kinds)
-    assert found.total == len(kinds) == found.count(*structure.KINDS)
-    assert sum(found.share(kind) for kind in structure.KINDS) == pytest.approx(1)
-    assert found.lattices == found.count("grid") + found.count("stripe")
-
-
-values = arrays(np.float64, st.integers(2, 20), elements=st.floats(-1e3, 1e3))
-
-
-@given(values=values, factor=st.floats(0.01, 100), shift=st.floats(-100, 100))
-def test_effects_follow_a_change_of_unit(values, factor, shift):
-    assume(np.ptp(values) > 1e-6)
-    found, moved = intervals.mean(values), intervals.mean(factor * values + shift)
-    assert found.low <= found.mean <= found.high
-    np.testing.assert_allclose(moved, factor * np.array(found) + shift, rtol=1e-6, atol=1e-6)
-
-
-@given(values=values, seed=st.integers(0, 99))
-def test_the_opposite_difference_is_the_opposite_effect(values, seed):
-    other = values + np.random.default_rng(seed).standard_normal(len(values))
-    there, back = intervals.paired(values, other), intervals.paired(other, values)
-    np.testing.assert_allclose(back, [-there.mean, -there.high, -there.low], atol=1e-9)

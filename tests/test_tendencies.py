@@ -94,6 +94,20 @@ def test_density_is_the_root_of_a_density():
     assert np.allclose(weighted[places > 1.5], 0, atol=0.01)
 
 
+def test_a_sign_is_as_good_as_it_orders_the_runs():
+    rng = np.random.default_rng(0)
+    hit = np.arange(40) < 12
+    values = rng.standard_normal((3, 40)) + hit * np.array([[0.0], [1.0], [9.0]])
+    by_hand = [(v[hit][:, None] > v[~hit]).mean() for v in values]
+    assert np.allclose(chapter.guessed(values, hit), by_hand)
+    kinds = np.where(hit, "circle", "grid")
+    signs = {"shared axes": values, "circle score": values[::-1]}
+    better = chapter.lead(signs, kinds, 2, chapter.RIVALS[0])
+    assert better.mean == pytest.approx(by_hand[2] - by_hand[0])
+    assert 0 < better.low < better.mean < better.high
+    assert np.isnan(chapter.guessed(values, np.zeros(40, bool))).all()
+
+
 # The figures: that they can be drawn, and say what they should
 
 
@@ -113,7 +127,8 @@ def two_kinds():
 def test_tendencies_name_kinds_and_steps(two_kinds):
     kinds = structure.classify(two_kinds.final)
     assert kinds[0] == "circle"
-    text = words(chapter.tendencies(two_kinds, (0, 1), (0, 20), kinds))
+    signs = chapter.signs(two_kinds)
+    text = words(chapter.tendencies(two_kinds, (0, 1), (0, 20), kinds, signs))
     assert "ends as a" in text
     assert "circle" in text
     assert "step 20" in text

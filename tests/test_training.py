@@ -132,43 +132,12 @@ def test_divergence_names_step_and_seed():
         train(config, [8], **QUIET)
 
 
-BAD = {
-    "modulus": [2, 17.5],
-    "hidden": [0, -1, 2.5],
-    "steps": [-1, None],
-    "optimiser": ["sgd", None],
-    "learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
-    "momentum": [-0.1, 1.5],
-    "weight_decay": [-1e-3, float("nan")],
-    "embedding_decay": [-1.0],
-    "decay_from": [-1],
-    "decay_until": [-5],
-    "train_share": [0.0, 1.5, float("nan")],
-    "bias_scale": [-1.0],
-    "embedding_scale": [0.0],
-    "readout_init": ["small"],
-    "label_smoothing": [-0.1, 1.1],
-}
-
-
-@pytest.mark.parametrize(("name", "value"), [(k, v) for k, values in BAD.items() for v in values])
-def test_bad_settings_are_named_before_any_work(name, value):
-    with pytest.raises(ValueError, match=name):
-        TrainingConfig(**{name: value})
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"seeds": [1, 2, 1]}, "seeds must be distinct, got 1 more than once"),
-        ({"seeds": []}, "seeds must hold at least one"),
-        ({"seeds": [-1]}, "seeds must be an integer"),
         ({"snapshots": [13]}, r"snapshots must be an integer in \[0, 12\], got 13"),
-        ({"snapshots": 1}, r"snapshots must be an integer in \[2, 1000000\]"),
-        ({"threads": 0}, r"threads must be an integer in \[1, 1024\]"),
         ({"initial_embeddings": np.zeros((2, 7, 2))}, "initial_embeddings must have shape"),
-        ({"initial_embeddings": np.full((1, 7, 2), np.nan)}, "initial_embeddings must be finite"),
-        ({"initial_parameters": np.zeros((1, 7, 2))}, "initial_parameters must be a Parameters"),
         (
             {"initial_parameters": SHORT.initial(0)},
             r"initial_parameters.embeddings must have shape \(1, 7, 2\), got \(7, 2\)",
@@ -180,10 +149,9 @@ def test_bad_settings_are_named_before_any_work(name, value):
             },
             "initial_embeddings must be None beside initial_parameters",
         ),
-        ({"stop": np.zeros(1)}, r"stop must be an array of uint8 of shape \(1,\)"),
     ],
 )
-def test_bad_arguments_are_named_before_any_work(arguments, message):
+def test_an_error_says_what_was_wanted_and_what_was_got(arguments, message):
     with pytest.raises(ValueError, match=message):
         train(SHORT, **({"seeds": [0]} | QUIET | arguments))
 

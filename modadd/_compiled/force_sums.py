@@ -95,15 +95,6 @@ def cached_task(modulus: int) -> ModularAddition:
     return ModularAddition(modulus)
 
 
-@lru_cache(maxsize=16)
-def pair_table(modulus: int) -> np.ndarray:
-    """Index of the unordered pair of tokens a and b, (N, N)."""
-    pairs = cached_task(modulus).pairs
-    table = np.empty((modulus, modulus), dtype=np.intp)
-    table[pairs[:, 0], pairs[:, 1]] = table[pairs[:, 1], pairs[:, 0]] = np.arange(len(pairs))
-    return table
-
-
 # atan(t) = t Σ c_n t^2n for |t| <= tan(π/8), highest power first: interpolation of atan(t) / t at
 # Chebyshev points in t², in 50 digits. The relative error is 4e-18, below the rounding.
 @numba.njit

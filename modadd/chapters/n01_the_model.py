@@ -11,7 +11,7 @@ from modadd import model
 from modadd.model import Parameters
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
-from modadd.plots.traces import curve, embeddings, pair_sums, regions, segments
+from modadd.plots.traces import bonds, curve, embeddings, joined, pair_sums, regions, segments
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -53,7 +53,7 @@ def network_diagram(parameters: Parameters, pair: tuple[int, int]) -> go.Figure:
     _units(panel, unit, h)
     _bars(panel, label, p, y)
     _words(panel, 22, "Two embeddings, one pair sum", f"x = E<sub>{a}</sub> + E<sub>{b}</sub>")
-    units = "h = ReLU(W<sub>1</sub><sup>T</sup> x + β b<sub>1</sub>)"
+    units = "h = ReLU(W<sub>1</sub><sup>T</sup> x + b<sub>1</sub>)"
     _words(panel, HIDDEN - 36, f"{len(h)} hidden units", units)
     logits = "p = softmax(W<sub>2</sub><sup>T</sup> h + b<sub>2</sub>)"
     _words(panel, OUTPUT - 8, f"{a} + {b} ≡ {y} (mod {N})", logits)
@@ -154,7 +154,7 @@ def _words(panel: Panel, left: float, title: str, formula: str) -> None:
 def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     """One seed at chosen steps: embeddings; pair sums over decision regions; loss and accuracy.
 
-    Validation pairs are hollow.
+    Lines join the neighbours of the final structure, in all panels. Validation pairs are hollow.
 
     Args:
         run: with all parameters.
@@ -168,18 +168,18 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     rows = [46, 46 + side + 16]
     top = rows[1] + side + 56
     boxes = [(left + i * (side + gap), row, side, side) for row in rows for i in range(len(chosen))]
-    boxes += [(left + 14, top, 340, 110), (left + 418, top, 340, 110)]
+    boxes += [(left + 14, top, 330, 110), (left + 418, top, 330, 110)]
     figure, panels = sheet(top + 110 + 46, boxes)
     above, below, courses = panels[: len(chosen)], panels[len(chosen) : -2], panels[-2:]
-    largest = np.abs(one.embeddings[chosen]).max()
+    largest, joins = np.abs(one.embeddings[chosen]).max(), bonds(one.final[0])
     for t, panel, lower in zip(chosen, above, below, strict=True):
         panel.plane(1.12 * largest)
-        panel.add(*embeddings(one.embeddings[t, 0], 14))
+        panel.add(*joined(one.embeddings[t, 0], 14, joins))
         panel.note(f"step {one.steps[t]:,}", 0.5, yshift=18, xanchor="center", font=font(13))
         share = f"{one.accuracy[t, 0]:.0%} right"
         panel.note(share, 0.5, yshift=3, xanchor="center", font=font(11, MUTED))
         _sums_over_regions(lower, one, t, float(1.06 * (2 * largest)))
-    for panel, title in ((above[0], "Embeddings"), (below[0], "Pair sums, regions")):
+    for panel, title in ((above[0], "Tokens"), (below[0], "Pair sums")):
         place = {"x": 0, "y": 0.5, "xshift": -9, "xanchor": "right", "yanchor": "middle"}
         panel.note(title, **place, textangle=-90)
     _progress(one, *courses)
@@ -228,3 +228,21 @@ def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:
             color = font(11, STYLES[style].color)
             place = {"x": 1.0, "y": (value + 0.03) / 1.08, "xanchor": "right", "yanchor": "top"}
             accuracy.note(style, **place, yshift=-3, font=color)
+
+
+# --- many seeds ----------------------------------------------------------------------------------
+
+
+def nearest_alike(E: np.ndarray) -> np.ndarray:
+    """Share of pair sums of E (S, N, 2) whose nearest other pair sum has their label: (S,).
+
+    >>> nearest_alike(np.array([[[0.0, 0.0], [1.0, 0.0], [2.0, 0.1], [3.0, 0.2], [4.0, 0.3]]]))
+    array([0.])
+    """
+    task = ModularAddition(E.shape[-2])
+    found = []
+    for x in task.pair_sums(E.astype(float)):
+        apart = np.linalg.norm(x[:, None] - x, axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        found.append((task.labels[apart.argmin(1)] == task.labels).mean())
+    return np.array(found)

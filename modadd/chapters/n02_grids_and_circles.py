@@ -6,13 +6,23 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.sparse.csgraph import connected_components
 
-from modadd import structure
+from modadd import intervals, structure
 from modadd.plots.palette import INK, PAPER, STYLES, blend, text_on, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import centred, joined, neighbour_distance, pair_sums, segments, whisker
+from modadd.run import Run
 from modadd.task import ModularAddition
 
 # --- why it works --------------------------------------------------------------------------------
+
+
+def cleanest(run: Run, kind: str) -> Run:
+    """The one seed that is nearest to a clean "circle", or to a "grid" of many neighbours."""
+    found = structure.describe(run.final)
+    clean = found.circle.score * found.circle.roundness
+    if kind == "grid":
+        clean = found.grid.score + (found.bonds >= 0).mean((1, 2))
+    return run.select(run.seeds[(clean + 2 * (found.kind == kind)).argmax()])
 
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
@@ -28,7 +38,8 @@ def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
         reach = 1.1 * np.abs(E).max()
         before.plane(reach)
         before.add(*joined(E, 20))
-        before.note(f"<b>Embeddings on a {kind}</b>", yshift=16, font=font(14))
+        near = "on" if structure.classify(E) == kind else "nearest to"
+        before.note(f"<b>Tokens {near} a {kind}</b>", yshift=16, font=font(14))
         after.plane(2.04 * reach)
         after.add(*sums)
         after.note(f"<b>Pair sums</b>: {words}", yshift=16, font=font(14))
@@ -91,6 +102,17 @@ def axes_of_labels(E: np.ndarray) -> list[go.Trace]:
 
 
 # --- how often -----------------------------------------------------------------------------------
+
+
+def below(some: np.ndarray, others: np.ndarray) -> str:
+    """Whether the mean of some values is below that of others, 95 % intervals apart.
+
+    >>> below(np.array([0.0, 0.1]), np.array([2.0, 2.1])), below(np.array([]), np.array([1.0]))
+    ('True', 'too few to tell')
+    """
+    if min(len(some), len(others)) < 2:
+        return "too few to tell"
+    return str(bool(intervals.mean(some).high < intervals.mean(others).low))
 
 
 def census_bars(kinds: np.ndarray, **measures: np.ndarray) -> go.Figure:

@@ -6,7 +6,7 @@ tendencies build grids and circles is the paper's idea; these measures are defin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,8 +14,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d
+from scipy.stats import rankdata
 
 from modadd import structure
+from modadd.intervals import Effect
 from modadd.plots.palette import INK, MUTED, STYLES, faded
 from modadd.plots.panels import Panel, font, holding, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
@@ -158,6 +160,80 @@ def _couples(task: ModularAddition) -> tuple[np.ndarray, np.ndarray]:
     return everything[:, same], everything
 
 
+# --- what foretells a kind -----------------------------------------------------------------------
+
+RIVALS = (
+    ("shared axes", "circle score", "circles"),
+    ("closure", "grid score", "lattices"),
+)
+"""A tendency, the shape that it is said to make, and which runs both are to foretell."""
+
+
+def examples(run: Run) -> tuple[int, int]:
+    """Two seeds of a run: the cleanest grid and the cleanest circle, or what is nearest to them."""
+    kinds, ring = structure.classify(run.final), structure.circle(run.final)
+    grids = run.accuracy[-1] * structure.closure(run.final) + (kinds == "grid")
+    circles = ring.score * ring.roundness + (kinds == "circle")
+    best = int(grids.argmax())
+    circles[best] = -1
+    return int(run.seeds[best]), int(run.seeds[circles.argmax()])
+
+
+def signs(run: Run) -> dict[str, np.ndarray]:
+    """The measures of RIVALS at every snapshot of a run, (T, S) each."""
+    _, ring, patch, _ = structure.describe(run.embeddings)
+    order = nematic_order(run.embeddings)
+    return {
+        "shared axes": order.same_label - order.everything,
+        "circle score": ring.score,
+        "closure": structure.closure(run.embeddings),
+        "grid score": patch.score,
+    }
+
+
+def hits(kinds: np.ndarray, ends: str) -> np.ndarray:
+    """Which of kinds (S,) are "circles", or "lattices"."""
+    return np.isin(kinds, ("circle",) if ends == "circles" else ("grid", "stripe"))
+
+
+def guessed(values: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    """How often a run that hits (S,) has the larger of two values (..., S), one of each kind.
+
+    Ties count half (the area under the ROC curve); NaN where only one sort of run is there.
+
+    >>> guessed(np.array([3.0, 1.0, 2.0]), np.array([True, True, False])).item()
+    0.5
+    """
+    some, others = int(hit.sum()), int((~hit).sum())
+    if not some or not others:
+        return np.full(values.shape[:-1], np.nan)
+    ranks = rankdata(values, axis=-1)[..., hit].sum(-1)
+    return (ranks - some * (some + 1) / 2) / (some * others)
+
+
+def foretells(signs: Mapping[str, np.ndarray], kinds: np.ndarray) -> dict[str, np.ndarray]:
+    """How well each sign foretells the final kinds (S,) at every snapshot, (T,): see `guessed`."""
+    return {
+        name: guessed(signs[name], hits(kinds, ends)) for *names, ends in RIVALS for name in names
+    }
+
+
+def lead(
+    signs: Mapping[str, np.ndarray], kinds: np.ndarray, t: int, rivals: tuple[str, str, str]
+) -> Effect:
+    """How much better the tendency foretells at snapshot t than the shape, with 95 % interval."""
+    *names, ends = rivals
+    hit, pair = hits(kinds, ends), np.stack([signs[name][t] for name in names])
+
+    def difference(seeds: np.ndarray) -> float:
+        tendency, shape = guessed(pair[:, seeds], hit[seeds])
+        return float(tendency - shape)
+
+    rng, every = np.random.default_rng(0), np.arange(len(hit))
+    draws = [difference(rng.choice(every, len(every))) for _ in range(500)]
+    return Effect(difference(every), *np.nanquantile(draws, [0.025, 0.975]).tolist())
+
+
 # --- figures -------------------------------------------------------------------------------------
 
 
@@ -182,7 +258,11 @@ def density(
 
 
 def tendencies(
-    run: Run, seeds: Sequence[int], steps: Sequence[int], kinds: np.ndarray
+    run: Run,
+    seeds: Sequence[int],
+    steps: Sequence[int],
+    kinds: np.ndarray,
+    signs: Mapping[str, np.ndarray],
 ) -> go.Figure:
     """Same-label pair sums of two runs at a few steps, and the time courses of the population.
 
@@ -191,10 +271,11 @@ def tendencies(
         seeds: two of its seeds, one row each: final embeddings, distances, angles.
         steps: the steps of the ridges, the nearest recorded ones are taken.
         kinds: (S,) the final kind of every seed, words of structure.KINDS.
+        signs: as `signs` gives them.
     """
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)
-    boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 190), strict=True)]
+    boxes = [(x, y, w, tall) for y in top for x, w in zip(left, (186, 290, 180), strict=True)]
     below = top[1] + tall + 124
     boxes += [(44 + 262 * i, below, 212, 130) for i in range(3)]
     figure, panels = sheet(below + 130 + 48, boxes)
@@ -204,7 +285,7 @@ def tendencies(
     for one, (shape, near, turn) in zip(runs, (panels[:3], panels[3:6]), strict=True):
         kind = str(structure.classify(one.final)[0])
         _structure(shape, one.final[0], kind)
-        near.note("<b>Distances</b> within labels", yshift=12, font=font(13))
+        near.note("<b>Distances</b> within labels, root scale", yshift=12, font=font(13))
         turn.note("<b>Angles</b> within labels", yshift=12, font=font(13))
         _scales(near, turn, top, {"range": [len(steps) - 0.85, -0.6], "visible": False})
         for i, t in enumerate(chosen):
@@ -212,7 +293,8 @@ def tendencies(
             place = {"x": 0, "y": 1 - (i + 0.6) / (len(steps) - 0.25), "xshift": -8}
             words = f"step {one.steps[t]:,}"
             near.note(words, **place, xanchor="right", font=font(11, MUTED))
-    _population(panels[6:], run, kinds)
+    _population(panels[6:8], run, kinds, signs)
+    _foretelling(panels[8], run.steps, foretells(signs, kinds))
     return figure
 
 
@@ -234,7 +316,7 @@ def _scales(near: Panel, turn: Panel, top: float, y: dict) -> None:
     """Axes of distances up to `top`, and of angles; `y`: properties of the other axis of both."""
     title = {"text": "distance, in rms of all pair sums"}
     near.axes({"range": [0, top], "tickvals": list(range(int(top) + 1)), "title": title}, y)
-    degrees = {"range": [0, 180], "tickvals": [0, 90, 180], "ticksuffix": "°"}
+    degrees = {"range": [0, 180], "tickvals": [0, 90, 180], "ticktext": ["0°", "90°", "180°"]}
     turn.axes(degrees | {"title": {"text": "angle seen from the origin"}}, y)
 
 
@@ -288,31 +370,46 @@ def _outline(x: np.ndarray, y: np.ndarray, rise: float) -> list[go.Trace]:
     return [go.Scatter(x=x, y=rise * y, mode="lines", line=line, hoverinfo="skip")]
 
 
-def _population(panels: Sequence[Panel], run: Run, kinds: np.ndarray) -> None:
-    """Time courses of closure, axial order and the mean-square identity, by final kind."""
-    order, squares = nematic_order(run.embeddings), mean_squared_distances(run.embeddings)
-    excess, ratio = order.same_label - order.everything, squares.same_label / squares.all_pairs
+def _population(
+    panels: Sequence[Panel], run: Run, kinds: np.ndarray, signs: Mapping[str, np.ndarray]
+) -> None:
+    """Time courses of closure and shared axes, by final kind."""
     ticks = [t for t in (0, 100, 500, 1000, 2000, 5000) if t <= run.steps[-1]]
     places = {"tickvals": square_root(ticks), "ticktext": [f"{t:,}" for t in ticks]}
     present = [kind for kind in ("stripe", "grid", "circle") if (kinds == kind).any()]
-    for panel, title, values, limits in zip(
-        panels,
-        ("Coincident sums", "Shared axes", "Mean square, labels over all"),
-        (structure.closure(run.embeddings), excess, ratio),
-        ([-0.02, 0.42], [-0.12, 1.05], [0, 2]),
-        strict=True,
+    for panel, name, limits in zip(
+        panels, ("closure", "shared axes"), ([-0.02, 0.42], [-0.12, 1.05]), strict=True
     ):
-        bands = [trace for k in present for trace in band(run.steps, values[:, kinds == k], k, k)]
-        limits = holding(limits, np.concatenate([trace.y for trace in bands]))
-        over_steps(panel, run.steps[-1], title, range=limits, nticks=4)
+        bands = [
+            trace for k in present for trace in band(run.steps, signs[name][:, kinds == k], k, k)
+        ]
+        if bands:
+            limits = holding(limits, np.concatenate([trace.y for trace in bands]))
+        over_steps(panel, run.steps[-1], name.capitalize(), range=limits, nticks=4)
         panel.axes(places)
         panel.add(*bands)
     for i, kind in enumerate(present[::-1]):
         words = f"<b>{(kinds == kind).sum()} {kind}s</b>"
         look = {"yshift": 34, "xshift": 80 * i, "font": font(12, STYLES[kind].color)}
         panels[0].note(words, **look)
-    words = "1 for every run at every step"
-    panels[2].note(words, 0.5, 0.56, xanchor="center", font=font(11, MUTED))
+
+
+def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray]) -> None:
+    """How well shared axes and the circle score foretell circles, over the first 200 steps."""
+    shown = steps <= 200
+    for i, (name, color, dash) in enumerate(
+        (("shared axes", STYLES["alignment"].color, "solid"), ("circle score", INK, "dash"))
+    ):
+        line = {"color": color, "width": 2, "dash": dash}
+        x, y = steps[shown], found[name][shown]
+        panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, name=name))
+        words = f"{'━' if dash == 'solid' else '╍'} {name}"
+        panel.note(words, 1, 0.05 + 0.13 * i, xanchor="right", font=font(12, color))
+    panel.axes(
+        {"range": [0, 204], "tickvals": [0, 50, 100, 150, 200], "title": {"text": "step"}},
+        {"range": [0.45, 1.03], "tickvals": [0.5, 0.75, 1]},
+    )
+    panel.note("<b>Foretells a circle</b>", yshift=8)
 
 
 def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
@@ -330,7 +427,7 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
         for box in (
             (8, y, side, side),
             (254, y + 20, 270, side - 40),
-            (570, y + 20, 214, side - 40),
+            (570, y + 20, 208, side - 40),
         )
     ]
     figure, panels = sheet(672, boxes)
@@ -350,7 +447,7 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
         sums.plane(2.1 * np.abs(one.embeddings).max())
         name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
         sums.note(f"<b>Pair sums</b> of a {name}, label 0 ringed", yshift=6)
-        near.note("<b>Distances</b> within labels; all sums dotted", yshift=12)
+        near.note("<b>Distances</b> within labels; of all sums dotted", yshift=12)
         turn.note("<b>Angles</b> within labels", yshift=12)
         _scales(near, turn, top, tall)
 

@@ -8,33 +8,46 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import forces, predictions
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
 from modadd.plots.panels import WIDTH, Panel, font, holding, sheet
 from modadd.plots.sliders import animate
 from modadd.plots.traces import area, embeddings, segments
 from modadd.predictions import Agreement
 from modadd.run import Run
 
-LAW_STYLES = {
-    law: Style(STYLES[color].color, symbol, dash)
-    for law, color, symbol, dash in zip(
+_FIELD = STYLES["simulation"].color
+LAW_STYLES = dict(
+    zip(
         predictions.LAWS,
-        ("validation", "training", "stripe", "measured"),
-        ("diamond", "circle", "square", "cross"),
-        ("dash", "solid", "dashdot", "dot"),
+        (
+            Style(INK, "diamond", "dash"),
+            Style(_FIELD, "circle", "solid"),
+            Style(blend(_FIELD, PAPER, 0.4), "square", "dashdot"),
+            Style(STYLES["measured"].color, "cross", "dot"),
+        ),
         strict=True,
     )
-}
+)
 """How the laws of `predictions.LAWS` are drawn."""
 
 EXACT = Style(INK, "circle", "solid")
+
+
+def error(a: np.ndarray, b: np.ndarray) -> str:
+    """Root mean square of the difference, relative to that of b.
+
+    >>> error(np.array([1.0, 1.01]), np.array([1.0, 1.0]))
+    '7e-03'
+    """
+    return f"{np.sqrt(np.square(a - b).mean() / np.square(b).mean()):.0e}"
+
 
 # --- two faces of one law, and both together -----------------------------------------------------
 
 
 def two_faces() -> go.Figure:
     """The force on one pair sum from a like one: along the line between them, and across x."""
-    figure, (near, turn) = sheet(330, [(60, 44, 310, 216), (470, 44, 310, 216)])
+    figure, (near, turn) = sheet(330, [(60, 44, 310, 216), (470, 44, 300, 216)])
     _clustering_face(near)
     _alignment_face(turn)
     return figure
@@ -73,7 +86,8 @@ def _alignment_face(panel: Panel) -> None:
         _law(panel, np.degrees(phi), across[:, 1], EXACT, opacity)
         panel.text(words, x, y, xanchor=side, font=font(12))
     _law(panel, np.degrees(phi), (np.pi / 2 - phi) * np.sin(phi), STYLES["alignment"])
-    degrees = {"range": [0, 180], "tickvals": [0, 45, 90, 135, 180], "ticksuffix": "°"}
+    degrees = {"range": [0, 180], "tickvals": [0, 45, 90, 135, 180]}
+    degrees["ticktext"] = [f"{angle}°" for angle in degrees["tickvals"]]
     title = {"text": "angle between x and x′, seen from the origin"}
     panel.axes(degrees | {"title": title}, {"range": [-0.72, 0.95], "nticks": 5})
     panel.note("<b>Alignment</b>: pull on x across x, towards x′", yshift=10)
@@ -300,5 +314,5 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
             traces += [(i, trace) for trace in (*embeddings(E, 13, 0.45), *drawn, note)]
         return traces
 
-    animate(panels, moving, [str(step) for step in steps], len(steps) // 2)
+    animate(panels, moving, [str(step) for step in steps], shown=0)
     return figure

@@ -9,12 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
-from scipy.stats import rankdata
 
 from modadd import intervals, structure
 from modadd.forecasts import Agreement
 from modadd.intervals import Effect, wilson
-from modadd.plots.palette import LINE, MUTED, STYLES, Style
+from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.shares import diagonal, upright
 from modadd.plots.traces import segments, whisker
@@ -30,17 +29,21 @@ class Recipe(NamedTuple):
     config: TrainingConfig
 
 
+_SIGNS = {
+    "default": ("star", "★"),
+    "bias scale": ("circle", "●"),
+    "initial scale": ("square", "■"),
+    "modulus": ("diamond", "◆"),
+    "width": ("triangle-up", "▲"),
+    "weight decay": ("triangle-down", "▼"),
+    "rate and momentum": ("pentagon", "⬟"),
+    "training pairs": ("hexagon", "⬢"),
+    "label smoothing": ("x", "✖"),
+    "drawn": ("cross", "✚"),
+}
 KNOBS = {
-    "default": Style("#1f2328", "star", "solid"),
-    "bias scale": Style("#2f7fc1", "circle", "solid"),
-    "initial scale": Style("#1f7a6c", "square", "solid"),
-    "modulus": Style("#c04a17", "diamond", "solid"),
-    "width": Style("#7a4fb5", "triangle-up", "solid"),
-    "weight decay": Style("#b4539c", "triangle-down", "solid"),
-    "rate and momentum": Style("#b08e1c", "pentagon", "solid"),
-    "training pairs": Style("#5b7f2b", "hexagon", "solid"),
-    "label smoothing": Style("#3a6ea5", "x", "solid"),
-    "drawn": Style("#8a939c", "cross", "solid"),
+    knob: Style(MUTED if knob == "drawn" else INK, symbol, "solid")
+    for knob, (symbol, _) in _SIGNS.items()
 }
 """Knobs, and how their recipes are drawn."""
 
@@ -180,13 +183,13 @@ def regression(features: np.ndarray, circles: np.ndarray, folds: int = 10) -> np
     return found
 
 
-def ranking(scores: np.ndarray, circles: np.ndarray) -> float:
+def ranking(scores: ArrayLike, circles: np.ndarray) -> float:
     """Area under the ROC curve: how often of a circle and another the circle has the higher score.
 
     >>> ranking(np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
     1.0
     """
-    ranks, hits = rankdata(scores), int(circles.sum())
+    ranks, hits = intervals.ranks(np.asarray(scores)), int(circles.sum())
     if hits in (0, circles.size):
         return 0.5
     return float((ranks[circles].sum() - hits * (hits + 1) / 2) / (hits * (circles.size - hits)))
@@ -265,14 +268,11 @@ def over_all(
     return figure
 
 
-_SIGNS = ("★", "●", "■", "◆", "▲", "▼", "⬟", "⬢", "✖", "✚")
-
-
 def _legend(panel: Panel) -> None:
     """Names of the knobs, in two lines above the figure."""
     entries = [
-        f'<span style="color:{style.color}">{sign} {name}</span>'
-        for sign, (name, style) in zip(_SIGNS, KNOBS.items())
+        f'<span style="color:{style.color}">{_SIGNS[knob][1]} {knob}</span>'
+        for knob, style in KNOBS.items()
     ]
     for i, part in enumerate((entries[:5], entries[5:])):
         panel.note("   ".join(part), yshift=62 - 18 * i, font=font(11))

@@ -159,6 +159,22 @@ def show(shown: go.Figure | Widget, name: str | None = None, caption: str = "") 
         display(Markdown(f"*{caption}*"))
 
 
+def show_png(image: bytes, name: str, caption: str) -> None:
+    """Display a picture that is drawn already, and a caption; saved when `show` would save a page.
+
+    Args:
+        image: the bytes of a PNG.
+        name: file name without suffix.
+        caption: a sentence below; also what stands for the picture where it cannot be seen.
+    """
+    from IPython.display import Image, Markdown, display
+
+    if "MODADD_FIGURES" in os.environ or not _repository():
+        write(folder() / f"{name}.png", image)
+    display(Image(image, alt=caption))
+    display(Markdown(f"*{caption}*"))
+
+
 def _in_kernel() -> bool:
     from IPython import get_ipython
 

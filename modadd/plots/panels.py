@@ -89,7 +89,8 @@ def over_steps(panel: Panel, last: float, title: str, **y) -> None:
         "tickvals": square_root(ticks),
         "ticktext": [f"{t:,.0f}" for t in ticks],
     }
-    panel.axes({**places, "range": square_root([0, 1.02 * last]), "title": {"text": "step"}}, y)
+    places |= {"range": square_root([0, 1.02 * last])}
+    panel.axes(places | {"title": {"text": "step, on a square-root scale"}}, y)
     panel.note(f"<b>{title}</b>", yshift=8)
 
 

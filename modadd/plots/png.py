@@ -93,17 +93,42 @@ def indexed_png(pixels: np.ndarray, colors: np.ndarray) -> bytes:
     >>> indexed_png(np.eye(2), np.array([[0, 0, 0], [255, 255, 255]]))[1:4]
     b'PNG'
     """
+    head = _head(pixels.shape, colors)
+    return head + _chunk(b"IDAT", _packed(pixels)) + _chunk(b"IEND", b"")
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
 
+def animated_png(frames: np.ndarray, colors: np.ndarray, seconds: list[float]) -> bytes:
+    """A PNG that plays for ever: frames (F, Y, X) of indices as in `indexed_png`, each so long.
+
+    What cannot play it shows its first frame.
+    """
+    parts = [_head(frames[0].shape, colors), _chunk(b"acTL", struct.pack(">II", len(frames), 0))]
+    number = 0
+    for i, (frame, pause) in enumerate(zip(frames, seconds)):
+        size, delay = frame.shape[::-1], (round(1000 * pause), 1000)
+        control = struct.pack(">IIIIIHHBB", number, *size, 0, 0, *delay, 0, 0)
+        parts.append(_chunk(b"fcTL", control))
+        if i:
+            parts.append(_chunk(b"fdAT", struct.pack(">I", number + 1) + _packed(frame)))
+        else:
+            parts.append(_chunk(b"IDAT", _packed(frame)))
+        number += 2 if i else 1
+    return b"".join([*parts, _chunk(b"IEND", b"")])
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _head(shape: tuple[int, int], colors: np.ndarray) -> bytes:
+    head = struct.pack(">IIBBBBB", shape[1], shape[0], 8, 3, 0, 0, 0)
+    palette = _chunk(b"PLTE", colors.astype(np.uint8).tobytes())
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + palette
+
+
+def _packed(pixels: np.ndarray) -> bytes:
     rows = np.pad(pixels.astype(np.uint8), ((0, 0), (1, 0)))  # each row begins with "no filter"
-    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 3, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"PLTE", colors.astype(np.uint8).tobytes())]
-    parts += [(b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    return zlib.compress(rows.tobytes(), 9)
 
 
 def squeeze(image: bytes, half: bool = False) -> bytes:

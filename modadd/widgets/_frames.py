@@ -7,11 +7,8 @@ A *track* is one seed of a run: a header that JSON can carry, and the frames of 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-import torch
 
 from modadd import model, structure
 from modadd.model import Parameters
@@ -53,8 +50,7 @@ def track(run: Run, seed: int) -> dict:
     task = ModularAddition(run.modulus)
     training = ~one.held_out(int(seed))
     reach = MARGIN * float(np.abs(one.embeddings).max()) or 1.0
-    with _one_thread():
-        arrays = _arrays(one, task, training, reach)
+    arrays = _arrays(one, task, training, reach)
     layout = [[name, array.dtype.name, list(array.shape[1:])] for name, array in arrays.items()]
     content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
     return {
@@ -70,17 +66,6 @@ def track(run: Run, seed: int) -> dict:
         "layout": layout,
         "bytes": zlib.compress(content, 6),
     }
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: so small products only lose by sharing, most of all under load."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:
@@ -112,26 +97,20 @@ def _predictions(one: Run, task: ModularAddition, reach: float) -> dict:
     if one.parameters is None or task.modulus > 256:
         return {}
     beta = one.settings.get("bias_scale", 1.0)
-    tensors = one.parameters.map(lambda array: torch.as_tensor(array[:, 0]))
-    predicted = model.predicted_labels(tensors, task, beta)
+    parameters = one.parameters.map(lambda array: array[:, 0])
+    predicted = model.predicted_labels(parameters, task, beta)
     middle = 2 * reach * ((np.arange(RESOLUTION) + 0.5) * 2 / RESOLUTION - 1)
-    every = (Parameters(*arrays) for arrays in zip(*tensors, strict=True))
+    every = (Parameters(*arrays) for arrays in zip(*parameters, strict=True))
     regions = [model.regions(p, middle, -middle, beta) for p in every]  # first row on top
     return {"predicted": predicted.astype(np.uint8), "regions": np.array(regions, np.uint8)}
 
 
 def _measured(one: Run, task: ModularAddition, training: np.ndarray) -> np.ndarray:
     """−∂L/∂E at every snapshot of a network with one seed, (T, N, 2) float64."""
-    tensors = one.parameters.map(lambda array: torch.as_tensor(array[:, 0]))
-    weights = torch.as_tensor(model.pair_weights(task, training).astype(np.float32))
-    return (
-        model.embedding_forces(
-            tensors,
-            task,
-            weights.expand(len(one.steps), -1),
-            bias_scale=one.settings.get("bias_scale", 1.0),
-            label_smoothing=one.settings.get("label_smoothing", 0.0),
-        )
-        .numpy()
-        .astype(np.float64)
+    return model.embedding_forces(
+        one.parameters.map(lambda array: array[:, 0]),
+        task,
+        model.pair_weights(task, training),
+        bias_scale=one.settings.get("bias_scale", 1.0),
+        label_smoothing=one.settings.get("label_smoothing", 0.0),
     )

@@ -24,31 +24,33 @@ from modadd.run import Run
 from modadd.task import ModularAddition
 
 FRONT = Path(__file__).parent / "front"
-_IMPORT = re.compile(r'^import [^;]*"\./(\w+)\.js";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)
+_IMPORT = re.compile(r'^import [^;]*"(\.[./\w]*\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (default .*\n)?", re.MULTILINE)
 
 
 @cache
 def script(entry: str) -> str:
-    """A file of `front/` and all that it imports as one script: each once, below what it needs.
+    """A file of `front/`, or a path, with all that it imports as one script: each below its needs.
 
     >>> text = script("mount")
     >>> "function pairSums" in text, "export function pairSums" in text
     (True, False)
     """
-    parts: dict[str, str] = {}
+    parts: dict[Path, str] = {}
 
-    def take(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            raise ValueError(f"front/ must not import in a circle: {' -> '.join((*above, name))}")
-        text = (FRONT / f"{name}.js").read_text(encoding="utf-8")
+    def take(path: Path, above: tuple[Path, ...]) -> None:
+        if path in above:
+            names = " -> ".join(p.stem for p in (*above, path))
+            raise ValueError(f"front/ must not import in a circle: {names}")
+        text = path.read_text(encoding="utf-8")
         for other in _IMPORT.findall(text):
+            other = (path.parent / other).resolve()
             if other not in parts:
-                take(other, (*above, name))
+                take(other, (*above, path))
         text = _IMPORT.sub("", text)
-        parts[name] = _EXPORT.sub("", text) if above else text
+        parts[path] = _EXPORT.sub("", text) if above else text
 
-    take(entry, ())
+    take((FRONT / f"{entry}.js").resolve(), ())
     return "\n".join(parts.values())
 
 

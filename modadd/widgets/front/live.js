@@ -51,6 +51,8 @@ class Live {
   /** The step that the address of the page names, until it is reached. */
   #wanted = 0;
   #running = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #telling;
   #undrawn = false;
   #body = h("div", { className: "tracks" });
 
@@ -92,6 +94,7 @@ class Live {
   }
 
   close() {
+    clearTimeout(this.#telling);
     this.stage.close();
     this.#source?.close();
   }
@@ -229,6 +232,9 @@ class Live {
 
   /** Name the state shown in the address of the page. */
   #tellAddress() {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    if (!this.initial.page || !this.#decays.length) return;
     if (this.#wanted) {
       this.note.textContent = `Training up to step ${this.#wanted.toLocaleString("en")} …`;
       return;
@@ -338,6 +344,7 @@ class Live {
 
   /** @param {{ running: boolean, text: string, wrong: boolean, decays: Decays }} message */
   #status({ running, text, wrong, decays }) {
+    const changed = running !== this.#running || String(decays) !== String(this.#decays);
     this.#running = running;
     this.#decays = decays;
     this.decay.show(decays[decays.length - 1][1]);
@@ -348,6 +355,8 @@ class Live {
     if (!running && this.#track) {
       this.player.pace(durations(this.#track.frames.map((frame) => frame.embeddings)));
     }
+    // At once for what begins, ends or changes; while it trains the step may fall behind.
+    if (changed) this.#tellAddress();
     this.stage.schedule();
   }
 
@@ -364,7 +373,8 @@ class Live {
     const marks = this.#decays.slice(1).map(([step]) => step);
     if (this.#track?.frames.length) for (const view of this.#views) view.draw(index, part, marks);
     if (this.#undrawn) this.#drawn();
-    if (this.initial.page && !this.#running && this.#decays.length) this.#tellAddress();
+    // Browsers ignore an address that changes at every frame while someone scrubs.
+    if (!this.#running) this.#telling ||= setTimeout(() => this.#tellAddress(), 200);
   }
 
   /** Who trains waits for this before it sends more. */
