@@ -60,7 +60,7 @@ FIRST += ["test_notebooks.py", "test_particles.py", "test_training.py", "test_th
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let JupyterLab's long run of notebooks follow nbval's, whose cache it takes; then the long."""
+    """Let JupyterLab's long run of notebooks follow nbval, whose cache it takes; then the long."""
 
     def place(item: pytest.Item) -> int:
         name = item.path.suffix if item.path.suffix == ".ipynb" else item.path.name
