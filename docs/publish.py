@@ -1,8 +1,8 @@
 """Publish the notebooks, their widgets and the documentation as pages in site/.
 
 `make site` calls this. The pages need neither a server nor a network. Their text, pictures and
-interactive figures come from the committed notebooks. What a widget shows is computed anew, from
-those statements of its notebook that it depends on, and drawn by the front end as it is now.
+interactive figures come from the committed notebooks. What a widget shows is computed anew, by
+those statements of the notebook's source on which it depends, and drawn by the front end as it is.
 
 With the address of the site in SITE_URL, previews of links name their pictures by it; else by a
 path within the site, which not every service follows.
@@ -149,6 +149,9 @@ def address(source: Path, url: str) -> str | None:
 def markdown(text: str, source: Path) -> str:
     """HTML of a Markdown text that stands in `source`."""
     text = MarkdownWithMath(renderer=Text(source)).render(text)
+    if source.stem == "glossary":  # to whose words the widgets link
+        name = lambda m: f'{m[1]} id="{m[2].strip().replace(" ", "-")}">{m[2]}'  # noqa: E731
+        text = re.sub(r"(<tr>\s*<td)>([^<,(]+)", name, text)
     return re.sub(r"<table>.*?</table>", r'<div class="wide">\g<0></div>', text, flags=re.DOTALL)
 
 
@@ -159,6 +162,12 @@ def plain(text: str) -> str:
 
 
 # --- notebooks -----------------------------------------------------------------------------------
+
+
+def code_of_widgets(source: Path) -> list[list[str]]:
+    """Of each cell of a notebook that shows a widget, the code cells up to it."""
+    code = [c.source for c in jupytext.read(source).cells if c.cell_type == "code"]
+    return [code[: i + 1] for i, cell in enumerate(code) if "widgets." in cell]
 
 
 def state_of(name: str, cells: list[str]) -> tuple[str, dict, float]:
@@ -215,8 +224,11 @@ def read_figure(output, anchor: str, into: Path) -> Figure:
     return Figure(anchor, image, width, height, caption, plot, "")
 
 
-def take_figures(notebook, stem: str, into: Path) -> list[tuple[int, Figure]]:
-    """Replace each figure and its caption by the HTML of a figure; (number of cell, figure)."""
+def take_figures(notebook, stem: str, into: Path, living: int) -> list[tuple[int, Figure]]:
+    """Replace each figure and its caption by the HTML of a figure; (number of cell, figure).
+
+    The first of those without a plot, as many as there are widgets, come to life.
+    """
     figures = []
     template = templates.get_template("figure.html.j2")
     for number, cell in enumerate(notebook.cells):
@@ -227,8 +239,8 @@ def take_figures(notebook, stem: str, into: Path) -> list[tuple[int, Figure]]:
                 page = output.get("metadata", {}).get("page", f"{stem}_{len(figures) + 1}.html")
                 figure = read_figure(output, page.removesuffix(".html"), into)
                 caption = data.get("text/plain", "")
-                if "widgets." in cell.source and not figure.plot:
-                    figure = figure._replace(state=f"{figure.anchor}.js")
+                if living and not figure.plot:
+                    figure, living = figure._replace(state=f"{figure.anchor}.js"), living - 1
                 figures.append((number, figure))
                 text = template.render(figure=figure)
                 output = nbformat.v4.new_output("display_data", {"text/html": text})
@@ -259,19 +271,14 @@ def read_notebook(path: Path, into: Path) -> Notebook:
     """A committed notebook as a page; its pictures are written into the folder `into`."""
     notebook = nbformat.read(path, as_version=4)
     mark, stale = compare(notebook, path)
-    figures = take_figures(notebook, path.stem, into)
+    code = code_of_widgets(path.with_suffix(".py"))
+    figures = take_figures(notebook, path.stem, into, len(code))
     invitations = {
         figure.anchor: next(
             markdown("## " + cell.source.rpartition("## ")[2], path)
             for cell in reversed(notebook.cells[:number])
             if cell.cell_type == "markdown"
         )
-        for number, figure in figures
-        if figure.state
-    }
-    cells = notebook.cells
-    code = {
-        figure.anchor: [c.source for c in cells[: number + 1] if c.cell_type == "code"]
         for number, figure in figures
         if figure.state
     }
@@ -284,7 +291,9 @@ def read_notebook(path: Path, into: Path) -> Notebook:
     pictures = [figure for figure in shown if figure.image]
     numbered = [figure for figure in pictures if figure.caption.startswith("Figure ")]
     lead = next(iter(numbered + pictures), None)
-    return Notebook(path.stem, plain(title), claim, body, shown, lead, invitations, code, mark, stale)
+    states = dict(zip([figure.anchor for figure in shown if figure.state], code))
+    texts = (plain(title), claim, body)
+    return Notebook(path.stem, *texts, shown, lead, invitations, states, mark, stale)
 
 
 # --- the site ------------------------------------------------------------------------------------

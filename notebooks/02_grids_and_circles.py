@@ -30,6 +30,8 @@ import numpy as np
 from modadd import TrainingConfig, notebook, plots, structure, train, widgets
 from modadd.chapters import n02_grids_and_circles as chapter
 from modadd.plots import show
+from modadd.plots.export import show_png
+from modadd.plots.motion import motion
 
 notebook.within(5, 31, MODULUS=MODULUS)
 count, fewer = notebook.sizes(PROFILE, quick=(150, 36), full=(2000, 200))
@@ -58,7 +60,7 @@ run = train(config, seeds, snapshots=2)
 kinds, accuracy = structure.classify(run.final), run.accuracy[-1]
 grid, circle = chapter.cleanest(run, "grid"), chapter.cleanest(run, "circle")
 show(
-    chapter.explained(grid, circle),
+    chapter.explained(grid.final[0], circle.final[0]),
     name="02_explained",
     caption="Left: the tokens of a clean grid and of a clean circle. Right: the pair sums of each, in the "
     "colour of their label. On the grid a point of the lattice has one label, written on it; on the circle a "
@@ -70,7 +72,8 @@ show(
 # the steps add up: the pair sum lies on a lattice, too, and *every point of that lattice carries one label*,
 # whichever pairs meet there. A label has several points, and the network must fence each of them in.
 #
-# **Circle.** One step around adds the same angle. Add two tokens, and their angles are averaged: *all pair sums
+# **Circle.** Each further number adds the same angle (how often that goes round in all is the *frequency*). Add two
+# tokens, and their angles are averaged: *all pair sums
 # with one label lie on one line through the origin*, on both sides of it. The network must cut the plane into
 # wedges, two for each label.
 #
@@ -82,6 +85,20 @@ show(
 #
 # where $\hat e(\varphi)$ is the unit vector at the angle $\varphi$. The cosine takes both signs.
 #
+# ## How they form
+#
+# The same two, from their random starts to their ends. Nobody places a single token; look how late the
+# pattern comes, and then how fast.
+
+# %%
+both = train(config, [*grid.seeds, *circle.seeds], snapshots=400, progress=False)
+show_png(
+    motion(both),
+    name="02_motion",
+    caption=f"Two networks learn to add modulo {MODULUS}. The film lingers where tokens travel, not where steps pass.",
+)
+
+# %% [markdown]
 # ## Play with them
 #
 # Build grids and circles by hand. *Nearest alike* says how many pair sums have a nearest neighbour with their own

@@ -148,7 +148,7 @@ class Film {
       label: (i) => stepWords(this.track?.steps[i] ?? 0),
       onchange: this.stage.schedule,
     });
-    const { play, slider, words } = this.player;
+    const { button: play, slider, words } = this.player;
     this.bar = h("div", { className: "bar" }, play, slider, words);
     this.stage.playOnSpace(() => this.player.toggle());
   }

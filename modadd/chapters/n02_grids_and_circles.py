@@ -16,11 +16,13 @@ from modadd.task import ModularAddition
 # --- why it works --------------------------------------------------------------------------------
 
 
-def cleanest(run: Run, kind: str) -> np.ndarray:
-    """Final embeddings (N, 2) of the seed that is nearest to a clean "grid" or "circle"."""
-    ring, patch = structure.circle(run.final), structure.grid(run.final)
-    clean = patch.score * run.accuracy[-1] if kind == "grid" else ring.score * ring.roundness
-    return run.final[(clean + (structure.classify(run.final) == kind)).argmax()]
+def cleanest(run: Run, kind: str) -> Run:
+    """The one seed that is nearest to a clean "circle", or to a "grid" of many neighbours."""
+    found = structure.describe(run.final)
+    clean = found.circle.score * found.circle.roundness
+    if kind == "grid":
+        clean = found.grid.score + (found.bonds >= 0).mean((1, 2))
+    return run.select(run.seeds[(clean + 2 * (found.kind == kind)).argmax()])
 
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
