@@ -199,9 +199,9 @@ for name, (low, high) in intervals_of.items():
 #
 # More tokens share a loss that is a mean over $N^2$ pairs, so each is pushed less and needs a larger learning rate; the
 # decay shrinks so that the embeddings may grow; and more labels take more hidden units. The number of steps is enough
-# for the structure to stand, not for the last percent of accuracy. All else is the default recipe. With twice the
-# rate at $N = 113$ networks overshoot and little forms; with Adam lattices form in a third of the steps, but that is
-# another recipe (notebook 11).
+# for the structure to stand, not for the last percent of accuracy. All else is the default recipe. In trials with twice
+# the rate at $N = 113$ networks overshot and little formed; by Adam lattices formed in a third of the steps, but
+# that is another recipe (notebook 11).
 
 # %%
 for N, config in chapter.RECIPES.items():
@@ -220,9 +220,9 @@ for N, config in chapter.RECIPES.items():
 # lattice that are smaller than our limit for a grid, and perhaps lattices spanned by
 # three steps, such as 2, 3 and 6, which a composite $N$ allows and our measure does not follow.
 #
-# Of 59 and 113 tokens many networks end as no kind: parts of two lattices, or bent rows. In trials on other seeds
-# half as many steps again finished hardly any of them; wider layers might. (The steps of $N = 59$ were raised from 700 to
-# 1000 after a first run, in which it knew too little of the table.) Moduli differ in their recipe, too, so
-# that what changes with $N$ is what changes under these recipes.
+# Of 59 and 113 tokens some networks end as no kind: parts of two lattices, or bent rows. In trials on other seeds
+# half as many steps again finished hardly any of them, but a wider layer did: of 128 units, with which this notebook
+# was run first, a third of the networks of 59 and of 113 were of no kind; so they have 256. Moduli differ in their recipe, too: what
+# changes with $N$ is what changes under these recipes.
 #
 # **Next:** [11 · Optimisers](11_optimisers.ipynb)

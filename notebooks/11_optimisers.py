@@ -16,9 +16,10 @@
 # %% [markdown]
 # # 11 · Optimisers
 #
-# **What does the optimiser have to do with it?** The networks of this paper move by gradient descent with
+# **What does the optimiser have to do with it?** The networks of these notebooks move by gradient descent with
 # momentum, from a readout of zero. That is our choice: it shows both structures. The paper trains by Adam. So
-# here are networks trained by Adam, over the two knobs of notebook 8. Frames: at least 15 % of both kinds.
+# here are networks trained by Adam, over the two knobs of notebook 8. Look for the framed cells: they have both kinds,
+# at least 15 % of each.
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full": 64 networks a cell, not 16; 500 seeds a recipe, not 60
@@ -70,6 +71,9 @@ show(
 # %% [markdown]
 # Two things decide: the bias, and *how small the embeddings start*. From embeddings of size 1 Adam grows
 # hardly a circle. From the small ones of a standard initialisation it grows both.
+#
+# **Guess.** By gradient descent, networks from starts of size 1 do become circles (notebook 2). Does another law
+# hold under Adam? Or is it the same law, whose forces are turned into other steps?
 #
 # ## What is known of the paper's setting
 #
@@ -173,7 +177,7 @@ for name, r2 in agree.items():
 #
 # | recipe | what it does with the gradient $g$ | settings |
 # |---|---|---|
-# | momentum | the default recipe of this paper | $\eta = 0.3$, $\mu = 0.9$, decay 0.003 |
+# | momentum | the default recipe of these notebooks | $\eta = 0.3$, $\mu = 0.9$, decay 0.003 |
 # | plain descent | no memory | $\eta = 0.5$, decay 0.003 |
 # | Adam, AdamW | divides $g$ by its running size | $\eta = 0.01$; decay 0.003, and 1 decoupled: taken from the parameters, not added to $g$ |
 # | sign descent | moves each parameter by $\pm\eta$ | $\eta$ from 0.01 to 0, decay 1 decoupled |
