@@ -38,6 +38,8 @@ steps, first = 1000, FIRST_SEED
 moments = np.unique(np.rint(steps * np.linspace(0, 1, 40) ** 3).astype(int))  # most are early
 small = TrainingConfig(MODULUS, steps=steps, embedding_scale=0.3)
 run = train(small, range(first + count, first + 2 * count), snapshots=moments)
+
+# %%
 seed = int(run.seeds[chapter.race(run).circle.argmax()])
 show(
     chapter.power_movie(run, seed),

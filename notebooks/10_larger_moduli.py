@@ -36,6 +36,8 @@ for N, count in {12: 60, 17: 60, 31: 60, 59: 100, 113: 40}.items():
     runs[N] = train(chapter.RECIPES[N], range(first, first + times * count), **options)
     first += times * count
 final = {N: run.final for N, run in runs.items()}
+
+# %%
 show(
     chapter.moduli_gallery({N: E for N, E in final.items() if N != 17}),
     name="10_larger_moduli",

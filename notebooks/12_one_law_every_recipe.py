@@ -34,7 +34,7 @@ from modadd.chapters.n12_one_law_every_recipe import turned
 from modadd.plots import show
 from modadd.plots.palette import STYLES
 
-count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 700), full=(64, 400, 2000))
+count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 500), full=(64, 400, 2000))
 seeds = range(FIRST_SEED, FIRST_SEED + count)
 
 # %% [markdown]
