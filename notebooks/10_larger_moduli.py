@@ -78,8 +78,8 @@ for N, found in measured.items():
         print(f"    {title:32} {one.mean:5.2f}  ({one.low:.2f} to {one.high:.2f})")
 
 # %% [markdown]
-# Lattices close more of their parallelograms the more tokens there are, and two numbers a token suffice for most of the
-# table. Circles do become rarer. But the shapes spread over much of the map: here and there one is nearly hexagonal, and
+# Circles do become rarer. Lattices close more of their parallelograms the more tokens they have. But it becomes harder to
+# finish one: of the larger moduli more networks are of no kind, and they know less of the table. And the shapes spread over much of the map: here and there one is nearly hexagonal, and
 # most are not. It is the *closing* of parallelograms that the forces care about, and every lattice closes them.
 #
 # ## The lattice that is compact
@@ -222,9 +222,8 @@ for N, config in chapter.RECIPES.items():
 # lattice that are smaller than our limit for a grid, and perhaps lattices spanned by
 # three steps, such as 2, 3 and 6, which a composite $N$ allows and our measure does not follow.
 #
-# Of 59 and 113 tokens some networks end as no kind: parts of two lattices, or bent rows. In trials on other seeds
-# half as many steps again finished hardly any of them, but a wider layer did: of 128 units, with which this notebook
-# was run first, a third of the networks of 59 and of 113 were of no kind; so they have 256. Moduli differ in their recipe, too: what
-# changes with $N$ is what changes under these recipes.
+# Of 59 and 113 tokens a third or more of the networks end as no kind: parts of two lattices, or bent rows. Run on the same
+# seeds, layers of twice the width did not make them fewer, nor, for 59 tokens, nearly half as many steps again. What would, is not known
+# here. Moduli differ in their recipe, too: what changes with $N$ is what changes under these recipes.
 #
 # **Next:** [11 · Optimisers](11_optimisers.ipynb)
