@@ -79,8 +79,9 @@ for N, found in measured.items():
 
 # %% [markdown]
 # Circles do become rarer. Lattices close more of their parallelograms the more tokens they have. But it becomes harder to
-# finish one: of the larger moduli more networks are of no kind, and they know less of the table. And the shapes spread over much of the map: here and there one is nearly hexagonal, and
-# most are not. It is the *closing* of parallelograms that the forces care about, and every lattice closes them.
+# finish one: of the larger moduli more networks are of no kind, and they know less of the table. And the shapes spread
+# over much of the map: here and there one is nearly hexagonal, and most are not. It is the *closing* of parallelograms
+# that the forces care about, and every lattice closes them.
 #
 # ## The lattice that is compact
 #
@@ -173,6 +174,8 @@ print(
     "mean accuracy over 80 %, N = 12 to 59:             ",
     all(measured[N].accuracy.low > 0.8 for N in (12, 17, 31, 59)),
 )
+more = [measured[N].lattices.low > measured[N].circles.high for N in (31, 59, 113)]
+print("more lattices than circles, each of N = 31 to 113: ", all(more))
 rarer = [measured[N].circles.high < measured[17].circles.low for N in (59, 113)]
 print("fewer circles at 59 and 113 than at 17 (predicted):", all(rarer))
 print("most lattices of 59 and 113 hexagonal (predicted): ", hexagonal[0] > 0.5)
