@@ -61,7 +61,7 @@ recipes = [
 # %% [markdown]
 # Three forecasts stand beside the networks. The *mean-field law*: the field simulation whose features move, the
 # network with its randomness taken out. *Another network*: the same initial embeddings, other layers. It
-# is the ceiling. (Where pairs are left out, it also leaves out others.) And the *pure kernel*: a field of
+# is the ceiling. (Where pairs are held out, it holds out others.) And the *pure kernel*: a field of
 # features that favour no direction and never learn, the formula of notebook 4.
 
 # %%
@@ -148,7 +148,8 @@ print(f"excess of circles by the pure kernel, {excess}")
 # What will they become? The answers, from nothing to all that can be known: the *majority kind*, for every
 # start; *five numbers of the start* (its size, how round it is, its strongest frequency and the lead of it,
 # its closure) by logistic regression on other starts; *another network* from the same start; the *law*; and
-# the majority of four other networks.
+# the majority of four other networks. Beside how often the kind is right stands the *AUC*: of a network that became a
+# circle and one that did not, how often the answer holds the circle for the likelier one (a coin: 0.5).
 
 # %%
 single = TrainingConfig(steps=STEPS)
