@@ -31,6 +31,7 @@ import numpy as np
 
 from modadd import TrainingConfig, forecasts, intervals, notebook, structure, train
 from modadd.chapters import n11_optimisers as chapter
+from modadd.chapters.n11_optimisers import adam
 from modadd.plots import show
 from modadd.plots.shares import tables
 from modadd.training import train_with
@@ -38,31 +39,11 @@ from modadd.training import train_with
 each, count = notebook.sizes(PROFILE, quick=(16, 60), full=(64, 500))
 bias_scales, sizes = [0, 0.1, 0.3, 1], [0.05, 0.14, 0.5, 1]
 cells = [(size, beta) for size in sizes for beta in bias_scales]
-
-
-def adam(size=1.0, beta=1.0, **changes):
-    """Adam at the settings of this map."""
-    given = {"optimiser": "adam", "learning_rate": 0.01, "weight_decay": 1e-3}
-    given |= {"readout_init": "standard", "steps": 600, **changes}
-    return TrainingConfig(embedding_scale=size, bias_scale=beta, **given)
-
-
-# %%
-begun = range(FIRST_SEED, FIRST_SEED + each)
-configs = [adam(*cell) for cell in cells]
+configs, begun = [adam(*cell) for cell in cells], range(FIRST_SEED, FIRST_SEED + each)
 networks = forecasts.networks(configs, begun)
-starts = [run.embeddings[0] for run in networks]
 kinds = forecasts.kinds_of(networks)
-share = {k: (kinds == k).mean(-1).reshape(len(sizes), -1) for k in ("circle", "grid")}
-both = (share["circle"] >= 0.15) & (share["grid"] >= 0.15)
 show(
-    tables(
-        {"Circles": share["circle"], "Lattices": share["grid"]},
-        sizes,
-        bias_scales,
-        ["circle", "grid"],
-        both,
-    ),
+    chapter.map_of_kinds(kinds, sizes, bias_scales),
     name="11_adam",
     caption=f"Figure 11. Networks trained by Adam: circles and lattices in per cent of {each} networks a cell. "
     "Framed: at least 15 % of both. 0.14 is the size of the standard initialisation of a linear layer, U(±1/√N).",
@@ -113,6 +94,7 @@ for name, run in [
 
 # %%
 descent = {"optimiser": "gradient_descent", "learning_rate": 0.3}
+starts = [run.embeddings[0] for run in networks]
 by_adam = forecasts.laws(configs, starts, begun)
 by_descent = forecasts.laws([adam(*cell, **descent) for cell in cells], starts, begun)
 others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + each)
@@ -318,6 +300,7 @@ print(f"circles by Adam at β = 1, size 0.14 less size 1: {by_size}")
 
 # %%
 # NBVAL_CHECK_OUTPUT
+both = chapter.both_kinds(kinds).reshape(len(sizes), -1)
 column = (kinds == "circle").reshape(len(sizes), len(bias_scales), -1)
 smaller = intervals.paired(column[1, 2:].mean(0), column[3, 2:].mean(0))
 law, same = found["The law, by Adam"], found["Another network"]
