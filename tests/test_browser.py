@@ -650,25 +650,48 @@ def test_phases_show_the_runs_of_the_cell_pointed_at(open_page, tmp_path):
     E = np.random.default_rng(0).standard_normal((2, 3, 4, 7, 2))
     kinds = np.full((2, 3, 4), "grid", dtype="<U6")
     kinds[1, 2, :3] = "circle"
-    widget = widgets.phases(E, kinds, [0.5, 1], [0, 1, 2], range(4))
+    config = TrainingConfig(7, hidden=16, steps=60)
+    widget = widgets.phases(E, kinds, [0.5, 1], [0, 1, 2], range(4), config)
     file = tmp_path / "phases.html"
     file.write_text(f'<!doctype html><meta charset="utf-8"><body>{widget.fragment()}</body>')
     page = open_page(viewport={"width": 375, "height": 800})
     page.goto(file.as_uri())
     root = view(page, "phases")
     table, runs = (root.locator("canvas").nth(i) for i in range(2))
-    assert "β = 1, initial scale 1" in root.get_by_role("status").inner_text()
+    title = root.locator("figcaption[role=status]")
+    assert "β = 1, initial scale 1" in title.inner_text()
     before = pixels(runs)
     table.focus()
     page.keyboard.press("ArrowRight")
     settled(page)
-    assert (
-        "β = 2, initial scale 1: the first 4 of 4 runs" in root.get_by_role("status").inner_text()
-    )
+    assert "β = 2, initial scale 1: the first 4 of 4 runs" in title.inner_text()
     assert (reading(root, "circle"), reading(root, "grid")) == ("3 of 4", "1 of 4")
     assert pixels(runs) != before
     box = table.bounding_box()
     page.mouse.move(box["x"] + 60, box["y"] + box["height"] - 50)  # the lower left cell
     settled(page)
-    assert "β = 0, initial scale 0.5" in root.get_by_role("status").inner_text()
+    assert "β = 0, initial scale 0.5" in title.inner_text()
+    page.mouse.down()
+    page.mouse.up()  # keeps it
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 20)
+    settled(page)
+    assert "β = 0, initial scale 0.5" in title.inner_text()
+    runs.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    opened = view(page, "scrub")
+    opened.locator("output.step").wait_for()
+    assert last_step(opened) == 60
+    here = train(
+        TrainingConfig(7, hidden=16, steps=60, embedding_scale=0.5, bias_scale=0),
+        1,
+        cache=False,
+        progress=False,
+    )
+    settled(page)
+    assert float(reading(opened, "loss")) == pytest.approx(float(here.loss[-1, 0]), rel=0.02)
+    width = runs.bounding_box()["width"]
+    runs.click(position={"x": width / 6, "y": width / 2})  # the fourth, in the second row
+    settled(page)
+    assert opened.count() == 1 and opened.locator("h4 small").inner_text() == "seed 3, N = 7"
     assert page.evaluate("document.documentElement.scrollWidth") <= 375

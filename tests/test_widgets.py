@@ -219,6 +219,8 @@ def test_phases_hold_the_kinds_of_all_runs_and_the_first_nine():
 def test_phases_refuse_what_does_not_fit(change):
     with pytest.raises(ValueError, match="^kinds must"):
         widgets.phases(**cells() | change)
+    with pytest.raises(ValueError, match="config must be of modulus 7"):
+        widgets.phases(**cells() | {"config": TrainingConfig(modulus=5)})
     with pytest.raises(ValueError, match="kinds must be one of circle, "):
         widgets.phases(**cells() | {"kinds": np.full((2, 3, 10), "star")})
 
