@@ -245,7 +245,7 @@ print(f"fixed features, smallest start and β ≥ 2, with the bias left: {shed.m
 # %%
 final = np.stack([run.final for run in networks]).reshape(6, 6, count, -1, 2)
 show(
-    widgets.phases(final, fine, sizes, sizes, seeds),
+    widgets.phases(final, fine, sizes, sizes, seeds, configs[0]),
     name="08_examples",
     caption="Final embeddings, each scaled to fill its place. Until the cell is run, a picture stands "
     "here: one seed in all 36 cells, with the same layers and the same initial embeddings up to their "
