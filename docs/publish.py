@@ -149,6 +149,9 @@ def address(source: Path, url: str) -> str | None:
 def markdown(text: str, source: Path) -> str:
     """HTML of a Markdown text that stands in `source`."""
     text = MarkdownWithMath(renderer=Text(source)).render(text)
+    if source.stem == "glossary":  # to whose words the widgets link
+        name = lambda m: f'{m[1]} id="{m[2].strip().replace(" ", "-")}">{m[2]}'  # noqa: E731
+        text = re.sub(r"(<tr>\s*<td)>([^<,(]+)", name, text)
     return re.sub(r"<table>.*?</table>", r'<div class="wide">\g<0></div>', text, flags=re.DOTALL)
 
 

@@ -29,7 +29,7 @@ def networks(configs: Sequence[TrainingConfig], seeds: Sequence[int], **options)
 def twins(
     configs: Sequence[TrainingConfig], starts: Sequence[np.ndarray], seeds: Sequence[int]
 ) -> list[Run]:
-    """Second networks of each recipe: given embeddings (S, N, 2), the layers of these seeds."""
+    """Second networks of each recipe: starts (S, N, 2) as given, layers of these seeds."""
     given = {"snapshots": 2, "progress": False}
     return _each(
         "other layers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from modadd import _checks
@@ -36,3 +37,19 @@ def within(low: int, high: int, **parameters: int) -> None:
     """
     for name, value in parameters.items():
         _checks.integer(name, value, low, high)
+
+
+def among(values: Collection[int], **parameters: int) -> None:
+    """Refuse parameters that are none of some integers, where a notebook does not work.
+
+    Raises:
+        ValueError: naming the first of them.
+
+    >>> among(range(7, 24, 2), MODULUS=12)
+    Traceback (most recent call last):
+    ValueError: MODULUS must be one of 7, 9, 11, 13, 15, 17, 19, 21, 23, got 12
+    """
+    for name, value in parameters.items():
+        if value not in values:
+            words = ", ".join(str(one) for one in values)
+            raise ValueError(f"{name} must be one of {words}, got {value!r}")

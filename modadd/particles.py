@@ -43,7 +43,8 @@ from numpy.typing import ArrayLike
 
 from modadd import _checks
 from modadd._compiled import engine as _engine
-from modadd._compiled import particles as _particles
+from modadd._compiled import field as _field
+from modadd._compiled import two_forces as _two_forces
 from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.run import SCALARS, DivergenceError, Run
@@ -105,7 +106,7 @@ def two_force(
     start = _starts(E0, seeds)
     steps = snapshot_steps(_checks.integer("steps", steps, 0), snapshots)
     _checks.options(threads, cache=cache, progress=progress)
-    rule = _particles.TwoForces(
+    rule = _two_forces.TwoForces(
         alignment_force=_checks.real("alignment_force", alignment_force, 0.0, 1.0),
         reach=_checks.real("reach", reach, 0.0, _checks.LARGEST, open_low=True),
         step_size=_checks.real("step_size", step_size, 0.0, _checks.LARGEST, open_low=True),
@@ -119,7 +120,7 @@ def two_force(
         E = start[seed].astype(np.float64)
         positions = np.empty((len(steps), *E.shape), np.float32)
         scalars = np.full((len(steps), len(SCALARS)), np.nan, np.float32)
-        reached = _particles.descend(E, *pairs, rule, steps, stop, positions, scalars)
+        reached = _two_forces.descend(E, *pairs, rule, steps, stop, positions, scalars)
         return _recorded("two_force", settings, seed, steps, positions, scalars, reached)
 
     return _run("two_force", settings, start, steps, work, threads, cache, progress)
@@ -208,7 +209,7 @@ def field(
             " gradient descent is the field a sum over residuals"
         )
     steps, settings = snapshot_steps(config.steps, snapshots), asdict(config) | own
-    table, task = _particles.multipole_table(degree), config.task
+    table, task = _field.multipole_table(degree), config.task
 
     nodes = _even_sphere(NODES) if features == "isotropic" else _even_cube(NODES)
     learning = 0.0 if features == "fixed" else pace
@@ -217,7 +218,7 @@ def field(
         _, recipe, pairs = prepare(config, task, seed, None)
         positions = np.empty((len(steps), modulus, 2), np.float32)
         scalars = np.empty((len(steps), len(SCALARS)), np.float32)
-        reached = _particles.deposit_and_move(
+        reached = _field.deposit_and_move(
             start[seed], recipe, pairs, table, label_charges, steps, stop, positions, scalars
         )
         return _recorded("field", settings, seed, steps, positions, scalars, reached)

@@ -49,7 +49,7 @@ show(
 # a dot for each pair, in the colour of the right answer, its *label*. The ground shows what the network
 # answers at each place.
 #
-# **Guess.** $3 + 9$ and $5 + 7$ have the same label, and nothing tells the network so. Why do their dots end
+# **Guess.** $0 + 4$ and $1 + 3$ have the same label, and nothing tells the network so. Why do their dots end
 # near each other, or at least on one line through the middle? Choose other seeds above, which start with other
 # random points. Is it always so?
 
@@ -102,8 +102,8 @@ show(
 # %% [markdown]
 # ## Check
 #
-# One run is an anecdote. Here are networks with other seeds. A pair sum is *among its own* when the pair sum
-# nearest to it has its label; by chance about one in $N$ would be.
+# One run is an anecdote. Here are networks with other seeds. A pair sum is *nearest alike* when the pair sum
+# nearest to it has its label; by chance at most one in $N$ is.
 
 # %%
 others = train(config, range(5000, 5000 + count), snapshots=2)
@@ -116,8 +116,8 @@ before, after = (chapter.nearest_alike(E).mean() for E in others.embeddings)
 moved = structure.procrustes_r2(others.embeddings[0], others.final)
 print(f"mean accuracy after training:          {accuracy.mean():.2f}")
 print(f"above 90 % accuracy:                   over {100 * good // 10 * 10:.0f} % of networks")
-print(f"pair sums among their own, before:     {before:.2f}")
-print(f"pair sums among their own, after:      {after:.1f}")
+print(f"pair sums nearest alike, before:       {before:.2f}")
+print(f"pair sums nearest alike, after:        {after:.1f}")
 print(f"R² between start and end:              {moved.mean():.1f}")
 
 # %% [markdown]

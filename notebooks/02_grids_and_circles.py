@@ -72,7 +72,8 @@ show(
 # the steps add up: the pair sum lies on a lattice, too, and *every point of that lattice carries one label*,
 # whichever pairs meet there. A label has several points, and the network must fence each of them in.
 #
-# **Circle.** One step around adds the same angle. Add two tokens, and their angles are averaged: *all pair sums
+# **Circle.** Each further number adds the same angle (how often that goes round in all is the *frequency*). Add two
+# tokens, and their angles are averaged: *all pair sums
 # with one label lie on one line through the origin*, on both sides of it. The network must cut the plane into
 # wedges, two for each label.
 #

@@ -52,7 +52,8 @@ show(
 # That is the whole idea. The readout of the network begins empty. At each step, every pair $q$ adds something to it: its
 # *residual* $\alpha_q$, a vector with a number for each label that says what is still wrong there, up at the right label
 # and down at the others. It is laid down at the place $x_q$ of the pair sum. The network's output anywhere is nothing
-# but the sum of these deposits, each felt the more the nearer it is; weight decay lets old ones fade.
+# but the sum of these deposits. One laid there is felt here as far as the hidden units that answer here answered there;
+# weight decay lets old ones fade.
 #
 # So pairs act on each other. A pair $p$ is pushed to where the deposits say what it needs to hear. A pair with the same
 # label has left just that, and one with another label the opposite. Put into symbols, the force of $q$ on $p$ is
@@ -84,8 +85,9 @@ show(
 #
 # $$f_{pq} \propto \frac{c_{pq}}{2\pi} \Big(\theta_0 - \frac{r}{\beta}\Big)(x_q - x_p), \qquad r = |x_q - x_p| .$$
 #
-# Where attraction ends is a matter of book-keeping ($\theta_0$ may be chosen, section 5), but that near and far part is not:
-# summed over all pairs, the force goes uphill on $r^3$ within labels, while by notebook 3 the mean of $r^2$ is fixed.
+# Where attraction ends depends on a choice ($\theta_0$, section 5) that changes no sum over all pairs. What does not depend on
+# it: the force as a whole goes uphill on the mean of $r^3$ within labels, while by notebook 3 that of $r^2$ cannot change.
+# So some distances must shrink to nothing for others to grow.
 #
 # **Alignment** (right), where pair sums are long, $|x| \gg \beta$. The force turns $x_p$ towards like sums that stand at less
 # than $90°$, and *away* from those at more, until they are opposite: onto one axis. Across $x_p$ it is

@@ -16,116 +16,75 @@
 # %% [markdown]
 # # 6 · Same start, same structure
 #
-# **Claim.** The initial embeddings decide most of what a network will look like. From the same start,
-# two networks with different layers end in the same structure, token by token, about half of the time;
-# and a simulation without any random weight agrees with networks as well as they do with each other.
-#
-# This goes further than *the same kinds*. What is compared here is where each of the 17 tokens
-# lies.
+# **How much of the end is there at the start?** All four panels begin with the same random points. Two of them are
+# networks that share nothing else; two are simulations of the force law, with no network. Nothing is turned or scaled to
+# look alike. Play, and compare where single tokens go.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full" takes 500 starts, "quick" 64, and half of them for the ablation
+PROFILE = "quick"  # "full" takes 500 starts and 2500 steps, "quick" 64 and 1000
 FIRST_SEED = 6100  # starts that were used for nothing else
 
 # %%
-from dataclasses import replace
-
 import numpy as np
 
-from modadd import TrainingConfig, intervals, particles, plots, structure, train, widgets
+from modadd import TrainingConfig, notebook, particles, train
 from modadd.chapters import n06_same_start_same_structure as chapter
-from modadd.intervals import bootstrap_mean
-from modadd.plots import show
+from modadd.plots import show, side_by_side
 
-count = 64 if PROFILE == "quick" else 500
-config, seeds = TrainingConfig(), range(FIRST_SEED, FIRST_SEED + count)
+count, steps = notebook.sizes(PROFILE, quick=(64, 1000), full=(500, 2500))
+config, seeds = TrainingConfig(steps=steps), range(FIRST_SEED, FIRST_SEED + count)
 E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
-
-# %% [markdown]
-# ## What is compared
-#
-# * **Three networks** from each start. They share the initial embeddings $E$; the initial weights of
-#   their layers are drawn independently. The second batch is trained with the starts moved on by one
-#   seed, the third by two. So each set of weights meets three starts, and each start three sets of
-#   weights: the experiment can be read in both directions.
-# * **The field simulation**, `particles.field`. There are no weights in it. Every pair leaves its
-#   residual in a logit field $Z$ on the plane, spread by the kernel of infinitely many hidden units;
-#   the field forgets at the rate of weight decay; its slope moves the particles
-#   (notebook 4 derives the law):
-#
-#   $$Z_{t+1}(x) = (1 - \eta\lambda)\,Z_t(x) + \frac{\eta}{N^2}\sum_q \alpha_q\,\big(1 + \kappa\,k(x, x_q)\big),
-#     \qquad F_p = \frac{1}{N^2}\,\alpha_p \cdot \nabla Z_t(x_p).$$
-#
-#   (written down without momentum). The 1 is the bias of the readout, which adds to all of the plane;
-#   $\kappa = H\sigma^2$ with the variance $\sigma^2 = 1/6$ of the network's first weights. Nothing in it is
-#   random and nothing is fitted: rate, momentum, decay and $\kappa$ are those of the network.
-# * **The field with the network's own features.** The kernel above is that of Gaussian weights; the
-#   network draws its own from a box. The wide limit of *that* has 128 features, spread evenly where the
-#   network draws 64 at random, each standing for half a hidden unit.
-# * **The field with moving features.** In the network the first layer learns too. Here the 128 features
-#   do, like particles. This is a network again, but a deterministic one: it has no weights to be drawn.
+moments = {"snapshots": np.unique(np.rint(steps * np.linspace(0, 1, 36) ** 2).astype(int))}
+one, other = (train(config, FIRST_SEED + j, initial_embeddings=E0[:1], **moments) for j in (0, 1))
+field = particles.field(E0[:1], config, seeds=[FIRST_SEED], **moments)
+limit = particles.field(E0[:1], config, features="moving", seeds=[FIRST_SEED], **moments)
 
 # %%
-moments = np.unique(np.rint(config.steps * np.linspace(0, 1, 40) ** 2).astype(int))
+show(
+    side_by_side(chapter.courses(one, other, field, limit), "R² with the network"),
+    name="06_side_by_side",
+    caption="One start, grown by two networks that share nothing else, and by two simulations. Below, how much of the first "
+    "network's shape the others explain at the same step. The slider needs no kernel.",
+)
+
+# %% [markdown]
+# The curves begin at 1, because the start is shared. $R^2$ is what one shape explains of the other after
+# the best rotation, reflection and scaling (*Procrustes*); at 1 every token lies where it lies in the network.
+#
+# **Guess.** Over many starts: how often do two networks with one start end as the same structure, token by token? Never,
+# sometimes, about half of the time, nearly always?
+#
+# ## What is compared
+#
+# * **Three networks** from each start. They share the initial embeddings; the initial weights of their layers are drawn
+#   independently. The second batch is trained with the starts moved on by one seed, the third by two. So each set of
+#   weights meets three starts, and each start three sets of weights: the experiment can be read in both directions.
+# * **The field simulation.** There are no weights in it. Every pair leaves its residual where it stands (notebook 4), in a
+#   field of logits on the plane, spread by the kernel of infinitely many hidden units; the field forgets at the rate
+#   of weight decay; its slope moves the particles. Nothing is random and nothing is fitted.
+# * **The field with the network's own features.** The kernel is that of Gaussian weights; the network draws its own from
+#   a box. The wide limit of *that* has 128 features, spread evenly where the network draws 64 at random, each
+#   standing for half a hidden unit.
+# * **The field with moving features.** In the network the first layer learns too. Here the 128 features do, like
+#   particles. This is a network again, but a deterministic one: it has no weights to be drawn.
+# * **Two forces**, the particles of notebook 5.
+
+# %%
 by_weights = [  # batch j, row i: weights of seed i, start of seed i - j
-    train(config, seeds, snapshots=moments, initial_embeddings=np.roll(E0, j, 0)) for j in range(3)
+    train(config, seeds, snapshots=2, initial_embeddings=np.roll(E0, j, 0)) for j in range(3)
 ]
-options = {"seeds": seeds, "snapshots": moments}
+options = {"seeds": seeds, "snapshots": 2}
 ideal = particles.field(E0, config, **options)
 fixed = particles.field(E0, config, features="fixed", **options)
 moving = particles.field(E0, config, features="moving", **options)
-two = particles.two_force(E0, 0.7, seeds=seeds, snapshots=2)  # the force fitted in notebook 5
+two = particles.two_force(E0, 0.7, steps=400, **options)  # the force fitted in notebook 5
 networks = [np.roll(run.final, -j, 0) for j, run in enumerate(by_weights)]  # row i: start i
-
-# %% [markdown]
-# ## One start
-#
-# Press play. All four panels have the same axes: nothing was rotated or scaled to look alike.
-# Below is the agreement of each with the first network at the same step, as *Procrustes* $R^2$: the
-# share of the spread of one shape that the other explains after the best rotation, reflection and
-# scaling. It begins at 1, because the start is shared.
-
-# %%
-first = [run.select(FIRST_SEED + j) for j, run in enumerate(by_weights)]  # all from the first start
-field, features = ideal.select(FIRST_SEED), moving.select(FIRST_SEED)
-agree = lambda run: structure.procrustes_r2(run.embeddings[:, 0], first[0].embeddings[:, 0])  # noqa: E731
-courses = {
-    "network": plots.Course(first[0], None, chapter.GREEN),
-    "other network": plots.Course(first[1], agree(first[1]), chapter.GREEN),
-    "field": plots.Course(field, agree(field), chapter.VIOLET, "dash"),
-    "field, moving features": plots.Course(features, agree(features), chapter.VIOLET),
-}
-
-# %%
-show(
-    plots.side_by_side(courses, "R² with the network"),
-    name="06_side_by_side",
-    caption="The first of the starts, grown by two networks that share nothing else, and by two "
-    "simulations without random weights. Same axes, nothing turned to fit.",
-)
-
-# %% [markdown]
-# ## A network and a simulation on one cursor
-#
-# A network beside the field with moving features, from one start. Scrub to the step at which the
-# structure can first be told, and compare the places of single tokens.
-
-# %%
-network = train(config, FIRST_SEED, snapshots=moments, keep_parameters=True)
-
-# %%
-show(
-    widgets.scrub(network, beside=features),
-    name="06_scrub",
-    caption="Network and field simulation from the same start. Until the cell is run, a picture "
-    "stands here: both at the first, middle and last snapshot.",
-)
 
 # %% [markdown]
 # ## Eight starts, in the order of their seeds
 #
 # Not chosen. Where the structures differ, they differ as a whole, as if the start had rolled into
-# another valley, and not like blurred copies of each other.
+# another valley; they are no blurred copies of each other.
 
 # %%
 rows = {
@@ -142,6 +101,17 @@ show(
     name="06_starts",
     caption="The first eight starts, one a column; below each picture its R² to the network in the "
     "top row. Lines join tokens that the structure makes neighbours.",
+)
+
+# %%
+from modadd import widgets
+
+network = train(config, FIRST_SEED, keep_parameters=True, **moments)
+show(
+    widgets.scrub(network, beside=limit),
+    name="06_scrub",
+    caption="The first start once more, network and field with moving features on one cursor. Before the cell is run, a "
+    "picture stands here: first, middle and last snapshot.",
 )
 
 # %% [markdown]
@@ -207,6 +177,8 @@ show(
 # and a limit may stand above it.
 
 # %%
+from modadd import intervals, structure
+
 settled = lambda A, B: (structure.procrustes_r2(A, B) > 0.98).mean()  # noqa: E731
 same = {
     "network and network": [settled(A, B) for A, B in by_start],
@@ -243,25 +215,21 @@ print(f"expected of unrelated circles: {shares[0] @ shares[1]:.0%}")
 # %% [markdown]
 # ## Which parts matter
 #
-# From the field with its ideal kernel, one part is changed at a time, on half of the starts; only the
-# moving features are two changes, the network's own features and their learning.
+# From the field with its ideal kernel, one part is changed at a time, on a part of the starts:
 #
-# * **Features**: the network's own in place of ideal ones; and these learning as well.
-# * **Momentum** removed; rate 1 in the same number of steps.
-# * **Memory.** Nothing forgotten ($\lambda = 0$), or much faster ($\lambda = 0.1$ instead of 0.003:
-#   the field then holds some ten steps). The decay of the positions stays as it was.
-# * **Kernel.** It is a sum of parts of rising degree, its multipoles, as any function of directions in
-#   space. Only those up to degree 2, or up to degree 1, are kept. Those of degree 1 are
-#   $\tfrac{3}{16}\tilde n \tilde n'$, which knows the lengths of pair sums but no directions, and a linear
-#   kernel, which by the sum rules of notebook 4 exerts no net force as long as residuals are uniform.
-# * **Residuals** replaced by what they are at the start, $1 - 1/N$ at the pair's own label and $-1/N$ at
-#   all others. Then nothing ever saturates and the particles fly apart exponentially; what is shown is
-#   step 40, the best moment on other starts.
+# * **Features**: the network's own in place of ideal ones; and these learning as well (two changes).
+# * **Memory**: nothing forgotten ($\lambda = 0$), or much faster ($\lambda = 0.1$ instead of 0.003, so that
+#   the field holds some ten steps). The decay of the positions stays as it was.
+# * **Kernel**: it is a sum of parts of rising degree, its multipoles. Only those up to degree 2, or up to degree 1,
+#   are kept. Degree 1 knows the lengths of pair sums but no directions.
+# * **Residuals** replaced by what they are at the start. Then nothing ever saturates and the particles fly apart
+#   (notebook 5); what is shown is step 40, the best moment on other starts.
 
 # %%
-half = count // 2
+from dataclasses import replace
+
+some = count * 3 // 8
 recipes = {
-    "no momentum": {"momentum": 0.0, "learning_rate": 1.0},
     "forgets nothing": {"weight_decay": 0.0, "embedding_decay": 0.003},
     "forgets 30 times faster": {"weight_decay": 0.1, "embedding_decay": 0.003},
 }
@@ -270,28 +238,26 @@ changed = {name: {"config": replace(config, **change)} for name, change in recip
     "lengths only (degree 1)": {"degree": 1},
     "constant charges, step 40": {"label_charges": True, "config": replace(config, steps=40)},
 }
-
-# %%
-variants = {"own features": fixed.final[:half], "own features, moving": moving.final[:half]}
-variants["the field"] = ideal.final[:half]
+variants = {"own features": fixed.final[:some], "own features, moving": moving.final[:some]}
+variants["the field"] = ideal.final[:some]
 for name, change in changed.items():
-    options = {"config": config, "seeds": seeds[:half], "snapshots": 2} | change
-    variants[name] = particles.field(E0[:half], **options).final
+    options = {"config": config, "seeds": seeds[:some], "snapshots": 2} | change
+    variants[name] = particles.field(E0[:some], **options).final
 
 # %%
 ablation = {
-    name: chapter.compare("simulation", with_networks(E, slice(half)))
+    name: chapter.compare("simulation", with_networks(E, slice(some)))
     for name, E in variants.items()
 }
-ablation["the start itself"] = chapter.compare("floor", with_networks(E0[:half], slice(half)))
-part = [(A[:half], B[:half]) for A, B in by_start]
+ablation["the start itself"] = chapter.compare("floor", with_networks(E0[:some], slice(some)))
+part = [(A[:some], B[:some]) for A, B in by_start]
 ablation["ceiling: two networks"] = chapter.compare("network", part)
 
 # %%
 show(
     chapter.comparison_rows(dict(sorted(ablation.items(), key=lambda row: row[1].r2.mean()))),
     name="06_ablation",
-    caption=f"The field with one part changed at a time: agreement with the networks of {half} "
+    caption=f"The field with one part changed at a time: agreement with the networks of {some} "
     "starts, sorted. Green: the ceiling on these starts. Grey: the start itself.",
 )
 
@@ -312,17 +278,18 @@ print(f"circles with fast forgetting: {hasty.share('circle'):.0%}")
 # Residuals must shrink where a pair is fitted: with constant charges the first steps go the right way and
 # nothing ever settles. Memory must reach back: a field of only the last few steps sends most starts to a
 # circle, as the cell above counts. Fast forgetting also weakens the field, so this change is not one of
-# memory alone. Momentum and slow forgetting are details.
+# memory alone. Slow forgetting is a detail.
 #
 # What the ideal kernel lacks against the network are the network's own distribution of features, and their
-# learning. Together they lift the field from below the ceiling to it or above. What learning alone adds
-# stands above for all starts; what the distribution alone adds is at the edge of what half of the starts
-# can tell, and stands for all of them in the numbers below.
+# learning. Together they lift the field from below the ceiling to it or above. What each adds by itself stands in the numbers
+# at the end; learning alone is at the edge of what so many starts can tell.
 #
 # ## Check
 
 # %%
 # NBVAL_CHECK_OUTPUT
+from modadd.intervals import bootstrap_mean
+
 r2 = {name: row.r2 for name, row in table.items()}
 nothing, layers, start, _, field_r2, own_r2, ceiling, features_r2 = r2.values()
 print("nothing shared: mean R² below 0.15:", bootstrap_mean(nothing).high < 0.15)
@@ -334,7 +301,6 @@ print("the field beats the start itself by over 0.15:", beyond.low > 0.15)
 # %%
 # NBVAL_CHECK_OUTPUT
 print("moving features beat the ideal kernel:", intervals.paired(features_r2, field_r2).low > 0)
-print("moving features beat fixed ones:", intervals.paired(features_r2, own_r2).low > 0)
 gap = intervals.paired(features_r2, ceiling)
 print("moving features are less than 0.05 below the ceiling:", gap.low > -0.05)
 lengths, itself = ablation["lengths only (degree 1)"].r2, ablation["the start itself"].r2

@@ -16,20 +16,79 @@
 # %% [markdown]
 # # 9 · The frequency lottery
 #
-# **Claim.** A circle has one frequency, and mostly it is decided before training starts: the frequency
-# that happens to be strongest in the random initial embeddings wins, unless another starts nearly as
-# strong.
-#
-# On a circle of frequency $k$ the tokens sit at the angles $2 \pi k a / N$. Any $k$ from 1 to
-# $(N - 1) / 2$ serves addition equally well; they differ only in the names of the tokens. So which
-# $k$ a network takes is a lottery, and one can ask who holds the winning ticket.
+# **Which circle?** On a circle of frequency $k$ the tokens sit at the angles $2 \pi k a / N$. Any $k$ from 1 to
+# $(N - 1) / 2$ serves addition equally well; they differ only in which tokens are neighbours. Pull the slider to the
+# left: the bars show how much of each frequency is in the embeddings. One takes all. Which one, and since when?
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" runs 300 seeds a condition, "quick" 150 (100 of the field simulation)
-MODULUS = 17
+MODULUS = 17  # odd, 7 to 23
 FIRST_SEED = 9000  # seeds that were used for nothing else
 
+# %%
+import numpy as np
+
+from modadd import TrainingConfig, forecasts, notebook, train
+from modadd.chapters import n09_frequency_lottery as chapter
+from modadd.plots import show
+
+notebook.among(range(7, 24, 2), MODULUS=MODULUS)
+count, fewer = notebook.sizes(PROFILE, quick=(150, 100), full=(300, 300))
+steps, first = 1000, FIRST_SEED
+moments = np.unique(np.rint(steps * np.linspace(0, 1, 40) ** 3).astype(int))  # most are early
+small = TrainingConfig(MODULUS, steps=steps, embedding_scale=0.3)
+run = train(small, range(first + count, first + 2 * count), snapshots=moments)
+seed = int(run.seeds[chapter.race(run).circle.argmax()])
+show(
+    chapter.power_movie(run, seed),
+    name="09_race",
+    caption=f"The frequencies of seed {seed} over training, the first of its ensemble that became a circle. Thin lines "
+    "across the bars mark the start. The slider needs no kernel.",
+)
+
 # %% [markdown]
+# **Guess.** All frequencies are there in the random start, none with a plan. Is it a coin that training throws? Or does
+# one of them hold the winning ticket from the beginning?
+#
+# ## Who wins
+#
+# Four ensembles with seeds of their own: the default recipe, two with smaller initial embeddings,
+# and one without bias. A fifth has no network at all, the field simulation of notebook 6. In each,
+# we look at the runs that end as circles and ask whether the final frequency is the one that had the
+# largest Fourier power at step 0. Guessing would be right in one of $(N - 1)/2$.
+
+# %%
+recipes = {"β = 1": {}, "β = 1, start × 0.3": {"embedding_scale": 0.3}}
+recipes |= {"β = 1, start × 0.1": {"embedding_scale": 0.1}, "β = 0": {"bias_scale": 0.0}}
+runs = {}
+for name, changes in recipes.items():
+    config = TrainingConfig(MODULUS, steps=steps, **changes)
+    runs[name] = train(config, range(first, first + count), snapshots=2)
+    first += count
+seeds = range(first, first + fewer)
+starts = np.stack([small.initial(s).embeddings for s in seeds])
+(runs["field, start × 0.3"],) = forecasts.laws([small], [starts], seeds, "isotropic", pace=0.0)
+
+# %%
+races = {name: chapter.race(run) for name, run in runs.items()}
+biased = [races[name] for name in list(recipes)[:3]]
+with_bias = chapter.Race(*map(np.concatenate, zip(*biased)))
+by_lead = {"β = 1": with_bias, "β = 0": races["β = 0"], "field": races["field, start × 0.3"]}
+show(
+    chapter.lottery(races, by_lead, MODULUS),
+    name="09_frequency_lottery",
+    caption="Figure 9. Left: how often the frequency that is strongest at the start is that of the "
+    "final circle (filled), or the strongest at the end whatever the structure (hollow). Right: the "
+    "same for circles, over the lead of the strongest at the start (three ensembles with β = 1 "
+    "together). Dotted: chance.",
+)
+
+# %% [markdown]
+# **Mostly it is decided before training starts**: the frequency that happens to be strongest in the random initial
+# embeddings wins, unless another starts nearly as strong. The *lead* matters, as in a race: the power of the strongest
+# over that of the second. Where the two start within 15 % of each other the outcome is open; the larger the lead, the
+# safer the win.
+#
 # ## Why the strongest should win
 #
 # The exact law mixes all frequencies. Its simplest relative that still knows about axes does not:
@@ -49,12 +108,6 @@ FIRST_SEED = 9000  # seeds that were used for nothing else
 
 # %%
 # NBVAL_CHECK_OUTPUT
-import numpy as np
-
-from modadd import TrainingConfig, intervals, particles, train
-from modadd.chapters import n09_frequency_lottery as chapter
-from modadd.plots import show
-
 E = np.random.default_rng(0).standard_normal((MODULUS, 2))
 transform = np.fft.fft(E, axis=0)
 expected = 8 * np.square(np.abs(transform)).sum(1, keepdims=True) * transform
@@ -63,75 +116,17 @@ error = np.abs(np.fft.fft(chapter.toy_force(E), axis=0) - expected).max() / np.a
 print(f"frequencies decouple to machine precision: {error < 1e-14}")
 
 # %% [markdown]
-# ## Does it hold for networks?
-#
-# Four ensembles with seeds of their own: the default recipe, two with smaller initial embeddings,
-# and one without bias. A fifth has no network at all, the field simulation of notebook 6. In each,
-# we look at the runs that end as circles and ask whether the final frequency is the one that had the
-# largest power at step 0. Guessing would be right in one of eight.
-
-# %%
-count = 150 if PROFILE == "quick" else 300
-recipes = {"β = 1": {}, "β = 1, start × 0.3": {"embedding_scale": 0.3}}
-recipes |= {"β = 1, start × 0.1": {"embedding_scale": 0.1}, "β = 0": {"bias_scale": 0.0}}
-moments = np.unique(np.rint(2000 * np.linspace(0, 1, 60) ** 4).astype(int))  # most are early
-runs, first = {}, FIRST_SEED
-for name, changes in recipes.items():
-    config = TrainingConfig(MODULUS, steps=2000, **changes)
-    runs[name] = train(config, range(first, first + count), snapshots=moments)
-    first += count
-seeds = range(first, first + (100 if PROFILE == "quick" else 300))
-small = TrainingConfig(MODULUS, steps=2000, embedding_scale=0.3)
-starts = np.stack([small.initial(s).embeddings for s in seeds])
-runs["field, start × 0.3"] = particles.field(starts, small, seeds=seeds, snapshots=moments)
-
-# %%
-races = {name: chapter.race(run) for name, run in runs.items()}
-biased = [races[name] for name in list(recipes)[:3]]
-with_bias = chapter.Race(*map(np.concatenate, zip(*biased)))
-by_lead = {"β = 1": with_bias, "β = 0": races["β = 0"], "field": races["field, start × 0.3"]}
-show(
-    chapter.lottery(races, by_lead, MODULUS),
-    name="09_frequency_lottery",
-    caption="Figure 9. Left: how often the frequency that is strongest at the start is that of the "
-    "final circle (filled), or the strongest at the end whatever the structure (hollow). Right: the "
-    "same for circles, over the lead of the strongest at the start (three ensembles with β = 1 "
-    "together). Dotted: chance.",
-)
-
-# %% [markdown]
-# The lead matters, as in a race. Where the two strongest frequencies start within 15 % of each
-# other the outcome is open; with bias, a lead of 1.4 all but decides it.
-#
-# ## Watch one race
-#
-# The first network of the second ensemble that became a circle. Bars show how the Fourier power is
-# shared out; the thin lines across them mark the start.
-
-# %%
-chosen = runs["β = 1, start × 0.3"]
-seed = int(chosen.seeds[races["β = 1, start × 0.3"].circle.argmax()])
-show(
-    chapter.power_movie(chosen, seed),
-    name="09_race",
-    caption=f"The frequencies of seed {seed} over training. One of them takes all of the power while "
-    "the tokens find their places on the circle. The slider needs no kernel.",
-)
-
-# %% [markdown]
 # ## The numbers
 
 # %%
 for name, found in races.items():
-    wins, total = int(found.won[found.circle].sum()), int(found.circle.sum())
-    low, high = intervals.wilson(wins, total)
-    print(f"{name:20} {wins:4} of {total:4} circles: {wins / total:.0%} ({low:.0%} to {high:.0%})")
+    print(f"{name:20} the strongest won {chapter.told(found)}")
 for name, found in by_lead.items():
     far = found.lead > np.median(found.lead)
     print(f"{name:6} a lead above the median: {found.circle[far].mean():.0%} circles", end="; ")
     print(f"below: {found.circle[~far].mean():.0%}")
     rates = [f"{r.wins / r.circles:4.0%} of {r.circles}" for r in chapter.hit_rates(found)]
-    print(f"{name:6} by lead {chapter.LEADS[:-1]}: {', '.join(rates)}")
+    print(f"{name:6} by lead, from {chapter.LEADS[:-1]}: {', '.join(rates) or 'no circles'}")
 
 # %% [markdown]
 # Every start is used once, so that the intervals are over starts. They are those of one modulus. Another one,
@@ -139,33 +134,22 @@ for name, found in by_lead.items():
 
 # %%
 wider = train(
-    TrainingConfig(19, embedding_scale=0.3, steps=2000),
-    range(first + 1000, first + 1000 + count),
-    snapshots=[0, 2000],
+    TrainingConfig(19, embedding_scale=0.3, steps=steps),
+    range(FIRST_SEED + 5 * count + 1000, FIRST_SEED + 6 * count + 1000),
+    snapshots=2,
 )
-found = chapter.race(wider)
-wins, total = int(found.won[found.circle].sum()), int(found.circle.sum())
-low, high = intervals.wilson(wins, total)
-print(
-    f"N = 19, start × 0.3: {wins} of {total} circles: {wins / total:.0%} ({low:.0%} to {high:.0%})"
-)
+print(f"N = 19, start × 0.3: the strongest won {chapter.told(chapter.race(wider))}")
 
 # %% [markdown]
 # ## Check
 #
 # Each line is a statement about 95 % Wilson intervals, and could be false.
 
-
 # %%
 # NBVAL_CHECK_OUTPUT
-def interval(found, chosen):
-    """Wilson interval of the share of chosen races that the strongest won."""
-    return intervals.wilson(int(found.won[chosen].sum()), int(chosen.sum()))
-
-
-least = min(interval(found, found.circle)[0] for found in races.values())
-clear = interval(with_bias, with_bias.circle & (with_bias.lead > 1.4))
-close = interval(with_bias, with_bias.circle & (with_bias.lead < 1.15))
+least = min(chapter.interval(found)[0] for found in races.values())
+clear = chapter.interval(with_bias, with_bias.lead > 1.4)
+close = chapter.interval(with_bias, with_bias.lead < 1.15)
 print(f"strongest wins over half of the circles in every ensemble: {least > 0.5}")
 print(f"a lead over 1.4 wins more than 80 % of circles, β = 1:              {clear[0] > 0.8}")
 print(f"a lead under 1.15 wins less often:                                  {close[1] < clear[0]}")
@@ -181,7 +165,7 @@ print(f"a lead under 1.15 wins less often:                                  {clo
 # How often the strongest wins differs from modulus to modulus; why, we do not know. The toy law is not the
 # network's: it has the competition and nothing else, so it cannot say how
 # close a race must be to be open, nor why the strongest wins less often without bias. Circles are a
-# selected lot: with bias and in the field, a start with a clear lead becomes a circle more often (see
+# selected lot: a start with a clear lead becomes a circle more often (see
 # the numbers). The hollow
 # marks are free of that choice, but in a grid *the strongest frequency* means little.
 #

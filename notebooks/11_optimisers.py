@@ -23,18 +23,18 @@
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full": 64 networks a cell, not 16; 500 seeds a recipe, not 60
 FIRST_SEED = 11500  # seeds that were used for nothing else
-STEPS = 2000
+STEPS = 1000  # of the nine recipes
 
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, forecasts, intervals, particles, structure, train
+from modadd import TrainingConfig, forecasts, intervals, notebook, structure, train
 from modadd.chapters import n11_optimisers as chapter
 from modadd.plots import show
 from modadd.plots.shares import tables
 from modadd.training import train_with
 
-each, count = (16, 60) if PROFILE == "quick" else (64, 500)
+each, count = notebook.sizes(PROFILE, quick=(16, 60), full=(64, 500))
 bias_scales, sizes = [0, 0.1, 0.3, 1], [0.05, 0.14, 0.5, 1]
 cells = [(size, beta) for size in sizes for beta in bias_scales]
 
@@ -42,13 +42,14 @@ cells = [(size, beta) for size in sizes for beta in bias_scales]
 def adam(size=1.0, beta=1.0, **changes):
     """Adam at the settings of this map."""
     given = {"optimiser": "adam", "learning_rate": 0.01, "weight_decay": 1e-3}
-    given |= {"readout_init": "standard", "steps": 1500, **changes}
+    given |= {"readout_init": "standard", "steps": 600, **changes}
     return TrainingConfig(embedding_scale=size, bias_scale=beta, **given)
 
 
 # %%
 begun = range(FIRST_SEED, FIRST_SEED + each)
-networks = [train(adam(*cell), begun, snapshots=2) for cell in cells]
+configs = [adam(*cell) for cell in cells]
+networks = forecasts.networks(configs, begun)
 starts = [run.embeddings[0] for run in networks]
 kinds = forecasts.kinds_of(networks)
 share = {k: (kinds == k).mean(-1).reshape(len(sizes), -1) for k in ("circle", "grid")}
@@ -107,17 +108,11 @@ for name, run in [
 # notebook 8 step by Adam, from the same starts. And, to see whether that matters, by gradient descent.
 
 # %%
-by_adam = [
-    particles.field(E, adam(*c), features="moving", seeds=begun, snapshots=2)
-    for E, c in zip(starts, cells)
-]
 descent = {"optimiser": "gradient_descent", "learning_rate": 0.3}
-by_descent = [
-    particles.field(E, adam(*c, **descent), features="moving", seeds=begun, snapshots=2)
-    for E, c in zip(starts, cells)
-]
+by_adam = forecasts.laws(configs, starts, begun)
+by_descent = forecasts.laws([adam(*cell, **descent) for cell in cells], starts, begun)
 others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + each)
-twins = [train(adam(*c), others, initial_embeddings=E, snapshots=2) for E, c in zip(starts, cells)]
+twins = forecasts.twins(configs, starts, others)
 forecast = {
     "The law, by Adam": by_adam,
     "Another network": twins,
@@ -170,7 +165,7 @@ for name, r2 in agree.items():
     )
 
 # %% [markdown]
-# # ## Nine recipes
+# ## Nine recipes
 #
 # Adam is one rule of many. Nine recipes start from the same numbers, seed by seed: embeddings of size 1,
 # layers, biases, and all pairs are for training. The readout starts from random weights here, not from zero

@@ -29,11 +29,11 @@ FIRST_SEED = 13500  # seeds that were used for nothing else; trials used 13000 t
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, intervals, structure, theory, train
+from modadd import TrainingConfig, intervals, notebook, structure, theory, train
 from modadd.chapters import n13_the_circle_solved as chapter
 from modadd.plots import show
 
-full = PROFILE == "full"
+full = notebook.sizes(PROFILE, quick=False, full=True)
 kept = {"snapshots": [2500], "keep_parameters": True}
 grown = train(TrainingConfig(), range(FIRST_SEED, FIRST_SEED + (96 if full else 32)), **kept)
 circles = grown.select(grown.seeds[structure.classify(grown.final) == "circle"])

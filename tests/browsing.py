@@ -54,7 +54,7 @@ def view(page, kind):
 
 
 def reading(root, name) -> str:
-    return root.locator(f'dl div:has(dt:text-is("{name}")) dd').first.inner_text()
+    return root.locator(f'dl div:has(:text-is("{name}")) dd').first.inner_text()
 
 
 # JupyterLab

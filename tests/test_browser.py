@@ -3,8 +3,10 @@
 Failures leave a screenshot in build/screenshots/.
 """
 
+import base64
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,22 +45,43 @@ def page_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "page.html"
     file.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<link rel="glossary" href="docs/glossary.html">'
         f'<meta name="viewport" content="width=device-width"><body>{body}</body>'
     )
     return file
 
 
 @pytest.fixture
-def page(open_page, page_file):
-    page = open_page(viewport={"width": 900, "height": 1800}, offline=True)
-    page.goto(page_file.as_uri())
-    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
-    settled(page)
-    return page
+def show(open_page, page_file):
+    """Open the page of three widgets."""
+
+    def show(address="", width=900, height=1800, **options):
+        page = open_page(viewport={"width": width, "height": height}, offline=True, **options)
+        page.goto(page_file.as_uri() + address)
+        page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
+        settled(page)
+        return page
+
+    return show
 
 
-def test_scrubbing_without_a_kernel_moves_everything(page):
+def test_scrubber_without_a_kernel(show):
+    page = show()
     root = view(page, "scrub")
+    assert root.locator("output.step").inner_text() == "step 300"  # nothing plays by itself
+    for check in (check_scrubbing, check_pointing, check_pinning, check_arrows, check_meanings):
+        check(page, root)
+    check_keyboard(page, root)
+    check_space(page, root)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll(".modadd :is(input, select, button, canvas)")]
+            .filter(e => !(e.ariaLabel || e.textContent.trim() || e.labels?.length))
+            .map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def check_scrubbing(page, root):
     canvases = [root.locator("canvas").nth(i) for i in range(3)]
     before, accuracy = [pixels(c) for c in canvases], reading(root, "accuracy")
     slide(root.locator("input.cursor"), 2)
@@ -66,10 +89,6 @@ def test_scrubbing_without_a_kernel_moves_everything(page):
     assert all(pixels(c) != b for c, b in zip(canvases, before, strict=True))
     assert reading(root, "accuracy") != accuracy
     assert root.locator("output.step").inner_text() != "step 300"
-
-
-def test_dragging_on_the_curves_moves_the_cursor(page):
-    root = view(page, "scrub")
     box = root.locator("figure.curves canvas").bounding_box()
     page.mouse.move(box["x"] + 60, box["y"] + 50)
     page.mouse.down()
@@ -77,61 +96,6 @@ def test_dragging_on_the_curves_moves_the_cursor(page):
     page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 50)
     page.mouse.up()
     assert root.locator("output.step").inner_text() == "step 300" != first
-
-
-def test_arrows_are_switched_one_by_one(page):
-    root = view(page, "scrub")
-    slide(root.locator("input.cursor"), 3)  # an early step, at which the law holds
-    settled(page)
-    seen = {pixels(root.locator("canvas").first)}
-    for name in ("measured", "clustering", "alignment", "sum"):
-        root.get_by_role("checkbox", name=name).check()
-        settled(page)
-        seen.add(pixels(root.locator("canvas").first))
-    assert len(seen) == 5
-    assert "R²" in root.locator(".note").inner_text()
-
-
-def test_keyboard_alone_scrubs_plays_and_switches(page):
-    root = view(page, "scrub")
-    root.locator("input.cursor").focus()
-    step = root.locator("output.step")
-    for key, expected in [("End", 300), ("Home", 0), ("ArrowRight", None), ("ArrowLeft", 0)]:
-        page.keyboard.press(key)
-        if expected is not None:
-            assert step.inner_text() == f"step {expected}"
-    page.keyboard.press("Space")
-    page.wait_for_function("document.querySelector('.modadd output.step').innerText !== 'step 0'")
-    page.keyboard.press("Space")
-    assert root.get_by_role("button", name="play").is_visible()
-    reached = set()
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        focus = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.type"
-        reached.add(page.evaluate(focus))
-    assert "checkbox" in reached
-    outline = "getComputedStyle(document.activeElement).outlineStyle"
-    assert page.evaluate(outline) != "none"
-
-
-def test_playground_tells_structures_apart(page):
-    root = view(page, "playground")
-    assert reading(root, "reads as") == "grid"
-    assert reading(root, "grid") == "1.00"
-    root.get_by_label("structure").select_option("circle")
-    assert reading(root, "reads as") == "circle"
-    alike = reading(root, "nearest alike")
-    before = pixels(root.locator("canvas").first)
-    slide(root.locator("input[type=range]"), 0.6)
-    settled(page)
-    assert pixels(root.locator("canvas").first) != before
-    assert reading(root, "nearest alike") != alike
-    root.get_by_label("structure").select_option("lattice")
-    for name, value in [("tokens N", 12), ("step u", 2), ("step v", 4)]:
-        root.get_by_label(name).fill(str(value))
-        root.get_by_label(name).press("Enter")
-        assert root.get_by_label(name).evaluate("e => e === document.activeElement")
-    assert "do not reach every token" in root.locator(".note").inner_text()
 
 
 FIND = """async (canvas, words) => {
@@ -155,9 +119,10 @@ def find(page, canvas, words):
     return place
 
 
-def test_pointing_says_what_is_there_and_fades_the_rest(page):
-    root = view(page, "scrub")
+def check_pointing(page, root):
     tokens, sums = (root.locator("canvas").nth(i) for i in range(2))
+    page.mouse.move(1, 1)
+    settled(page)
     before = pixels(tokens), pixels(sums)
     find(page, tokens, r"^Token \d+ and its 17 pair sums$")
     assert pixels(tokens) != before[0] and pixels(sums) != before[1]
@@ -168,8 +133,7 @@ def test_pointing_says_what_is_there_and_fades_the_rest(page):
     assert (pixels(tokens), pixels(sums)) == before
 
 
-def test_a_click_pins_and_the_keyboard_chooses(page):
-    root = view(page, "scrub")
+def check_pinning(page, root):
     tokens, sums = (root.locator("canvas").nth(i) for i in range(2))
     words = root.locator(".words")
     page.mouse.click(*find(page, tokens, "^Token"))
@@ -186,73 +150,112 @@ def test_a_click_pins_and_the_keyboard_chooses(page):
     page.keyboard.press("ArrowRight")
     settled(page)
     assert words.inner_text().startswith("0 + 0 ≡ 0, read as ")
+    page.keyboard.press("Escape")
 
 
-def test_a_thumb_scrolls_past_a_canvas_but_drags_a_particle(open_page, page_file):
-    page = open_page(viewport={"width": 375, "height": 700}, has_touch=True, is_mobile=True)
-    page.goto(page_file.as_uri())
-    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
-    browser = page.context.new_cdp_session(page)
-    canvas = view(page, "particles").locator("canvas").first
-    canvas.scroll_into_view_if_needed()
+def check_arrows(page, root):
+    slide(root.locator("input.cursor"), 3)  # an early step, at which the law holds
     settled(page)
-    box = canvas.bounding_box()
-
-    def swipe(x, y):
-        before = page.evaluate("scrollY")
-        for i in range(13):
-            points = [{"x": x, "y": y - 10 * i}]
-            touch = {"type": "touchMove" if i else "touchStart", "touchPoints": points}
-            browser.send("Input.dispatchTouchEvent", touch)
-            page.wait_for_timeout(16)
-        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    seen = {pixels(root.locator("canvas").first)}
+    for name in ("measured", "clustering", "alignment", "sum"):
+        root.get_by_role("checkbox", name=name).check()
         settled(page)
-        return page.evaluate("scrollY") - before
-
-    assert swipe(box["x"] + 4, box["y"] + box["height"] - 20) > 60
-    page.wait_for_timeout(1500)  # until it has come to rest
-    box = canvas.bounding_box()
-    reach, side = 2.6, box["width"]
-    start = widgets.particles(START.copy()).initial["start"]
-    E = np.reshape(start, (-1, 2)) / np.sqrt(np.mean(np.square(start)))
-    x, y = E[np.abs(E).max(-1).argmin()]  # one in the middle
-    before = pixels(canvas)
-    place = box["x"] + side / 2 * (1 + x / reach), box["y"] + side / 2 * (1 - y / reach)
-    assert swipe(*place) < 5
-    assert pixels(canvas) != before
+        seen.add(pixels(root.locator("canvas").first))
+    assert len(seen) == 5
+    assert "R²" in root.locator(".note").first.inner_text()
 
 
-def test_a_narrow_page_shows_one_plane_with_a_switch(open_page, page_file):
-    page = open_page(viewport={"width": 375, "height": 800})
-    page.goto(page_file.as_uri())
-    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
-    root = view(page, "scrub")
-    seen = lambda: [root.locator("canvas").nth(i).is_visible() for i in range(3)]  # noqa: E731
-    assert seen() == [True, False, False]
-    root.get_by_role("button", name="Pair sums").click()
-    settled(page)
-    assert seen() == [False, True, False]
-    blank = "canvas => !canvas.getContext('2d').getImageData(0, 0, 300, 300).data.some(v => v)"
-    assert not root.locator("canvas").nth(1).evaluate(blank)
+def check_meanings(page, root):
+    term = root.get_by_role("button", name="closure")
+    term.focus()
+    page.keyboard.press("Enter")
+    meaning = root.locator(".meaning")
+    assert meaning.inner_text().startswith("closure Share of couples")
+    link = meaning.get_by_role("link", name="glossary")
+    assert link.get_attribute("href").endswith("docs/glossary.html#closure")
+    term.click()
+    assert not meaning.is_visible()
 
 
-def test_space_plays_where_the_pointer_was_last(page):
-    root = view(page, "scrub")
+def check_keyboard(page, root):
+    root.locator("input.cursor").focus()
+    step = root.locator("output.step")
+    for key, expected in [("End", 300), ("Home", 0), ("ArrowRight", None), ("ArrowLeft", 0)]:
+        page.keyboard.press(key)
+        if expected is not None:
+            assert step.inner_text() == f"step {expected}"
+    page.keyboard.press("Space")
+    page.wait_for_function("document.querySelector('.modadd output.step').innerText !== 'step 0'")
+    page.keyboard.press("Space")
+    assert root.get_by_role("button", name="play").is_visible()
+    reached = set()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        focus = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.type"
+        reached.add(page.evaluate(focus))
+    assert "checkbox" in reached
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(outline) != "none"
+
+
+def check_space(page, root):
     slide(root.locator("input.cursor"), 0)
     page.evaluate("document.activeElement.blur()")
     root.locator("canvas").first.hover()
     page.keyboard.press("Space")
     page.wait_for_function("document.querySelector('.modadd output.step').innerText !== 'step 0'")
+    page.keyboard.press("Space")
     assert reading(view(page, "particles"), "step") == "0"
 
 
-def test_particles_run_drag_and_heal(page):
+def test_playground(show):
+    page = show()
+    root = view(page, "playground")
+    assert reading(root, "reads as") == "grid"
+    assert reading(root, "grid") == "1.00"
+    canvas = root.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    x, y = find(page, canvas, "^Token")
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 60, steps=3)
+    page.mouse.up()
+    settled(page)
+    assert float(reading(root, "grid")) < 1
+    root.get_by_label("structure").select_option("circle")
+    assert reading(root, "reads as") == "circle"
+    alike = reading(root, "nearest alike")
+    before = pixels(canvas)
+    slide(root.locator("input[type=range]"), 0.6)
+    settled(page)
+    assert pixels(canvas) != before
+    assert reading(root, "nearest alike") != alike
+    root.get_by_label("structure").select_option("lattice")
+    for name, value in [("tokens N", 12), ("step u", 2), ("step v", 4)]:
+        root.get_by_label(name).fill(str(value))
+        root.get_by_label(name).press("Enter")
+        assert root.get_by_label(name).evaluate("e => e === document.activeElement")
+    assert "do not reach every token" in root.locator(".note.wrong").inner_text()
+
+
+PARTICLES_BEYOND = """step =>
+    Number(document.querySelector("[data-kind=particles] dd").innerText) > step"""
+
+
+def test_particles(show):
+    page = show()
     root = view(page, "particles")
     canvas = root.locator("canvas").first
-    root.get_by_role("button", name="play").click()
-    page.wait_for_function(
-        "Number(document.querySelector('[data-kind=particles] dd').innerText) > 100"
-    )
+    canvas.focus()
+    settled(page)
+    before = pixels(canvas)
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert pixels(canvas) != before
+    assert root.locator(".words").inner_text().startswith("Token 0 ")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Space")
+    page.wait_for_function(PARTICLES_BEYOND, arg=100)
     root.get_by_role("button", name="pause").click()
     settled(page)
     healed = float(reading(root, "potential"))
@@ -265,70 +268,126 @@ def test_particles_run_drag_and_heal(page):
     torn = float(reading(root, "potential"))
     assert torn > healed
     root.get_by_role("button", name="play").click()
-    step = int(reading(root, "step"))
-    page.wait_for_function(
-        f"Number(document.querySelector('[data-kind=particles] dd').innerText) > {step + 60}"
-    )
+    page.wait_for_function(PARTICLES_BEYOND, arg=int(reading(root, "step")) + 60)
     assert float(reading(root, "potential")) < torn
 
 
-def test_particles_move_by_keyboard(page):
-    root = view(page, "particles")
-    canvas = root.locator("canvas").first
-    canvas.focus()
-    settled(page)
-    before = pixels(canvas)
-    page.keyboard.press("PageUp")
-    page.keyboard.press("ArrowRight")
-    settled(page)
-    assert pixels(canvas) != before
-    assert root.locator(".words").inner_text().startswith("Token 0 ")
-    page.keyboard.press("Space")
-    page.wait_for_function(
-        "Number(document.querySelector('[data-kind=particles] dd').innerText) > 2"
-    )
-
-
-def test_a_token_of_the_playground_can_be_dragged(page):
-    root = view(page, "playground")
-    assert reading(root, "grid") == "1.00"
-    canvas = root.locator("canvas").first
-    canvas.scroll_into_view_if_needed()
-    x, y = find(page, canvas, "^Token")
-    page.mouse.down()
-    page.mouse.move(x + 40, y + 60, steps=3)
-    page.mouse.up()
-    settled(page)
-    assert float(reading(root, "grid")) < 1
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_narrow_pages_wrap_and_follow_the_scheme(open_page, page_file, scheme):
-    page = open_page(viewport={"width": 375, "height": 800}, color_scheme=scheme)
-    page.goto(page_file.as_uri())
-    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
+def test_a_narrow_page_for_a_thumb(show):
+    page = show(width=375, height=700, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    paper = view(page, "scrub").evaluate("e => getComputedStyle(e).backgroundColor")
-    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
-
-
-def test_reduced_motion_begins_slow_and_nothing_plays_by_itself(open_page, page_file):
-    page = open_page(reduced_motion="reduce")
-    page.goto(page_file.as_uri())
-    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
-    assert view(page, "scrub").get_by_label("speed").input_value() == "5"
-    page.wait_for_timeout(300)
-    assert view(page, "scrub").locator("output.step").inner_text() == "step 300"
-    assert reading(view(page, "particles"), "step") == "0"
-
-
-def test_everything_has_a_name(page):
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll(".modadd :is(input, select, button, canvas)")]
-            .filter(e => !(e.getAttribute("aria-label") || e.innerText || e.labels?.length))
-            .map(e => e.outerHTML)"""
+    root = view(page, "scrub")
+    paper = lambda: root.evaluate("e => getComputedStyle(e).backgroundColor")  # noqa: E731
+    light = paper(), pixels(root.locator("canvas").first)
+    assert light[0] == "rgb(255, 255, 255)"
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "before => document.querySelector('.modadd canvas').toDataURL() !== before", arg=light[1]
     )
-    assert nameless == []
+    assert paper() != light[0]
+    seen = lambda: [root.locator("canvas").nth(i).is_visible() for i in range(3)]  # noqa: E731
+    assert seen() == [True, False, False]
+    root.get_by_role("button", name="Pair sums").click()
+    settled(page)
+    assert seen() == [False, True, False]
+    blank = "canvas => !canvas.getContext('2d').getImageData(0, 0, 300, 300).data.some(v => v)"
+    assert not root.locator("canvas").nth(1).evaluate(blank)
+    check_thumb(page)
+
+
+AT_REST = """async () => {
+    for (let before = -1, frames = 0; frames < 10; frames++) {
+        if (scrollY !== before) frames = 0;
+        before = scrollY;
+        await new Promise(requestAnimationFrame);
+    }
+    return scrollY;
+}"""
+
+
+def check_thumb(page):
+    """A thumb scrolls past a canvas, but drags a particle."""
+    browser = page.context.new_cdp_session(page)
+    canvas = view(page, "particles").locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    settled(page)
+    box = canvas.bounding_box()
+
+    def swipe(x, y):
+        before = page.evaluate(AT_REST)
+        for i in range(13):
+            points = [{"x": x, "y": y - 10 * i}]
+            touch = {"type": "touchMove" if i else "touchStart", "touchPoints": points}
+            browser.send("Input.dispatchTouchEvent", touch)
+            page.wait_for_timeout(16)
+        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        return page.evaluate(AT_REST) - before
+
+    assert swipe(box["x"] + 4, box["y"] + box["height"] - 20) > 60
+    box = canvas.bounding_box()
+    reach, side = 2.6, box["width"]
+    start = widgets.particles(START.copy()).initial["start"]
+    E = np.reshape(start, (-1, 2)) / np.sqrt(np.mean(np.square(start)))
+    x, y = E[np.abs(E).max(-1).argmin()]  # one in the middle
+    before = pixels(canvas)
+    place = box["x"] + side / 2 * (1 + x / reach), box["y"] + side / 2 * (1 - y / reach)
+    assert swipe(*place) < 5
+    assert pixels(canvas) != before
+
+
+# What can be taken away
+
+SEEN = """async ([type, content]) => {
+    const film = type === "video/webm";
+    const shown = document.createElement(film ? "video" : "img");
+    shown.src = `data:${type};base64,${content}`;
+    await new Promise((done, failed) => {
+        shown.addEventListener(film ? "loadeddata" : "load", done);
+        shown.addEventListener("error", failed);
+    });
+    if (film) {
+        await Object.assign(shown, { muted: true }).play();
+        await new Promise((done) => shown.requestVideoFrameCallback(done));
+    }
+    const [width, height] = [shown.videoWidth ?? shown.width, shown.videoHeight ?? shown.height];
+    const g = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+    g.drawImage(shown, 0, 0);
+    const { data } = g.getImageData(0, 0, width, height);
+    const colors = new Set();
+    for (let i = 0; i < data.length; i += 4 * 61) colors.add(data.slice(i, i + 3).join());
+    return [width, height, colors.size];
+}"""
+
+
+def test_a_picture_a_film_and_a_line_for_a_page_can_be_taken_away(show):
+    page = show()
+    root = view(page, "scrub")
+    root.get_by_text("Take away").click()
+    canvas = root.locator("canvas").first
+    on_screen = pixels(canvas)
+
+    def taken(button, ending, type):
+        with page.expect_download() as download:
+            root.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == f"modadd-scrub.{ending}"
+        content = base64.b64encode(Path(download.value.path()).read_bytes()).decode()
+        return page.evaluate(SEEN, [type, content])
+
+    width, height, colors = taken("picture", "png", "image/png")
+    shown = root.locator(".panels").bounding_box()
+    assert width > 2 * shown["width"] - 40 and height > 2 * shown["height"] and colors > 50
+    settled(page)
+    assert pixels(canvas) == on_screen
+    film = taken("film", "webm", "video/webm")
+    assert film[:2] == [width, height] and film[2] > 50
+    assert root.locator("output.step").inner_text() == "step 300"  # played to its end
+    root.get_by_role("button", name="line for a page").click()
+    line = root.locator(".take textarea").input_value()
+    address = re.fullmatch(r'<iframe src="(.*?)" .*></iframe>', line)[1]
+    assert address.endswith("page.html?only=0")
+    page = show(address.partition("page.html")[2].replace("only=0", "only=1"))
+    at = "y => document.elementFromPoint(40, y).closest('.modadd-page').firstChild.dataset.kind"
+    page.set_viewport_size({"width": 900, "height": 500})
+    assert {page.evaluate(at, y) for y in (5, 250, 450)} == {"playground"}
 
 
 # Training in the page
@@ -397,7 +456,7 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
     wait_for_step(page, shown + 1)
     assert last_step(root) == shown + 1
     root.get_by_role("button", name="code for this state").click()
-    code = root.locator("textarea")
+    code = root.get_by_label("code that reproduces")
     code.wait_for()
     names = {}
     exec(code.input_value(), names)
@@ -407,7 +466,8 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
 
 def test_particles_grow_beside_the_network_from_the_same_start(open_page, training_file):
     page, root = open_training(open_page, training_file)
-    root.get_by_role("checkbox", name="particles beside").check()
+    beside = root.get_by_label("beside it")
+    beside.select_option("particles")
     root.get_by_role("button", name="start").click()
     wait_for_step(page, 200)
     root.get_by_role("button", name="pause").click()
@@ -422,8 +482,25 @@ def test_particles_grow_beside_the_network_from_the_same_start(open_page, traini
     page.keyboard.press("Home")
     settled(page)
     assert pixels(tokens) != before
-    root.get_by_role("checkbox", name="particles beside").uncheck()
-    assert sections.count() == 1
+    root.locator("input.cursor").press("End")
+    shown = last_step(root)
+    beside.select_option("field")
+    page.wait_for_function("/Field/.test(document.querySelectorAll('h4')[1]?.innerText)")
+    settled(page)
+    assert last_step(root) == shown  # on the same clock
+    losses = root.locator("dl div:has(:text-is('loss')) dd")
+    assert losses.count() == 2 and all(0 < float(text) < 3 for text in losses.all_inner_texts())
+    root.get_by_role("button", name="step", exact=True).click()
+    wait_for_step(page, shown + 1)
+    assert "beside=field" in page.evaluate(ADDRESS)
+    beside.select_option("")
+    page.wait_for_function("document.querySelectorAll('section').length === 1")
+
+
+ADDRESS = """async () => {
+    while (!/beside/.test(location.hash)) await new Promise(requestAnimationFrame);
+    return location.hash;
+}"""
 
 
 def last_step(root) -> int:
@@ -527,7 +604,7 @@ def check_live_training(page):
     assert last_step(root) == 0
     page.keyboard.press("End")
     root.get_by_role("button", name="code for this state").click()
-    code = root.locator("textarea")
+    code = root.get_by_label("code that reproduces")
     code.wait_for()
     names = {}
     exec(code.input_value(), names)

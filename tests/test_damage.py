@@ -80,22 +80,16 @@ def header(path: Path, **changes) -> bytes:
 
 
 def test_each_byte_flipped_is_refused_or_harmless(run, path):
-    whole = path.read_bytes()
-    refusals = 0
-    for i, byte in enumerate(whole):
-        path.write_bytes(whole[:i] + bytes([byte ^ (0xFF, 1 << i % 8)[i % 2]]) + whole[i + 1 :])
-        refusals += refused(path, run)
-    assert refusals > 0.5 * len(whole)  # only fields of the zip that nobody reads are harmless
-
-
-def test_each_byte_of_the_arrays_counts(run, path):
-    whole = path.read_bytes()
+    whole, counting, refusals = path.read_bytes(), set(), set()
     for array in run._arrays().values():
         start = whole.index(array.tobytes())
-        for i in range(start, start + array.nbytes):
-            path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
-            with pytest.raises(RunFileError, match="CRC"):
-                Run.load(path)
+        counting |= set(range(start, start + array.nbytes))
+    for i, byte in enumerate(whole):
+        path.write_bytes(whole[:i] + bytes([byte ^ (0xFF, 1 << i % 8)[i % 2]]) + whole[i + 1 :])
+        if refused(path, run):
+            refusals.add(i)
+    assert counting <= refusals  # only fields of the zip that nobody reads are harmless
+    assert len(refusals) > 0.5 * len(whole)
 
 
 def test_each_cut_is_refused(path, run):

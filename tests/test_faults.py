@@ -107,8 +107,8 @@ def test_forked_workers_do_what_their_parent_did_before(work):
     np.testing.assert_allclose([float(found) for found in there], here, rtol=1e-6)
 
 
-@pytest.mark.parametrize("layer", ["workqueue", "default"])
-def test_several_threads_may_compute_forces_at_a_time(layer):
+def test_several_threads_may_compute_forces_at_a_time():
+    """Also with numba's own pool, the only one that it has with pip on macOS."""
     program = (
         "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
         "from modadd import forces\n"
@@ -119,7 +119,7 @@ def test_several_threads_may_compute_forces_at_a_time(layer):
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
         capture_output=True,
         text=True,
         timeout=300,

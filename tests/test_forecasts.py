@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import a_run, noise, ring
 
-from modadd import forecasts, intervals
+from modadd import TrainingConfig, forecasts, intervals, particles, train
 
 
 @pytest.fixture
@@ -64,3 +64,20 @@ def test_pearson_is_numpys_and_none_where_nothing_varies():
     expected = [np.corrcoef(u, v)[0, 1] for u, v in zip(x, y)]
     np.testing.assert_allclose(intervals.pearson(x, y), expected)
     assert intervals.pearson(np.ones((1, 4)), y[:1, :4]).tolist() == [0]
+
+
+def test_many_recipes_are_run_behind_one_bar(capsys):
+    configs = [TrainingConfig(5, 8, steps=20, bias_scale=b, train_share=0.9) for b in (0, 1)]
+    networks = forecasts.networks(configs, [3, 4])
+    starts = [run.embeddings[0] for run in networks]
+    twins = forecasts.twins(configs, starts, [7, 8])
+    laws = forecasts.laws(configs, starts, [3, 4], "isotropic", pace=0.0)
+    quiet = {"snapshots": 2, "progress": False}
+    for i, config in enumerate(configs):
+        alone = train(config, [3, 4], **quiet)
+        np.testing.assert_array_equal(networks[i].final, alone.final)
+        np.testing.assert_array_equal(twins[i].embeddings[0], starts[i])
+        given = {"features": "isotropic", "pace": 0.0, "seeds": [3, 4]}
+        law = particles.field(starts[i], config, **given, **quiet)
+        np.testing.assert_array_equal(laws[i].final, law.final)
+    assert "seed" not in capsys.readouterr().err  # the recipes have the bar, not their seeds

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import check_inside, noise, ring
 
-from modadd import TrainingConfig, structure
+from modadd import TrainingConfig, structure, train
 from modadd.chapters import n10_larger_moduli as chapter
 
 
@@ -33,65 +33,35 @@ def test_no_patch_has_no_shape():
     assert np.isnan(chapter.lattice_shape(structure.grid(E))).tolist() == [False, True]
 
 
-def test_third_bonds_make_triangles_of_a_hexagonal_lattice():
-    E = patch((1, 0), (0.5, 3**0.5 / 2))
-    joined = chapter.third_bonds(E, structure.grid(E))
-    assert len(joined) == 16
-    np.testing.assert_allclose(np.linalg.norm(E[joined[:, 0]] - E[joined[:, 1]], axis=-1), 1)
-    for other in (patch((1, 0), (0, 1)), patch((1, 0), (0, 2)), patch((1, 0), (0.5, 2))):
-        assert not len(chapter.third_bonds(other, structure.grid(other)))
-
-
-def test_galleries_of_moduli():
-    runs = {12: noise(5, 12), 113: noise(3, 113)}
-    figure = chapter.moduli_gallery(runs)
+def test_the_gallery_has_a_column_a_modulus():
+    lattices = np.stack([patch((1, 0), (0, 1)), ring(25, 3)])
+    figure = chapter.moduli_gallery({12: noise(5, 12), 25: lattices, 113: noise(3, 113)})
     titles = [note.text for note in figure.layout.annotations]
-    assert len([t for t in titles if "other" in t]) == 4 + 2
-    assert "<b>N = 113</b>" in titles
-    figure = chapter.lattices(
-        {25: np.stack([patch((1, 0), (0, 1)), ring(25, 3)]), 12: noise(4, 12)}
-    )
-    bars = [t for t in figure.data if t.type == "bar"]
-    assert sorted(t.text for t in bars) == ["circle 1", "grid 1", "other 4"]
+    assert [t for t in titles if "N =" in t] == [f"<b>N = {n}</b>" for n in (12, 25, 113)]
+    kinds = [t for t in titles if "N =" not in t]
+    assert sorted(kinds) == ["<b>circle</b>", "<b>grid</b>"] + ["<b>other</b>"] * 4
     check_inside(figure)
+
+
+def test_networks_are_measured_by_what_they_became():
+    E = np.stack([patch((1, 0), (0.5, 3**0.5 / 2)), patch((1, 0), (0, 1)), ring(25, 3), noise(25)])
+    found = chapter.measure(E, np.array([0.88, 0.86, 0.84, 0.82]))
+    assert (found.circles.mean, found.lattices.mean, found.hexagonal.mean) == (0.25, 0.5, 0.5)
+    assert found.accuracy.mean == pytest.approx(0.85)
+    assert found.closure.mean == pytest.approx(structure.closure(E[:2]).mean())
+    nothing = chapter.measure(noise(3, 25), np.ones(3))
+    assert np.isnan(nothing.hexagonal.mean) and np.isnan(nothing.closure.mean)
+    shapes = {25: chapter.shapes(E), 12: chapter.shapes(noise(3, 12))}
+    assert shapes[12].shape == (0,)
+    check_inside(chapter.over_moduli({25: found, 12: nothing}, shapes))
 
 
 def test_long_rows_are_on_the_map():
-    far = patch((0.05, 0), (0.01, 1))
-    figure = chapter.lattices({25: far[None]})
+    (tau,) = shape = chapter.shapes(patch((0.05, 0), (0.01, 1))[None])
+    one = chapter.measure(ring(25, 3)[None].repeat(2, 0), np.ones(2))
+    figure = chapter.over_moduli({25: one}, {25: shape})
     check_inside(figure)
-    (tau,) = chapter.shapes(far[None])
     assert tau.imag > 8 and tau.imag in [y for t in figure.data for y in t.y]
-
-
-def test_a_modulus_without_lattices_has_no_shapes():
-    assert chapter.shapes(noise(1, 12)).shape == (0,)
-    check_inside(chapter.lattices({12: noise(1, 12)}))
-
-
-def test_cost_grows_with_the_modulus():
-    costs = chapter.training_cost([TrainingConfig(5, 8), TrainingConfig(41, 64)])
-    assert 0 < costs[0].seconds < costs[1].seconds
-    if np.isfinite(costs[0].bytes):
-        assert costs[1].bytes > 60 * 4 * 64 * 41
-    figure = chapter.cost_over_moduli([5, 41], costs, 64)
-    assert len(figure.layout.annotations) >= 2
-    check_inside(figure)
-
-
-def test_the_time_of_a_step_is_that_of_steps_alone():
-    """It must not hold what recording takes: thousands of steps in one call take as long each."""
-    (cost,) = chapter.training_cost([TrainingConfig(31, 64)])
-    config = TrainingConfig(31, 64, steps=4000)
-    each = min(chapter._time_of(config, 2) for _ in range(3)) / config.steps
-    assert 0.5 < cost.seconds / each < 2
-
-
-def test_unknown_memory_is_said():
-    costs = [chapter.Cost(1e-4, float("nan")), chapter.Cost(1e-3, float("nan"))]
-    words = [note.text for note in chapter.cost_over_moduli([12, 59], costs, 64).layout.annotations]
-    assert "not known on this machine" in words
-    check_inside(chapter.cost_over_moduli([12], [chapter.Cost(1e-4, 1e6)], 64))
 
 
 def test_a_cell_of_its_superlattice_is_told_from_other_patches():
@@ -127,3 +97,21 @@ def test_random_patches_hold_each_label_once():
     z = chapter._random(3, 5, np.array([1, 1j]), 17, np.random.default_rng(0))
     labels = (3 * z.real + 5 * z.imag).round().astype(int) % 17
     assert sorted(labels.tolist()) == list(range(17))
+
+
+def test_a_tour_visits_every_pair_and_switches_little():
+    config = TrainingConfig(17, steps=300)
+    run = train(config, 5, snapshots=2, keep_parameters=True, cache=False, progress=False)
+    parameters = run.parameters.map(lambda array: array[-1, 0])
+    tour = chapter.tour_through(parameters)
+    assert sorted(tour.order.tolist()) == list(range(len(config.task.pairs)))
+    x = config.task.pair_sums(parameters.embeddings.astype(float))[tour.order]
+    assert (tour.on == (x @ parameters.w1 + parameters.b1 > 0)).all()
+    assert chapter.switches(tour.on) < chapter.switches(tour.on[np.argsort(tour.order)]) / 2
+    figure = chapter.tour_figure(parameters)
+    crossings = sum(len(t.customdata) for t in figure.data if "switches" in (t.hovertemplate or ""))
+    assert crossings == (tour.on[1:] != tour.on[:-1]).sum()
+
+
+def test_switches_are_counted_a_pair():
+    assert chapter.switches(np.array([[True, False], [False, True], [False, True]])) == 1.0

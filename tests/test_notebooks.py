@@ -172,19 +172,15 @@ Image(png)
 """
 
 
-@pytest.fixture
-def project(tmp_path):
-    """An empty project around a copy of the script; returns a function that adds a notebook."""
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "00_older.png").write_bytes(b"not rebuilt")
-    (tmp_path / "notebooks").mkdir()
-    shutil.copy(NOTEBOOKS / "rebuild.py", tmp_path / "notebooks")
-
-    def add(name: str, text: str) -> Path:
-        (tmp_path / "notebooks" / name).write_text(text)
-        return tmp_path
-
-    return add
+def a_project(folder: Path, **notebooks: str) -> Path:
+    """A project around a copy of the script: notebooks by their names, what follows the header."""
+    (folder / "figures").mkdir()
+    (folder / "figures" / "00_older.png").write_bytes(b"not rebuilt")
+    (folder / "notebooks").mkdir()
+    shutil.copy(NOTEBOOKS / "rebuild.py", folder / "notebooks")
+    for name, text in notebooks.items():
+        (folder / "notebooks" / f"{name}.py").write_text(HEADER + text)
+    return folder
 
 
 def run(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -193,49 +189,101 @@ def run(project: Path, *arguments: str, **environment: str) -> subprocess.Comple
     return subprocess.run(command, cwd=project, env=os.environ | environment, **options)
 
 
-def test_rebuild_runs_a_notebook_and_lists_its_figures(project):
-    root = project("01_tiny.py", HEADER + PARAMETERS + FIGURE)
-    done = run(root, "--profile", "full")
+SHOWN = """\
+# %%
+import plotly.graph_objects as go
+
+from modadd import plots
+
+print(PROFILE)
+figure = go.Figure(layout={"width": 80, "height": 60})
+plots.show(figure, "02_shown", caption="A figure.")
+
+# %%
+plots.show(figure)
+
+"""
+LIVE = """\
+# %%
+from modadd import widgets
+
+plots.show(widgets.live_training(), "02_live")
+"""
+
+
+@pytest.fixture(scope="module")
+def renewed(browser_path, tmp_path_factory) -> tuple[Path, str]:
+    """A project after its committed notebooks were renewed, and what was printed."""
+    notebooks = {"01_tiny": PARAMETERS + FIGURE, "02_shown": PARAMETERS + SHOWN + LIVE}
+    root = a_project(tmp_path_factory.mktemp("renewed"), **notebooks)
+    done = run(root, "--renew")
     assert done.returncode == 0, done.stderr
-    assert "[1/1] 01_tiny: cell 4/4" in done.stderr
+    assert "[1/2] 01_tiny: cell 4/4" in done.stderr
+    return root, done.stdout
+
+
+def test_figures_are_listed(renewed):
+    root, said = renewed
     figures = json.loads((root / "build/figures.json").read_text())
-    assert [f["file"] for f in figures] == ["figures/01_tiny.html", "figures/01_tiny.png"]
-    assert (root / "figures/01_tiny.html").read_text() == "<p>full</p>"
+    names = [f"{name}.{kind}" for name in ("02_live", "02_shown") for kind in ("html", "png")]
+    names = ["01_tiny.html", "01_tiny.png", *names]
+    assert [f["file"] for f in figures] == [f"figures/{name}" for name in names]
     for figure in figures:
-        assert re.search(rf"{figure['file']} .* {figure['sha256'][:12]}", done.stdout)
-    assert not (root / "notebooks/01_tiny.ipynb").exists()
+        assert re.search(rf"{figure['file']} .* {figure['sha256'][:12]}", said)
+    written = sorted(path.name for path in (root / "figures").iterdir())
+    assert written == ["00_older.png", *names, "plotly.min.js"]
 
 
-def test_renewing_leaves_only_what_lasts(project, browser_path):
-    root = project("01_tiny.py", HEADER + PARAMETERS + FIGURE)
-    committed = root / "notebooks/01_tiny.ipynb"
-    texts = []
-    for _ in range(2):
-        done = run(root, "--renew")
-        assert done.returncode == 0, done.stderr
-        texts.append(committed.read_text())
-    assert texts[0] == texts[1]
-    assert str(root) not in texts[0]
-    notebook = nbformat.read(committed, as_version=4)
+def test_renewing_leaves_only_what_lasts(renewed):
+    root, _ = renewed
+    text = (root / "notebooks/01_tiny.ipynb").read_text()
+    assert str(root) not in text
+    notebook = nbformat.reads(text, as_version=4)
     nbformat.validate(notebook)
     assert [c.get("execution_count") for c in notebook.cells] == [None, 1, 2]
-    text, picture = notebook.cells[2].outputs  # neither progress bar nor slider
-    assert text.text == "quick\nquick\n"
+    assert [c.id for c in notebook.cells] == [f"01_tiny-0{i}" for i in (1, 2, 3)]
+    words, picture = notebook.cells[2].outputs  # neither progress bar nor slider
+    assert words.text == "quick\nquick\n"
     assert PNG in picture.data
 
 
-def test_rebuild_stops_at_a_failing_cell(project):
-    failing = "# %%\ndef risky():\n    raise OverflowError('too much')\n\n\nrisky()\n"
-    project("01_failing.py", HEADER + PARAMETERS + failing)
-    project("02_slow.py", HEADER + PARAMETERS + "# %%\nimport time\n\ntime.sleep(300)\n")
-    root = project("03_tiny.py", HEADER + PARAMETERS + FIGURE)
-    done = run(root)
+def test_pictures_are_drawn_once_and_put_where_they_belong(renewed, rebuild):
+    root, _ = renewed
+    cells = code_cells(nbformat.read(root / "build/notebooks/02_shown.ipynb", as_version=4))
+    named, bare, live = (next(o for o in c.outputs if "data" in o) for c in cells[2:])
+    assert named.metadata == {"page": "02_shown.html", PNG: {"alt": "A figure."}}
+    assert bare.metadata == {PNG: {"alt": "figure"}}
+    for output in (named, bare, live):
+        assert "text/html" not in output.data
+    assert base64.b64decode(named.data[PNG])[16:24] == b"\0\0\0P\0\0\0<"
+    assert (root / "figures/02_shown.png").read_bytes()[16:24] == b"\0\0\0\xa0\0\0\0x"
+    assert [PNG in output.data for output in rebuild.tidy([live], 1, "")] == [True]
+
+
+def test_without_a_picture_its_stand_in_stays(rebuild, monkeypatch, tmp_path):
+    data, wanted = {"text/html": "<svg/>", "text/plain": "A figure."}, {"name": "a", "figure": {}}
+    shown = nbformat.v4.new_output("display_data", data, metadata={"draw": wanted})
+    cell = nbformat.v4.new_code_cell("show(figure)", outputs=[shown])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "01_shown.ipynb")
+    monkeypatch.setattr(png, "draw", lambda figure: None)  # without a browser that starts
+    rebuild.draw(tmp_path / "01_shown.ipynb")
+    ((kept,),) = (c.outputs for c in nbformat.read(tmp_path / "01_shown.ipynb", 4).cells)
+    assert (kept.data, kept.metadata) == (data, {})
+
+
+def test_rebuild_stops_at_a_failing_cell(tmp_path):
+    failing = "# %%\ndef risky():\n    raise OverflowError('too ' + PROFILE)\n\n\nrisky()\n"
+    slow = "# %%\nimport time\n\ntime.sleep(300)\n"
+    cells = {"01_failing": failing, "02_slow": slow, "03_tiny": FIGURE}
+    root = a_project(tmp_path, **{name: PARAMETERS + cell for name, cell in cells.items()})
+    done = run(root, "--profile", "full")
     assert done.returncode == 1
     assert "01_failing.py failed in cell 3 of 3" in done.stderr
-    assert "OverflowError: too much" in done.stderr
+    assert "OverflowError: too full" in done.stderr
     assert "died" not in done.stderr
     assert "03_tiny" not in done.stdout + done.stderr
     assert "\x1b" not in done.stderr
+    assert not list((root / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize(
@@ -249,10 +297,9 @@ def test_rebuild_stops_at_a_failing_cell(project):
     ],
 )
 def test_rebuild_refuses_before_any_work(
-    project, rebuild, monkeypatch, capsys, only, profile, message
+    tmp_path, rebuild, monkeypatch, capsys, only, profile, message
 ):
-    project("01_tiny.py", HEADER + PARAMETERS + FIGURE)
-    root = project("02_bare.py", HEADER + FIGURE)
+    root = a_project(tmp_path, **{"01_tiny": PARAMETERS, "02_bare": ""})
     monkeypatch.setattr(rebuild, "NOTEBOOKS", root / "notebooks")
     monkeypatch.setattr(sys, "argv", ["rebuild.py", "--only", only, "--profile", profile])
     monkeypatch.setattr(rebuild, "execute", lambda *_: pytest.fail("a notebook was started"))
@@ -261,9 +308,8 @@ def test_rebuild_refuses_before_any_work(
 
 
 @pytest.mark.parametrize("name", ["01", "01_tiny"])
-def test_rebuild_chooses_by_number_or_name(project, rebuild, monkeypatch, name):
-    project("01_tiny.py", HEADER + PARAMETERS)
-    root = project("02_other.py", HEADER + PARAMETERS)
+def test_rebuild_chooses_by_number_or_name(tmp_path, rebuild, monkeypatch, name):
+    root = a_project(tmp_path, **{"01_tiny": PARAMETERS, "02_other": PARAMETERS})
     monkeypatch.setattr(rebuild, "NOTEBOOKS", root / "notebooks")
     assert rebuild.choose(name, "quick") == [root / "notebooks/01_tiny.py"]
 
@@ -295,53 +341,6 @@ def test_notebooks_are_not_renewed_without_a_browser(rebuild, monkeypatch):
     monkeypatch.setattr(png, "browser", lambda: None)
     with pytest.raises(rebuild.Refusal, match="No Chrome or Chromium"):
         rebuild.rebuild(SOURCES, "quick", renew_committed=True)
-
-
-SHOWN = """\
-# %%
-import plotly.graph_objects as go
-
-from modadd import plots, widgets
-
-figure = go.Figure(layout={"width": 80, "height": 60})
-plots.show(figure, "01_shown", caption="A figure.")
-
-# %%
-plots.show(figure)
-
-# %%
-plots.show(widgets.live_training(), "01_live")
-"""
-
-
-def test_pictures_are_drawn_once_and_put_where_they_belong(project, browser_path, rebuild):
-    root = project("01_shown.py", HEADER + PARAMETERS + SHOWN)
-    done = run(root)
-    assert done.returncode == 0, done.stderr
-    names = [f"{name}.{kind}" for name in ("01_live", "01_shown") for kind in ("html", "png")]
-    written = sorted(path.name for path in (root / "figures").iterdir())
-    assert written == ["00_older.png", *names, "plotly.min.js"]
-    cells = code_cells(nbformat.read(root / "build/notebooks/01_shown.ipynb", as_version=4))
-    named, bare, live = (next(o for o in c.outputs if "data" in o) for c in cells[2:])
-    assert named.metadata == {"page": "01_shown.html", PNG: {"alt": "A figure."}}
-    assert bare.metadata == {PNG: {"alt": "figure"}}
-    for output in (named, bare, live):
-        assert "text/html" not in output.data
-    assert base64.b64decode(named.data[PNG])[16:24] == b"\0\0\0P\0\0\0<"
-    assert (root / "figures/01_shown.png").read_bytes()[16:24] == b"\0\0\0\xa0\0\0\0x"
-    assert [PNG in output.data for output in rebuild.tidy(live and [live], 1, "")] == [True]
-
-
-def test_a_browser_that_does_not_start_leaves_pages_and_one_warning(project, tmp_path):
-    broken = tmp_path / "chrome"
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    broken.chmod(0o755)
-    root = project("01_shown.py", HEADER + PARAMETERS + SHOWN)
-    done = run(root, BROWSER_PATH=str(broken))
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("no PNG are drawn") == 1
-    assert "Without a picture: 01_live, 01_shown." in done.stdout
-    assert (root / "figures/01_shown.html").exists()
 
 
 def test_a_widget_needs_a_picture_beside_it(rebuild):

@@ -8,8 +8,16 @@ import pytest
 import torch
 from scipy.stats import qmc
 
-from modadd import TrainingConfig, forces, model, particles, structure, train
-from modadd._compiled import particles as _particles
+from modadd import (
+    TrainingConfig,
+    forces,
+    model,
+    particles,
+    structure,
+    train,
+)
+from modadd._compiled import field as _field
+from modadd._compiled import two_forces as _two_forces
 from modadd.model import Parameters
 from modadd.run import DivergenceError
 from modadd.task import ModularAddition
@@ -54,10 +62,10 @@ def test_two_forces_match_autograd(alignment, modulus):
     task = ModularAddition(modulus)
     E = starts(1, modulus)[0]
     E /= np.sqrt((E**2).mean())
-    rule = _particles.TwoForces(alignment, 0.6, 0.3, 0.9)
+    rule = _two_forces.TwoForces(alignment, 0.6, 0.3, 0.9)
     force = np.empty_like(E)
     weights = task.multiplicity.astype(np.float32)
-    V = _particles._two_forces(E, task.pairs, task.labels, weights, rule, force)
+    V = _two_forces._two_forces(E, task.pairs, task.labels, weights, rule, force)
     X = torch.tensor(E, requires_grad=True)
     expected = potential(X, task, alignment, 0.6)
     (gradient,) = torch.autograd.grad(expected, X)
@@ -94,12 +102,12 @@ def first_force(E, degree, bias_scale):
     """Force on E (N, 2) in the field that one deposit of label charges leaves, learning rate 1."""
     config = TrainingConfig(len(E), bias_scale=bias_scale)
     _, recipe, pairs = prepare(config, config.task, 0, None)
-    table = _particles.multipole_table(degree)
+    table = _field.multipole_table(degree)
     theta = np.zeros(E.size + len(E) * (len(table[0]) + 1), np.float32)
     theta[: E.size] = E.ravel()
     gradient, scalars = np.empty_like(theta), np.empty(5)
     for _ in range(2):
-        _particles._field_gradient(theta, recipe, pairs, table, True, gradient, scalars)
+        _field._field_gradient(theta, recipe, pairs, table, True, gradient, scalars)
         theta[E.size :] -= gradient[E.size :]
     return -gradient[: E.size].reshape(E.shape).astype(np.float64)
 
@@ -135,10 +143,10 @@ def test_force_converges_with_the_degree_at_any_bias_scale(bias_scale):
 
 
 def test_multipoles_sum_to_the_kernel():
-    rows, factors = _particles.multipole_table(16)
+    rows, factors = _field.multipole_table(16)
     x = (2 * starts(1, 12)[0]).T.astype(np.float32)
     phi = np.empty((3, len(rows) + 1, 12), np.float32)
-    _particles._multipoles(x, np.float32(1.0), 1.0, rows, factors, phi)
+    _field._multipoles(x, np.float32(1.0), 1.0, rows, factors, phi)
     expected = forces.arc_cosine(x.T[:, None], x.T[None])
     slope = forces.arc_cosine_gradient(x.T[:, None], x.T[None])
     np.testing.assert_allclose(phi[0, :-1].T @ phi[0, :-1], expected, atol=1e-3)

@@ -115,6 +115,41 @@ def test_mismatch_is_zero_for_equal_censuses_and_one_for_disjoint_ones():
     assert grids.mismatch(circles) == 1
 
 
+def test_constant_charges_without_bound_end_on_a_line():
+    E = noise(3, 17, seed=9)
+    assert not n05_particle_simulation.thin(E).any()
+    ended = n05_particle_simulation.at_constant_size(E, 1.0, steps=150)
+    assert n05_particle_simulation.thin(ended).all()
+    assert np.allclose(np.square(ended).mean((1, 2)), 1)
+    figure = n05_particle_simulation.ends({"start": E, "end": ended})
+    texts = [annotation.text for annotation in figure.layout.annotations]
+    assert ["0 of 3 on a line" in texts[0], "3 of 3 on a line" in texts[1]] == [True, True]
+
+
+def test_the_example_passes_through_all_kinds():
+    i, j = np.divmod(np.arange(16), 4)
+    k, m = np.divmod(np.arange(16), 8)
+    grid, stripe = np.stack([i, j], -1).astype(float), np.stack([k, m], -1).astype(float)
+    swept = np.array([[ring(16, 3), grid], [ring(16, 3), stripe], [ring(16, 3), ring(16, 3)]])
+    assert n05_particle_simulation.example(swept, structure.classify(swept)) == 1
+
+
+def test_batches_are_as_far_apart_as_chance_has_it():
+    kinds = np.array(["circle", "grid"] * 100)
+    found = n05_particle_simulation.distances_of_batches(kinds)
+    spread = np.sqrt(1 / 199)  # of the difference of two shares, dealt without return
+    assert found.std() < spread
+    assert found.mean() == pytest.approx(np.sqrt(2 / np.pi) * spread, rel=0.1)
+
+
+def test_courses_begin_where_all_are_alike(runs):
+    one, other = runs.values()
+    found = same_start.courses(one, other, other, one)
+    assert found["network"].values is None
+    assert found["other network"].values[0] == pytest.approx(1, abs=1e-6)
+    assert np.allclose(found["field, moving features"].values, 1)
+
+
 def test_knob_shows_shares_bands_and_the_network():
     censuses = [structure.census(["grid", "grid", "circle"]), structure.census(["circle"] * 4)]
     censuses, network = [*censuses, censuses[1]], structure.census(["stripe", "other"])

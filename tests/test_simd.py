@@ -5,8 +5,9 @@ import pytest
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 
-from modadd._compiled import engine, gradient, particles, rules, simd, strip, tour
-from modadd._compiled.simd import FLAGS, LANES, add_product, exp
+from modadd._compiled import engine, field, gradient, rules, simd, strip, tour, two_forces
+from modadd._compiled.field import add_product
+from modadd._compiled.simd import FLAGS, LANES, exp
 from modadd._compiled.vectors import (
     UNCOUNTED,
     bits_set,
@@ -77,7 +78,7 @@ def test_product_adds_to_the_columns_asked_for_and_leaves_the_rest(rows, inner):
         np.testing.assert_array_equal(out[:, columns:], start[:, columns:])
 
 
-@pytest.mark.parametrize("module", [simd, tour, strip, gradient, engine, rules, particles])
+@pytest.mark.parametrize("module", [simd, tour, strip, gradient, engine, rules, field, two_forces])
 def test_what_may_be_rounded_in_several_ways_is_compiled_into_its_callers(module):
     """A call would reach one version where it was compiled, and another where it was loaded."""
     compiled = {k: v for k, v in vars(module).items() if isinstance(v, Dispatcher)}

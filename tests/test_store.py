@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 
-from modadd._compiled import engine, force_sums, particles, rules, store
+from modadd._compiled import engine, field, force_sums, rules, store, two_forces
 
 
 def twice(x):
@@ -51,7 +51,7 @@ def test_every_byte_of_every_module_makes_a_version(tmp_path):
 
 
 def test_all_that_is_kept_is_kept_so():
-    for module in (engine, force_sums, particles, rules):
+    for module in (engine, field, force_sums, rules, two_forces):
         found = [f for f in vars(module).values() if isinstance(f, Dispatcher)]
         kept = [f for f in found if type(f._cache).__name__ != "NullCache"]
         assert kept and all(type(f._cache) is store._Cache for f in kept), module

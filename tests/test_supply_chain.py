@@ -2,12 +2,10 @@
 
 import importlib.util
 import re
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,16 +37,6 @@ def test_every_locked_file_has_a_hash_and_none_an_address():
         assert all(re.fullmatch("--hash=sha256:[0-9a-f]{64}", each) for each in hashes), first
         assert len(set(hashes)) == len(hashes), first
     assert not re.search(r"://|--(extra-)?index|--find-links|--trusted", LOCK)
-
-
-def test_pins_satisfy_pyproject():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [line for extra in project["optional-dependencies"].values() for line in extra]
-    wanted += project["dependencies"]
-    pins = pinned(CONSTRAINTS)
-    for requirement in map(Requirement, wanted):
-        name = canonicalize_name(requirement.name)
-        assert requirement.specifier.contains(pins[name]), requirement
 
 
 def test_licences_are_listed_for_every_pin():

@@ -14,12 +14,19 @@ from numba import njit, types
 from numba.extending import intrinsic, models, register_model
 
 from modadd._compiled.simd import FLAGS, LANES, POWERS
+from modadd._compiled.store import PartOfOthers
 
 UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy", "_nrt": False}
 """Options of functions that allocate nothing, so that no references to arrays need be counted, and
 that may divide by zero, so that loops with a quotient are vectors too."""
 
-lean = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **UNCOUNTED)
+lean = njit(
+    forceinline=True,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+    pipeline_class=PartOfOthers,
+    **UNCOUNTED,
+)
 """The same as `inlined`, for functions that allocate nothing."""
 
 FUSED = ("contract",)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import structure
+from modadd import forces, structure
 from modadd.plots.palette import MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import area, centred, joined, segments, whisker
@@ -41,8 +41,66 @@ def thin(E: np.ndarray) -> np.ndarray:
     return wide < 0.3 * long
 
 
+def example(swept: np.ndarray, kinds: np.ndarray) -> int:
+    """The start that shows most clearly what the knob does.
+
+    It begins as a grid and passes through all kinds but "other", as far as there is such a one.
+
+    Args:
+        swept: (A, S, N, 2) what each start becomes at increasing alignment forces.
+        kinds: (A, S) their kinds.
+    """
+    passed = sum((kinds == kind).any(0) for kind in KINDS[:3]) + (kinds[0] == "grid")
+    clarity = np.maximum(structure.circle(swept).score, structure.grid(swept).score).min(0)
+    return int((passed + clarity).argmax())
+
+
+def distances_of_batches(kinds: np.ndarray, draws: int = 4000) -> np.ndarray:
+    """How far apart two halves of kinds (2S,) are when they are dealt out at random: (draws,).
+
+    >>> distances_of_batches(np.array(["circle"] * 8), draws=3).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    rng, onehot = np.random.default_rng(0), kinds[:, None] == np.array(KINDS)
+    half = len(kinds) // 2
+    dealt = np.stack([rng.permutation(len(kinds)) for _ in range(draws)])
+    first, second = (onehot[part].mean(1) for part in (dealt[:, :half], dealt[:, half:]))
+    return 0.5 * np.abs(first - second).sum(-1)
+
+
+def at_constant_size(E: np.ndarray, bias_scale: float, steps: int = 200) -> np.ndarray:
+    """Where E (S, N, 2) ends under the exact law with label charges, always scaled back to rms 1.
+
+    Steps have one length whatever the force, with momentum, and become shorter towards the end.
+    """
+
+    def scaled(E: np.ndarray) -> np.ndarray:
+        return E / np.sqrt(np.square(E).mean((-2, -1), keepdims=True))
+
+    E, velocity = scaled(E.astype(float)), 0.0
+    for step in range(steps):
+        velocity = 0.9 * velocity + scaled(forces.exact(E, bias_scale))
+        E = scaled(E + 0.01 * (1 - step / steps) * velocity)
+    return E
+
+
+def ends(rows: Mapping[str, np.ndarray]) -> go.Figure:
+    """What the first start became, and how many of (S, N, 2) are on a line; one panel a name."""
+    gap = 10
+    side = (WIDTH - 16 - gap * (len(rows) - 1)) / len(rows)
+    boxes = [(8 + i * (side + gap), 54, side, side) for i in range(len(rows))]
+    figure, panels = sheet(54 + side + 8, boxes)
+    for panel, (name, E) in zip(panels, rows.items(), strict=True):
+        one = centred(E[0])
+        panel.plane(1.2 * np.abs(one).max())
+        panel.add(*joined(one, 11))
+        words = f'<span style="color:{MUTED}">{thin(E).sum()} of {len(E)} on a line</span>'
+        panel.note(f"<b>{name}</b><br>{words}", 0.5, xanchor="center", yshift=6)
+    return figure
+
+
 def kinds_over_force(
-    forces: Sequence[float],
+    alignment_forces: Sequence[float],
     examples: np.ndarray,
     censuses: Sequence[Census],
     network: Census,
@@ -51,20 +109,20 @@ def kinds_over_force(
     """Kinds over the alignment force, what one start became above, the network's census beside.
 
     Args:
-        forces: (A,) increasing values of a.
+        alignment_forces: (A,) increasing values of a.
         examples: (A, N, 2) what one start became at each.
         censuses: (A,) of many starts.
         network: of networks from the same starts.
         chosen: the force to mark.
     """
     left, gap, tall = 52, 6, 250
-    side = (WIDTH - 16 - gap * (len(forces) - 1)) / len(forces)
+    side = (WIDTH - 16 - gap * (len(alignment_forces) - 1)) / len(alignment_forces)
     top = 64 + side + 58
-    boxes = [(8 + i * (side + gap), 64, side, side) for i in range(len(forces))]
+    boxes = [(8 + i * (side + gap), 64, side, side) for i in range(len(alignment_forces))]
     boxes += [(left, top, 520, tall), (left + 572, top, 166, tall)]
     figure, panels = sheet(top + tall + 54, boxes)
     *small, curves, beside = panels
-    for panel, E, a in zip(small, centred(examples), forces, strict=True):
+    for panel, E, a in zip(small, centred(examples), alignment_forces, strict=True):
         kind = str(structure.classify(E))
         word = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
         panel.note(f"a = {a:g}<br>{word}", 0.5, xanchor="center", yshift=6)
@@ -78,9 +136,9 @@ def kinds_over_force(
     mark = {"xref": curves.x, "yref": f"{curves.y} domain", "xanchor": "right", "xshift": -5}
     figure.add_annotation(x=chosen, y=0.97, text=f"nearest to the networks: {chosen:g}", **mark)
     for i, kind in enumerate(KINDS):
-        curves.add(*_shares(forces, censuses, kind))
+        curves.add(*_shares(alignment_forces, censuses, kind))
         beside.add(_whiskered(i, network, kind))
-        _name(curves, kind, forces, censuses)
+        _name(curves, kind, alignment_forces, censuses)
     return figure
 
 

@@ -14,14 +14,30 @@ from numpy.typing import ArrayLike
 
 from modadd import structure
 from modadd.intervals import Effect, bootstrap_mean
+from modadd.plots.gallery import Course
 from modadd.plots.palette import INK, MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import embeddings, joined, whisker
+from modadd.run import Run
 
 GREEN, VIOLET = STYLES["network"].color, STYLES["simulation"].color
 
 Pairs = Sequence[tuple[np.ndarray, np.ndarray]]
 """Embeddings (S, N, 2), and others of the same starts to compare them with."""
+
+
+def courses(one: Run, other: Run, field: Run, limit: Run) -> dict[str, Course]:
+    """Two networks and two simulations of one start, with their agreement with the first."""
+
+    def agreement(run: Run) -> np.ndarray:
+        return structure.procrustes_r2(run.embeddings[:, 0], one.embeddings[:, 0])
+
+    return {
+        "network": Course(one, None, GREEN),
+        "other network": Course(other, agreement(other), GREEN),
+        "field": Course(field, agreement(field), VIOLET, "dash"),
+        "field, moving features": Course(limit, agreement(limit), VIOLET),
+    }
 
 
 def coarse_kinds(E: ArrayLike) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Notebook 7: conditions on the same seeds, what each gains over its control, and their figures.
 
-Grey is what nothing keeps alive, green what should keep the residuals alive, violet what is
-stopped, or given where it should not help.
+Dotted and grey is what nothing keeps alive, solid what should keep the residuals alive, dashed
+what is stopped, or given where it should not help.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import plotly.graph_objects as go
 
 from modadd import intervals, structure
 from modadd.intervals import Effect
-from modadd.plots.palette import INK, MUTED, STYLES, Style, blend, faded
+from modadd.plots.palette import INK, MUTED, PAPER, STYLES, Style, blend, faded
 from modadd.plots.panels import WIDTH, Panel, font, sheet, square_root
 from modadd.plots.traces import band, segments, whisker
 from modadd.run import Run
 
 ROLES = {
     "without": STYLES["floor"],
-    "with": STYLES["network"],
-    "contrast": STYLES["simulation"],
+    "with": Style(INK, "circle", "solid"),
+    "contrast": Style(blend(INK, PAPER, 0.3), "diamond", "dash"),
 }
 """What a condition is for (the control, what should show the effect, what should not), drawn so."""
 
@@ -134,7 +134,7 @@ def _band(condition: Condition, row: int) -> list[go.Trace]:
     if _LOGARITHMIC[row]:
         values = np.where(values > 0, values, np.nan)
     area, line = band(run.steps, values, "training", condition.name)
-    area.fillcolor = faded(style.color, 0.17)
+    area.fillcolor = faded(style.color, 0.12)
     line.line = {"color": style.color, "dash": style.dash, "width": 2}
     return [area, line]
 
@@ -165,12 +165,12 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def _steps_axis(steps: int, first: bool, last: bool) -> dict:
     """The axis of steps, named in the last row; 0 is written in the first column alone."""
-    marks = [0, steps // 16, steps // 4, steps]
+    marks = [0, steps // 4, steps]
     axis = {"range": square_root([0, 1.02 * steps]), "tickvals": square_root(marks), "tickangle": 0}
     if not last:
-        return axis | {"ticktext": [""] * 4}
+        return axis | {"ticktext": [""] * len(marks)}
     words = ["0" if first else "", *(f"{mark:,}" for mark in marks[1:])]
-    return axis | {"ticktext": words, "title": {"text": "step"}}
+    return axis | {"ticktext": words, "title": {"text": "step (√ axis)"}}
 
 
 def _upright(panel: Panel, step: int) -> None:
@@ -195,7 +195,7 @@ def _head(panel: Panel, comparison: Comparison) -> None:
 
 def effect_rows(found: Mapping[str, Gain]) -> go.Figure:
     """What `gains` found, with 95 % intervals: one row a condition."""
-    titles = ("Residual, times", "Closure, more by", "Validation accuracy, more by")
+    titles = ("Residual: ratio", "Closure: gain", "Validation accuracy: gain")
     left, gap, tall = 150, 40, 32 * len(found)
     each = (WIDTH - left - 20 - gap * 2) / 3
     figure, panels = sheet(tall + 84, [(left + i * (each + gap), 44, each, tall) for i in range(3)])

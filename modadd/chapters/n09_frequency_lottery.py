@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from modadd import forces, structure
 from modadd.intervals import wilson
-from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
 from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, segments, whisker
@@ -98,6 +98,26 @@ def hit_rates(found: Race) -> list[HitRate]:
     return rates
 
 
+def interval(found: Race, chosen: np.ndarray | bool = True) -> tuple[float, float]:
+    """Wilson interval of how often the strongest won the chosen circles; (0, 1) without any."""
+    won = found.won[found.circle & chosen]
+    return wilson(int(won.sum()), won.size) if won.size else (0.0, 1.0)
+
+
+def told(found: Race) -> str:
+    """How often the strongest won the circles, in words.
+
+    >>> told(Race(np.ones(4), np.array([True, True, True, False]), np.ones(4, bool)))
+    '3 of 4 circles: 75% (30% to 95%)'
+    >>> told(Race(np.ones(4), np.ones(4, bool), np.zeros(4, bool)))
+    'no circles'
+    """
+    if not found.circle.any():
+        return "no circles"
+    won, (low, high) = found.won[found.circle], interval(found)
+    return f"{won.sum()} of {won.size} circles: {won.mean():.0%} ({low:.0%} to {high:.0%})"
+
+
 # --- figures --------------------------------------------------------------------------------------
 
 
@@ -125,7 +145,9 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     ticks = {"tickvals": [1, 1.5, 2, 3], "ticktext": ["1", "1.5", "2", "3"]}
     ticks |= {"type": "log", "range": np.log10([0.97, max(3.2, 1.05 * largest)])}
     lead.axes(ticks | {"title": {"text": "largest over second largest power at the start"}}, share)
-    styles = (Style(INK, "circle", "solid"), STYLES["alignment"], STYLES["validation"])
+    network = STYLES["network"]
+    bare = Style(blend(network.color, PAPER, 0.4), "triangle-up", "dot")
+    styles = (network, bare, STYLES["simulation"])
     words = []
     for (name, found), style, nudge in zip(rates.items(), styles, (1, 0.985, 1.015)):
         words.append(f'<span style="color:{style.color}">{_SYMBOLS[style.symbol]} {name}</span>')
@@ -203,8 +225,8 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     share = fourier_power(E)
     share /= share.sum(-1, keepdims=True)
     k, winner = np.arange(1, share.shape[1] + 1), int(share[-1].argmax())
-    boxes = [(60, 44, 320, 230), (470, 30, 250, 250), (60, 368, 660, 130)]
-    figure, (bars, plane, courses) = sheet(652, boxes)
+    boxes = [(60, 34, 320, 170), (500, 22, 210, 210), (60, 286, 660, 90)]
+    figure, (bars, plane, courses) = sheet(524, boxes)
     colors = [LINE] * len(k)
     colors[winner] = STYLES["circle"].color
     ticks = {"range": [0, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}

@@ -1,92 +1,60 @@
-"""Notebook 10: what carries over to larger moduli, what a step costs, and the figures of both."""
+"""Notebook 10: what carries over to larger moduli; and the tour of training over the plane."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from functools import cache
-from multiprocessing import get_context
-from pathlib import Path
-from time import perf_counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import structure
+from modadd import intervals, structure
+from modadd._compiled import engine
+from modadd._compiled.tour import TOUR
+from modadd.model import Parameters
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import centred, joined, listed, segments
-from modadd.training import TrainingConfig, train
+from modadd.plots.traces import centred, joined, pair_sums, regions, segments, whisker
+from modadd.training import TrainingConfig, prepare
 
 SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
 """The shapes τ of the square and of the hexagonal lattice."""
+NEAR = 0.25
+"""How far from such a shape τ still counts as near it."""
 
-# --- galleries ------------------------------------------------------------------------------------
+RECIPES = {
+    12: TrainingConfig(12, steps=1000),
+    17: TrainingConfig(17, steps=1000),
+    31: TrainingConfig(31, 128, 1200, learning_rate=0.3, weight_decay=1.5e-3),
+    59: TrainingConfig(59, 128, 1000, learning_rate=0.5, weight_decay=5e-4),
+    113: TrainingConfig(113, 128, 900, learning_rate=1.0, weight_decay=2e-4),
+}
+"""Recipes by modulus."""
 
 
-def moduli_gallery(runs: dict[int, np.ndarray]) -> go.Figure:
-    """Examples of each modulus: a row of up to four, or two large ones of more than 100 tokens.
-
-    Args:
-        runs: by modulus N, final embeddings (S, N, 2), of which the first are shown.
-    """
-    left, boxes, shown, top = 34, [], [], 30
-    for N, E in runs.items():
-        columns = 2 if N > 100 else 4
-        count, room = min(len(E), columns), (WIDTH - left) / columns
-        tall = room - 20
-        boxes += [(left + i * room + 6, top, room - 12, tall) for i in range(count)]
-        shown += [(N, E[i], tall, i == 0) for i in range(count)]
-        top += tall + 44
-    figure, panels = sheet(top - 32, boxes)
-    for panel, (N, E, tall, first) in zip(panels, shown, strict=True):
-        _patch_of(panel, E, tall)
-        if first:
-            where = {"xanchor": "right", "yanchor": "middle", "xshift": -10, "textangle": -90}
-            panel.note(f"<b>N = {N}</b>", 0, 0.5, font=font(14), **where)
+def moduli_gallery(finals: Mapping[int, np.ndarray], rows: int = 2) -> go.Figure:
+    """The first networks of each modulus: N to final embeddings (S, N, 2), one column each."""
+    each = WIDTH / len(finals)
+    side = each - 12
+    boxes = [
+        (6 + i * each, 42 + j * (side + 26), side, side)
+        for i in range(len(finals))
+        for j in range(rows)
+    ]
+    figure, panels = sheet(42 + rows * (side + 26), boxes)
+    shown = [(N, E, j) for N, E in finals.items() for j, E in enumerate(E[:rows])]
+    for panel, (N, E, j) in zip(panels, shown, strict=True):
+        E, kind = centred(E), str(structure.classify(E))
+        panel.plane(1.12 * np.abs(E).max())
+        panel.add(*joined(E, max(5.0, min(14.0, 0.44 * side / np.sqrt(N)))))
+        look = {"xanchor": "center", "font": font(12, STYLES[kind].color)}
+        panel.note(f"<b>{kind}</b>", 0.5, yshift=1, **look)
+        if j == 0:
+            panel.note(f"<b>N = {N}</b>", 0.5, xanchor="center", yshift=18, font=font(14))
     return figure
 
 
-def _patch_of(panel: Panel, E: np.ndarray, tall: float) -> None:
-    """Embeddings (N, 2) in a panel, with their bonds and, above, their kind and score."""
-    E = centred(E)
-    found = structure.describe(E)
-    kind, patch = str(found.kind), found.grid
-    panel.plane(1.1 * np.abs(E).max())
-    third = third_bonds(E, patch) if kind in ("grid", "stripe") else np.empty((0, 2), int)
-    panel.add(*segments(E[third[:, 0]], E[third[:, 1]], LINE))
-    size = max(5.0, min(14.0, 0.44 * tall / np.sqrt(len(E))))
-    panel.add(*joined(E, size, listed(found.bonds)))
-    score = found.circle.score if kind == "circle" else patch.score
-    name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
-    number = "" if kind == "other" else f" {score:.2f}"
-    look = {"xanchor": "center", "font": font(12, MUTED)}
-    panel.note(name + number, 0.5, yshift=2, **look)
-
-
-def third_bonds(E: np.ndarray, patch: structure.Grid) -> np.ndarray:
-    """Tokens of a patch joined by the short diagonal of its cells, (B, 2); none if that is long.
-
-    >>> i, j = np.divmod(np.arange(16), 4)
-    >>> E = np.stack([i + 0.5 * j, 0.75**0.5 * j], -1)  # hexagonal
-    >>> third_bonds(E, structure.grid(E)).shape
-    (9, 2)
-    """
-    (u, v), (g, h) = patch.steps, patch.vectors
-    sign = -1 if g @ h > 0 else 1
-    diagonal, N = g + sign * h, len(E)
-    shortest = min(np.linalg.norm(g), np.linalg.norm(h))
-    if not np.linalg.norm(diagonal) < 1.35 * shortest:
-        return np.empty((0, 2), int)
-    a = np.arange(N)
-    b = (a + u + sign * v) % N
-    near = np.linalg.norm(E[b] - E - diagonal, axis=-1) < 0.3 * shortest
-    return np.stack([a, b], -1)[near & patch.joined & patch.joined[b]]
-
-
-# --- shapes and kinds -----------------------------------------------------------------------------
+# --- what changes with N --------------------------------------------------------------------------
 
 
 def lattice_shape(patch: structure.Grid) -> np.ndarray:
@@ -113,88 +81,97 @@ def shapes(E: np.ndarray) -> np.ndarray:
     return lattice_shape(found.grid)[np.isin(found.kind, ["grid", "stripe"])]
 
 
-def lattices(found: dict[int, np.ndarray]) -> go.Figure:
-    """Shapes of lattices on their map, and shares of kinds.
+class Measured(NamedTuple):
+    """What S networks of one modulus became, each as a mean or share and its 95 % interval."""
+
+    circles: intervals.Effect
+    lattices: intervals.Effect
+    hexagonal: intervals.Effect  #: of the lattices, those near the hexagonal shape
+    closure: intervals.Effect  #: of the lattices
+    accuracy: intervals.Effect
+
+
+def measure(E: np.ndarray, accuracy: np.ndarray) -> Measured:
+    """Measure final embeddings (S, N, 2) and accuracies (S,); S of at least two."""
+    kinds = structure.classify(E)
+    lattice = np.isin(kinds, ["grid", "stripe"])
+    near = np.abs(shapes(E) - HEXAGONAL) < NEAR
+    shares = [intervals.Effect(x.mean(), *intervals.wilson(int(x.sum()), x.size))
+              if x.size else intervals.Effect(np.nan, 0.0, 1.0)
+              for x in (kinds == "circle", lattice, near)]  # fmt: skip
+    closed = structure.closure(E[lattice])
+    closure = intervals.mean(closed) if len(closed) > 1 else intervals.Effect(*[np.nan] * 3)
+    return Measured(*shares, closure, intervals.mean(accuracy))
+
+
+TITLES = {
+    "circles": "Circles",
+    "lattices": "Lattices",
+    "hexagonal": "Near hexagonal, of the lattices",
+    "closure": "Closure of the lattices",
+    "accuracy": "Accuracy",
+}
+
+
+def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -> go.Figure:
+    """What was measured over N, with 95 % intervals; and the map of the shapes of lattices.
 
     Args:
-        found: by modulus N, final embeddings (S, N, 2).
+        found: N to what its networks became.
+        taus: N to shapes τ (L,) of its lattices.
     """
-    height = 46 * len(found)
-    figure, (chart, shares) = sheet(400, [(60, 50, 250, 290), (430, 50, 340, height)])
-    figure.update_layout(barmode="overlay")
-    tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(found))]
-    places = {N: shapes(E) for N, E in found.items()}
-    _shape_map(chart, max([8, *(1.1 * tau.imag.max() for tau in places.values() if tau.size)]))
-    for (N, tau), tone in zip(places.items(), tones):
-        marker = {"size": 9, "color": tone, "line": {"width": 0.8, "color": INK}}
-        data = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
-        hover = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
-        where = {"x": tau.real, "y": tau.imag, "customdata": data}
-        where["hovertemplate"] = f"{hover}<extra>N = {N}</extra>"
-        chart.add(go.Scatter(**where, mode="markers", marker=marker, name=f"N = {N}"))
-    words = [f'<span style="color:{tone}">●</span> {N}' for N, tone in zip(found, tones)]
-    chart.note("<b>Shapes of lattices</b>", yshift=26)
-    chart.note("N =   " + "   ".join(words), yshift=8)
-    shares.note("<b>Kinds</b>", yshift=8)
-    share = {"range": [0, 1], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
-    rows = {"range": [len(found) - 0.5, -0.5], "visible": False}
-    shares.axes(share | {"title": {"text": "share of runs"}}, rows)
-    for row, (N, E) in enumerate(found.items()):
-        _kind_bar(shares, row, structure.census(E))
-        place = {"x": 0, "y": row, "xref": shares.x, "yref": shares.y, "xanchor": "right"}
-        figure.add_annotation(
-            text=f"<b>N = {N}</b><br>{len(E)} runs", xshift=-10, align="right", **place
-        )
+    boxes = [(52 + i % 2 * 250, 34 + i // 2 * 150, 200, 84) for i in range(5)]
+    figure, (*panels, chart) = sheet(470, [*boxes, (560, 50, 222, 350)])
+    n = np.array(list(found))
+    for i, (panel, (name, title)) in enumerate(zip(panels, TITLES.items())):
+        values = np.array([getattr(one, name) for one in found.values()]).T
+        style = STYLES[("circle", "grid", "grid", "grid", "network")[i]]
+        look = {"mode": "lines+markers", "line": {"color": style.color, "width": 1.5}}
+        look |= {"marker": {"size": 8, "color": style.color, "symbol": style.symbol}}
+        bars = whisker(*values, style.color)
+        hover = "N = %{x}: %{y:.2f}<extra></extra>"
+        panel.add(go.Scatter(x=n, y=values[0], error_y=bars, hovertemplate=hover, **look))
+        panel.note(f"<b>{title}</b>", yshift=6)
+        top = 0.6 if name == "closure" else 1.04
+        ticks = {"tickvals": [0, 0.25, 0.5]} if name == "closure" else {"tickvals": [0, 0.5, 1]}
+        form = {} if name == "closure" else {"tickformat": ".0%"}
+        x = {"type": "log", "tickvals": n, "ticktext": [str(k) for k in n], "title": {"text": "N"}}
+        panel.axes(x, {"range": [-0.03 * top, top], **ticks, **form})
+    _shape_map(chart, taus)
     return figure
 
 
-def _shape_map(panel: Panel, top: float) -> None:
-    """The map of lattice shapes up to height `top`: its border, the square, the hexagonal."""
+def _shape_map(panel: Panel, taus: Mapping[int, np.ndarray]) -> None:
+    """One point a lattice at its shape τ, within the border of all shapes; N by darkness."""
+    top = max([8, *(1.1 * tau.imag.max() for tau in taus.values() if tau.size)])
     arc = np.exp(1j * np.linspace(np.pi / 3, np.pi / 2, 40))
     border = np.concatenate([[0.5 + 1j * top], arc, [1j * top]])
     line = {"color": MUTED, "width": 1, "simplify": False}
     panel.add(go.Scatter(x=border.real, y=border.imag, mode="lines", line=line, hoverinfo="skip"))
-    heights = {"type": "log", "range": np.log10([0.68, top]), "title": {"text": "height, Im τ"}}
-    heights["tickvals"] = [tick for tick in (1, 2, 4, 8, 16, 32, 64) if tick <= top]
-    skew = {"range": [-0.06, 0.62], "tickvals": [0, 0.5], "title": {"text": "skew, Re τ"}}
-    panel.axes(skew, heights)
+    tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(taus))]
+    for (N, tau), tone in zip(taus.items(), tones):
+        marker = {"size": 6, "color": tone, "line": {"width": 0.6, "color": INK}}
+        data = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
+        hover = (
+            "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°<extra>" + f"N = {N}</extra>"
+        )
+        where = {"x": tau.real, "y": tau.imag, "customdata": data, "hovertemplate": hover}
+        panel.add(go.Scatter(**where, mode="markers", marker=marker))
     for word, tau in (("square", SQUARE), ("hexagonal", HEXAGONAL)):
-        marker = {"size": 18, "symbol": "circle-open", "color": STYLES["grid"].color}
+        marker = {"size": 18, "symbol": "circle-open", "color": INK}
         panel.add(
             go.Scatter(x=[tau.real], y=[tau.imag], mode="markers", marker=marker, hoverinfo="skip")
         )
-        place = {"x": tau.real, "y": np.log10(tau.imag), "xref": panel.x, "yref": panel.y}
-        look = {"xanchor": "center", "yanchor": "top", "yshift": -10}
-        look["font"] = font(11, STYLES["grid"].color)
-        panel.figure.add_annotation(text=word, **place, **look)
-
-
-def _kind_bar(panel: Panel, row: int, found: structure.Census) -> None:
-    """Shares of kinds as one bar, with the count in each part."""
-    start = 0.0
-    for kind in structure.KINDS:
-        share, count = found.share(kind), found.count(kind)
-        if not count:
-            continue
-        tone = blend(STYLES[kind].color, PAPER, 0.45)
-        panel.add(
-            go.Bar(
-                x=[share],
-                y=[row],
-                base=[start],
-                orientation="h",
-                width=0.52,
-                marker={"color": tone, "line": {"width": 0}},
-                text=f"{kind} {count}" if share > 0.16 else str(count),
-                textposition="inside",
-                insidetextanchor="middle",
-                textangle=0,
-                constraintext="none",
-                textfont=font(11),
-                hovertemplate=f"{kind}: {count} of {found.total}<extra></extra>",
-            )
-        )
-        start += share
+        look = {"xanchor": "center", "yanchor": "top", "yshift": -10, "font": font(11)}
+        panel.text(word, tau.real, np.log10(tau.imag), **look)
+    words = [f'<span style="color:{tone}">●</span> {N}' for N, tone in zip(taus, tones)]
+    panel.note("<b>Shapes of lattices</b>", yshift=24)
+    panel.note("N =  " + "  ".join(words), yshift=6, font=font(11))
+    heights = {"type": "log", "range": np.log10([0.66, top]), "title": {"text": "height, Im τ"}}
+    heights["tickvals"] = [tick for tick in (1, 2, 4, 8, 16, 32, 64) if tick <= top]
+    panel.axes(
+        {"range": [-0.08, 0.66], "tickvals": [0, 0.5], "title": {"text": "skew, Re τ"}}, heights
+    )
 
 
 # --- the superlattice of labels -------------------------------------------------------------------
@@ -271,17 +248,16 @@ def _random(u: int, v: int, g: np.ndarray, modulus: int, rng: np.random.Generato
     return np.array(points) @ g
 
 
-def cell_figure(E: np.ndarray, found: dict[int, Cells]) -> go.Figure:
+def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
     """One lattice within its Wigner–Seitz cell; second moments of all, beside random patches.
 
     Args:
         E: (N, 2) of a lattice, N prime.
         found: by modulus.
     """
-    figure, (plane, moments) = sheet(380, [(10, 44, 330, 310), (430, 44, 350, 270)])
-    n, patch = len(E), structure.grid(E)
-    g = patch.vectors @ [1, 1j]
-    a, b = superlattice(*(int(s) for s in patch.steps), g, n)
+    figure, (plane, moments) = sheet(380, [(10, 44, 330, 310), (430, 44, 350, 250)])
+    patch = structure.grid(E)
+    a, b = superlattice(*(int(s) for s in patch.steps), patch.vectors @ [1, 1j], len(E))
     z = E.astype(float) @ [1, 1j]
     z -= z.mean()
     around = np.array([i * a + j * b for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j])
@@ -290,35 +266,35 @@ def cell_figure(E: np.ndarray, found: dict[int, Cells]) -> go.Figure:
     plane.note("<b>One lattice</b>, and copies of it by L", yshift=8)
     copies = (z[:, None] + around).ravel()
     copies = copies[np.maximum(np.abs(copies.real), np.abs(copies.imag)) < reach]
-    marker = {"size": 6, "color": LINE}
-    where = {"x": copies.real, "y": copies.imag, "mode": "markers", "hoverinfo": "skip"}
-    plane.add(go.Scatter(**where, marker=marker))
+    look = {"mode": "markers", "marker": {"size": 6, "color": LINE}, "hoverinfo": "skip"}
+    plane.add(go.Scatter(x=copies.real, y=copies.imag, **look))
     corners = _corners(a, b)
-    line = {"color": STYLES["grid"].color, "width": 1.5}
-    x, y = corners.real, corners.imag
-    plane.add(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip"))
+    ends = np.stack([corners.real, corners.imag], -1)
+    plane.add(*segments(ends[:-1], ends[1:], STYLES["grid"].color, 1.5))
     plane.add(*joined(np.stack([z.real, z.imag], -1), 13))
-    moments.note("<b>Second moment</b> over the area", yshift=8)
-    for row, cells in enumerate(found.values()):
-        for values, style, drop in (
-            (cells.moment, "grid", -0.15),
-            (cells.random_moment, "floor", 0.15),
-        ):
-            look = {"color": STYLES[style].color, "size": 6, "opacity": 0.4}
-            hover = "%{x:.3f}<extra></extra>"
-            y = np.full(len(values), row + drop)
-            moments.add(go.Scatter(x=values, y=y, mode="markers", marker=look, hovertemplate=hover))
+    words = []
+    for style, name, field, shift in (
+        ("grid", "trained", "moment", -0.12),
+        ("floor", "random patches of the same lattice", "random_moment", 0.12),
+    ):
+        low, middle, high = (
+            [np.quantile(getattr(one, field), q) for one in found.values()]
+            for q in (0.25, 0.5, 0.75)
+        )
+        color, y = STYLES[style].color, np.arange(len(found)) + shift
+        marker = {"size": 9, "color": color, "symbol": STYLES[style].symbol}
+        bars = whisker(middle, low, high, color, 3)
+        hover = "median %{x:.3f}<extra>" + name + "</extra>"
+        look = {"mode": "markers", "marker": marker, "hovertemplate": hover}
+        moments.add(go.Scatter(x=middle, y=y, error_x=bars, **look))
+        words.append(f'<span style="color:{color}">{"■" if style == "grid" else "●"} {name}</span>')
+    moments.note("<b>Second moment</b> over the area: median and middle half", yshift=8)
+    moments.note("   ".join(words), 0, 0, yanchor="top", yshift=-44)
     hexagon = 5 / (18 * 3**0.5)
     moments.add(*segments([[hexagon, -0.5]], [[hexagon, len(found) - 0.5]]))
     rows = {"range": [len(found) - 0.5, -0.5], "tickvals": list(range(len(found)))}
-    ticks = {"ticktext": [f"N = {N}" for N in found]}
-    every = np.concatenate([m for c in found.values() for m in (c.moment, c.random_moment)])
-    low, high = np.log10([min(every.min(), hexagon), every.max()])
-    steps = {"tickvals": [0.15, 0.2, 0.3, 0.5, 1, 2, 5], "title": {"text": "line: a hexagon"}}
-    moments.axes({"type": "log", "range": [low - 0.03, high + 0.05], **steps}, rows | ticks)
-    words = [("grid", "trained"), ("floor", "random patches of the same lattice")]
-    colored = [f'<span style="color:{STYLES[s].color}">● {word}</span>' for s, word in words]
-    moments.note("   ".join(colored), 0, 0, yanchor="top", yshift=-44)
+    rows["ticktext"] = [f"N = {N}" for N in found]
+    moments.axes({"rangemode": "tozero", "nticks": 6, "title": {"text": "line: a hexagon"}}, rows)
     return figure
 
 
@@ -333,110 +309,88 @@ def _corners(a: complex, b: complex) -> np.ndarray:
     return np.array([*found, found[0]])
 
 
-# --- what training costs --------------------------------------------------------------------------
+# --- the tour -------------------------------------------------------------------------------------
 
 
-class Cost(NamedTuple):
-    """What training one seed takes on one core."""
+class Tour(NamedTuple):
+    """The order in which training visits the pairs of one network."""
 
-    seconds: float  #: a step
-    bytes: float  #: of memory at most, beside Python and the package; NaN where unknown
+    order: np.ndarray
+    """(P,) ints, pairs as `ModularAddition.pairs` numbers them."""
+    on: np.ndarray
+    """(P, H) bools: the hidden units that are on at each pair of the tour."""
 
 
-def training_cost(configs: Sequence[TrainingConfig]) -> list[Cost]:
-    """Time of a step, and the memory that 60 recorded ones take, in a fresh process.
+def tour_through(parameters: Parameters) -> Tour:
+    """The tour that training would plan for these parameters of one seed.
 
-    Args:
-        configs: small ones first, because memory is never given back. It is known on Linux only.
-
-    >>> training_cost([TrainingConfig()])[0].seconds  # doctest: +SKIP
-    2e-05
+    >>> tour = tour_through(TrainingConfig(5, hidden=8).initial(0))
+    >>> sorted(tour.order.tolist()) == list(range(15)), tour.on.shape
+    (True, (15, 8))
     """
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return list(pool.map(_cost, configs))
+    E, w1, b1, *_ = (np.asarray(array, dtype=float) for array in parameters)
+    config = TrainingConfig(len(E), len(b1), steps=0)
+    theta, recipe, pairs = prepare(config, config.task, 0, parameters._asdict())
+    state, stop, none = engine.begin(theta, pairs), np.zeros(1, np.uint8), np.zeros(1, np.int64)
+    flat, scalars = np.empty((1, theta.size), np.float32), np.empty((1, 5), np.float32)
+    engine.trace(theta, state, recipe, pairs, 0, none, stop, flat, scalars)
+    order = state[:, theta.size + TOUR :].ravel()[: len(config.task.pairs)].astype(int)
+    on = config.task.pair_sums(E)[order] @ w1 + b1 > 0
+    return Tour(order, on)
 
 
-def _cost(config: TrainingConfig) -> Cost:
-    """Memory with 60 snapshots first; then time, without what recording and a start take."""
-    before = _idle_memory()
-    _memory("VmRSS", reset=True)
-    _time_of(replace(config, steps=59), 60)
-    memory = _memory("VmHWM") - before
-    # The more steps, the smaller they are: about a tenth of a second.
-    steps = 60 + int(3e7 / (len(config.task.pairs) * config.hidden))
-    whole, start = (
-        min(_time_of(replace(config, steps=count), 2) for _ in range(3)) for count in (steps, 0)
-    )
-    return Cost(max(whole - start, 1e-9) / steps, memory)
+def switches(on: np.ndarray) -> float:
+    """How many units switch from one pair to the next, on average; on (P, H) in their order."""
+    return float((on[1:] != on[:-1]).sum(1).mean())
 
 
-def _time_of(config: TrainingConfig, snapshots: int) -> float:
-    """Seconds of training one seed on one thread."""
-    start = perf_counter()
-    train(config, 0, threads=1, snapshots=snapshots, cache=False, progress=False)
-    return perf_counter() - start
+def tour_figure(parameters: Parameters) -> go.Figure:
+    """The lines of the hidden units over the plane of pair sums, and the tour through the regions.
 
-
-@cache
-def _idle_memory() -> float:
-    """Bytes of this process before its first configuration, but after what is done once."""
-    _time_of(TrainingConfig(3, 4, 2), 2)
-    return _memory("VmRSS")
-
-
-def _memory(what: str, reset: bool = False) -> float:
-    """Bytes of this process now (VmRSS) or at most (VmHWM) since the last reset; else NaN."""
-    process = Path("/proc/self")
-    try:
-        if reset:
-            (process / "clear_refs").write_text("5")
-        lines = (process / "status").read_text().splitlines()
-    except OSError:
-        return float("nan")
-    return 1024 * next(float(line.split()[1]) for line in lines if line.startswith(what))
-
-
-def cost_over_moduli(moduli: Sequence[int], costs: Sequence[Cost], hidden: int) -> go.Figure:
-    """Time of a step and memory over the modulus, beside the power law that the products suggest.
-
-    Args:
-        moduli: (C,) increasing.
-        costs: (C,) of them, at one hidden width.
-        hidden: that width.
+    Left, all of it: pair sums in the colours of their labels, over the decision regions. Right, the
+    middle, with a dot wherever the tour crosses a line, that is where a unit switches.
     """
-    figure, panels = sheet(290, [(70, 44, 310, 186), (476, 44, 300, 186)])
-    N, pairs = np.array(moduli), np.array(moduli) * (np.array(moduli) + 1) / 2
-    seconds = np.array([1e3 * cost.seconds for cost in costs])
-    megabytes = np.array([cost.bytes / 1e6 for cost in costs])
-    style = STYLES["training"]
-    for panel, y, shape, title, law in (
-        (panels[0], seconds, pairs * N, "Time of one step, ms", "∝ N³"),
-        (panels[1], megabytes, N, "Memory of one seed with 60 snapshots, MB", "∝ N"),
-    ):
-        there = y > 0
-        if not there.any():
-            panel.note("not known on this machine", 0.5, 0.5, xanchor="center")
-            continue
-        guide = y[there][-1] * shape / shape[there][-1]
-        drawn = np.log10([*y[there], *guide])
-        panel.axes(
-            {
-                "type": "log",
-                "tickvals": N.tolist(),
-                "ticktext": [str(n) for n in N],
-                "range": np.log10([N[0] * 0.85, N[-1] * 1.2]),
-                "title": {"text": "N"},
-            },
-            {"type": "log", "dtick": 1, "range": [drawn.min() - 0.3, drawn.max() + 0.3]},
-        )
-        panel.note(f"<b>{title}</b>", yshift=8)
-        line = {"color": MUTED, "width": 1, "dash": "dot"}
-        panel.add(go.Scatter(x=N, y=guide, mode="lines", line=line, hoverinfo="skip"))
-        words = f'<span style="color:{MUTED}">┈ {law}</span>'
-        panel.note(words, 1, 0.04, xanchor="right")
-        hover = "N = %{x}: %{y:.3g}<extra>" + f"H = {hidden}</extra>"
-        marker = {"size": 9, "color": style.color, "symbol": style.symbol}
-        line = {"color": style.color, "width": 2}
-        where = {"x": N[there], "y": y[there], "hovertemplate": hover}
-        panel.add(go.Scatter(**where, mode="lines+markers", marker=marker, line=line))
+    parameters = Parameters(*(np.asarray(array, dtype=np.float32) for array in parameters))
+    E, tour = parameters.embeddings.astype(float), tour_through(parameters)
+    x = TrainingConfig(len(E)).task.pair_sums(E)
+    near = np.quantile(np.abs(x).max(1), 0.3)
+    figure, (whole, middle) = sheet(470, [(0, 0, 470, 470), (490, 0, 310, 310)])
+    for panel, reach, size in ((whole, 1.06 * np.abs(x).max(), 7), (middle, near, 11)):
+        panel.add(*regions(parameters, reach, 1.0), *_lines(parameters, reach))
+        for color, width in ((PAPER, 4), (INK, 1.8)):
+            line = {"color": color, "width": width}
+            path = {"x": x[tour.order, 0], "y": x[tour.order, 1], "hoverinfo": "skip"}
+            panel.add(go.Scatter(mode="lines", line=line, **path))
+        if panel is middle:
+            panel.add(_crossings(x[tour.order], parameters))
+        panel.add(*pair_sums(E, size=size)[:1])
+        panel.plane(reach)
+    box = near * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    whole.add(*segments(box, np.roll(box, -1, axis=0), INK, 1.2))
     return figure
+
+
+def _lines(parameters: Parameters, reach: float) -> list[go.Trace]:
+    """Where u·x + βb = 0, for each hidden unit (u, b)."""
+    (u, v), c = parameters.w1.astype(float), parameters.b1.astype(float)
+    size = np.hypot(u, v)
+    foot = -c / size**2 * np.stack([u, v])
+    along = 3 * reach * np.stack([-v, u]) / size
+    return segments((foot - along).T, (foot + along).T, blend(INK, PAPER, 0.35), 0.6)
+
+
+def _crossings(points: np.ndarray, parameters: Parameters) -> go.Scatter:
+    """Points at which the tour crosses a line."""
+    height = points @ parameters.w1 + parameters.b1
+    leg, unit = np.nonzero((height[1:] > 0) != (height[:-1] > 0))
+    before, after = height[leg, unit], height[leg + 1, unit]
+    share = (before / (before - after))[:, None]
+    at = points[leg] + share * (points[leg + 1] - points[leg])
+    return go.Scatter(
+        x=at[:, 0],
+        y=at[:, 1],
+        mode="markers",
+        marker={"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}},
+        customdata=unit,
+        hovertemplate="hidden unit %{customdata} switches<extra></extra>",
+    )

@@ -183,13 +183,13 @@ def regression(features: np.ndarray, circles: np.ndarray, folds: int = 10) -> np
     return found
 
 
-def ranking(scores: np.ndarray, circles: np.ndarray) -> float:
+def ranking(scores: ArrayLike, circles: np.ndarray) -> float:
     """Area under the ROC curve: how often of a circle and another the circle has the higher score.
 
     >>> ranking(np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
     1.0
     """
-    ranks, hits = intervals.ranks(scores), int(circles.sum())
+    ranks, hits = intervals.ranks(np.asarray(scores)), int(circles.sum())
     if hits in (0, circles.size):
         return 0.5
     return float((ranks[circles].sum() - hits * (hits + 1) / 2) / (hits * (circles.size - hits)))

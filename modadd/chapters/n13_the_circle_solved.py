@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import TrainingConfig, intervals, structure, theory, train
+from modadd._progress import progress_bar
 from modadd.model import Parameters
 from modadd.plots.palette import MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import Panel, font, sheet
@@ -51,6 +52,7 @@ def go_on(run: Run, weight_decay: float, steps: int, snapshots: Sequence[int] = 
         snapshots=[*snapshots, steps],
         initial_parameters=last(run),
         keep_parameters=True,
+        progress=False,
     )
 
 
@@ -97,7 +99,7 @@ def turn_up(run: Run, decays: Sequence[float], patience: float = 40) -> Ramp:
     place = {int(seed): i for i, seed in enumerate(run.seeds)}
     limit = theory.critical_decay(run.modulus).radius / 2
     E, loss, held = run.final.copy(), regularised_loss(run)[-1], []
-    for decay in decays:
+    for decay in progress_bar("decays", len(decays), True, decays, "decay"):
         living = [seed for seed, i in place.items() if radius(E[i]) > limit]
         if living:
             steps = int(np.ceil(patience / decay / pace(TrainingConfig(**run.settings))))

@@ -3,6 +3,7 @@ import test from "node:test";
 import { frames } from "./dom.js";
 
 const { choice, field, readings, share } = await import("../../modadd/widgets/front/controls.js");
+const { MEANINGS } = await import("../../modadd/widgets/front/meanings.js");
 const { Player } = await import("../../modadd/widgets/front/player.js");
 const { fromSlider, toSlider } = await import("../../modadd/widgets/front/decay.js");
 
@@ -42,10 +43,33 @@ test("a choice gives back what was put in, not its text", () => {
 test("readings show a bar where there is a share", () => {
   const { root, set } = readings(["accuracy", "step"]);
   set([share(0.5), ["12"]]);
-  const [accuracy, step] = root.children.map((cell) => cell.children[1]);
+  const [accuracy, step] = root.children[0].children.map((cell) => cell.children[1]);
   assert.equal(accuracy.textContent, "50 %");
   assert.equal(accuracy.style.values["--share"], "0.5");
   assert.ok(step.classList.contains("bare") && !accuracy.classList.contains("bare"));
+});
+
+test("a reading says what it means when its name is pressed, one at a time", () => {
+  const { root } = readings(["loss", "closure"]);
+  const [list, meaning] = root.children;
+  const [loss, closure] = list.children.map((cell) => cell.children[0].children[0]);
+  assert.ok(meaning.hidden && closure.title === MEANINGS.closure.text);
+  loss.fire("click");
+  closure.fire("click");
+  assert.deepEqual(
+    [loss, closure].map((term) => term.attributes["aria-expanded"]),
+    ["false", "true"],
+  );
+  assert.ok(!meaning.hidden && meaning.children.includes(` ${MEANINGS.closure.text} `));
+  closure.fire("click");
+  assert.ok(meaning.hidden);
+});
+
+test("where motion is reduced, playing begins slowly", (t) => {
+  t.mock.method(globalThis, "matchMedia", () => ({ matches: true }));
+  const stage = { atEnd: () => {} };
+  const { root } = new Player(stage, { count: () => 1, label: String, onchange: () => {} });
+  assert.equal(root.children.at(-1).children[1].value, "5");
 });
 
 test("the player plays to the end, stays longer where more moves, and stops when stepped", () => {

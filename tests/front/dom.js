@@ -27,6 +27,14 @@ class FakeElement {
     this.children.push(...nodes);
   }
 
+  replaceChildren(...nodes) {
+    this.children = nodes;
+  }
+
+  getAttribute(name) {
+    return this.attributes[name] ?? null;
+  }
+
   setAttribute(name, value) {
     this.attributes[name] = String(value);
   }
@@ -55,7 +63,7 @@ export const frames = {
 };
 
 Object.assign(globalThis, {
-  document: { createElement: (tag) => new FakeElement(tag) },
+  document: { createElement: (tag) => new FakeElement(tag), querySelector: () => null },
   matchMedia: () => ({ matches: false }),
   requestAnimationFrame: (callback) => frames.waiting.push(callback),
   cancelAnimationFrame: (id) => {

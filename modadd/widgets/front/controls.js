@@ -1,6 +1,9 @@
 // Controls that the views share: labelled fields, readings, switches.
 
 import { clamp, css, DASHES, rgb } from "./colours.js";
+import { MEANINGS } from "./meanings.js";
+
+/** @import { Meaning } from "./meanings.js" */
 
 /**
  * An element; properties it does not know become attributes.
@@ -18,7 +21,7 @@ export function h(tag, properties = {}, ...children) {
   }
   node.append(...children.filter((child) => child != null));
   // JupyterLab takes keys from whatever has the focus, unless that itself says that it wants them.
-  if (/^(input|select|button|canvas|textarea)$/.test(tag)) {
+  if (/^(input|select|button|canvas|summary|textarea)$/.test(tag)) {
     node.dataset.lmSuppressShortcuts = "true";
   }
   return node;
@@ -119,19 +122,43 @@ export function choice(label, value, options, onchange) {
 /** @typedef {[text: string, share?: number]} Reading */
 
 /**
- * Numbers under their names, those of a share with a bar.
+ * Numbers under their names, those of a share with a bar. A name that is pressed says below what it
+ * means; the page may say where its glossary is: <link rel="glossary" href="…">.
  * @param {string[]} names
+ * @param {Record<string, Meaning>} meanings
  */
-export function readings(names) {
+export function readings(names, meanings = MEANINGS) {
   const cells = names.map(() => h("dd"));
-  const root = h("dl", {}, ...names.map((name, i) => h("div", {}, h("dt", {}, name), cells[i])));
+  const meaning = h("p", { className: "meaning", role: "status", hidden: true });
+  const terms = names.map((name) => {
+    const { text, word } = meanings[name];
+    const term = h("button", { type: "button", title: text, "aria-expanded": "false" }, name);
+    term.addEventListener("click", () => {
+      const open = term.getAttribute("aria-expanded") === "false";
+      for (const other of terms)
+        other.setAttribute("aria-expanded", String(open && other === term));
+      meaning.replaceChildren(h("b", {}, name), ` ${text} `, glossary(word) ?? "");
+      meaning.hidden = !open;
+    });
+    return term;
+  });
+  const list = h("dl", {}, ...terms.map((term, i) => h("div", {}, h("dt", {}, term), cells[i])));
   const set = (/** @type {Reading[]} */ values) =>
     values.forEach(([text, share], i) => {
       if (cells[i].textContent !== text) cells[i].textContent = text;
       cells[i].classList.toggle("bare", share === undefined);
       cells[i].style.setProperty("--share", String(clamp(share || 0, 0, 1)));
     });
-  return { root, set };
+  return { root: h("div", {}, list, meaning), set };
+}
+
+/** A link to a word of the glossary, where the page has one. @param {string} [word] */
+function glossary(word) {
+  const link = /** @type {HTMLLinkElement | null} */ (
+    document.querySelector('link[rel="glossary"]')
+  );
+  if (!link || !word) return null;
+  return h("a", { href: `${link.href}#${word.replaceAll(" ", "-")}` }, "glossary");
 }
 
 /**

@@ -30,6 +30,10 @@ export default { render };
  * @param {any} state
  */
 export function mount(el, state) {
+  // ?only=0: the first view of the page, and nothing else, in an <iframe> for instance.
+  const places = [...document.querySelectorAll(".modadd-page")];
+  const only = new URLSearchParams(location.search).get("only");
+  if (only === String(places.indexOf(el))) el.dataset.only = "true";
   /** @type {Record<string, (() => void) | undefined>} */
   const listeners = {};
   const open = (/** @type {number} */ seed) =>

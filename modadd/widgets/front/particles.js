@@ -7,6 +7,7 @@ import { Planes, panels } from "./planes.js";
 import { Generator } from "./random.js";
 import { Clock, Stage } from "./stage.js";
 import { bondsOf, closure, describe } from "./structure.js";
+import { takeAway } from "./takeaway.js";
 import { REACH, toUnitRms, twoForceStep, twoForces } from "./two_forces.js";
 
 /** @import { Context } from "./mount.js" */
@@ -126,6 +127,10 @@ class Particles {
       this.found.root,
       controls,
       arrowSwitches(["clustering", "alignment", "sum"], this.#arrows, colors, this.stage.schedule),
+      takeAway(this.stage, {
+        play: () => this.clock.set(true),
+        playing: () => this.clock.running,
+      }),
     );
   }
 

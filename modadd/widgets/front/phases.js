@@ -3,7 +3,9 @@
 import { blend, clamp, css, textOn, tokenColors } from "./colours.js";
 import { h, readings } from "./controls.js";
 import { disc, drawBonds, toPixels } from "./drawing.js";
+import { IN_A_CELL } from "./meanings.js";
 import { Stage } from "./stage.js";
+import { takeAway } from "./takeaway.js";
 
 /** @import { Pen } from "./drawing.js" */
 /** @import { Context } from "./mount.js" */
@@ -49,7 +51,7 @@ class PhaseTable {
     const label = "Share of circles by bias scale and initial scale; arrow keys choose a recipe";
     this.table = this.stage.canvas(label);
     this.runs = this.stage.canvas("Final embeddings of runs of the chosen recipe");
-    this.found = readings(given.names);
+    this.found = readings(given.names, IN_A_CELL);
     this.title = h("figcaption", { role: "status" });
     this.table.node.tabIndex = 0;
     this.table.node.classList.add("pick");
@@ -57,7 +59,7 @@ class PhaseTable {
     const left = h("figure", { className: "plane" }, lead, this.table.node);
     const right = h("figure", { className: "plane" }, this.title, this.runs.node);
     const panels = h("div", { className: "panels" }, left, right);
-    this.stage.root.append(panels, this.found.root);
+    this.stage.root.append(panels, this.found.root, takeAway(this.stage));
     this.#listen();
     this.#choose(Math.floor(R / 2), Math.floor(C / 2));
   }

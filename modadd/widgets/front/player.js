@@ -24,8 +24,9 @@ export class Player {
     this.slider = h("input", { type: "range", className: "cursor", min: 0, step: 1, value: 0 });
     this.slider.setAttribute("aria-label", "recorded step");
     this.words = h("output", { className: "step" });
-    this.play = button("play", "play", () => this.toggle());
-    this.clock = new Clock(stage, (seconds) => this.#tick(seconds), this.play);
+    const play = button("play", "play", () => this.toggle());
+    this.button = play;
+    this.clock = new Clock(stage, (seconds) => this.#tick(seconds), play);
     this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
     const rates = /** @type {[number, string][]} */ (
       [2, 5, 15, 30, 60].map((v) => [v, `${v} a second`])
@@ -37,7 +38,7 @@ export class Player {
     const group = h("div", { className: "group" });
     group.append(
       button("back", "one step back", () => this.go(this.index - 1)),
-      this.play,
+      play,
       button("forward", "one step forward", () => this.go(this.index + 1)),
     );
     this.root = h("div", { className: "bar player" }, group, this.slider, this.words, rate.root);
@@ -69,7 +70,7 @@ export class Player {
     this.part = part;
     this.slider.max = String(this.count() - 1);
     this.slider.value = String(this.index);
-    this.play.disabled = this.count() < 2;
+    this.button.disabled = this.count() < 2;
     const words = this.label(this.index);
     if (words !== this.words.textContent) {
       this.words.textContent = words;
@@ -93,5 +94,15 @@ export class Player {
     if (!this.clock.running && this.index >= this.count() - 1) this.set(0);
     this.clock.set(!this.clock.running);
     if (!this.clock.running) this.set(this.index);
+  }
+
+  /** From the first frame on. */
+  play() {
+    this.set(0);
+    this.clock.set(true);
+  }
+
+  playing() {
+    return this.clock.running;
   }
 }

@@ -8,6 +8,7 @@ import { Generator } from "./random.js";
 import { circleOf, latticeOf, nearestLabels, neighbours, separability } from "./shapes.js";
 import { Stage } from "./stage.js";
 import { describe, inverse } from "./structure.js";
+import { takeAway } from "./takeaway.js";
 
 /** @import { Context } from "./mount.js" */
 /** @import { Scene } from "./pointing.js" */
@@ -52,7 +53,14 @@ class Playground {
     const controls = h("div", { className: "controls" });
     controls.append(...[shape, N, k, u, v, noise].map((f) => f.root), again);
     const shown = panels(this.planes.figures, ["Embeddings", "Pair sums"]);
-    this.stage.root.append(controls, shown, this.planes.words, this.found.root, this.note);
+    this.stage.root.append(
+      controls,
+      shown,
+      this.planes.words,
+      this.found.root,
+      this.note,
+      takeAway(this.stage),
+    );
     this.#update();
   }
 

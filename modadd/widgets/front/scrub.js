@@ -3,6 +3,7 @@
 import { arrowSwitches, choice, h, stepWords } from "./controls.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
+import { takeAway } from "./takeaway.js";
 import { durations, nearestStep, openTrack } from "./tracks.js";
 import { arrowNames, TrackView } from "./trackview.js";
 /** @import { Context } from "./mount.js" */
@@ -59,6 +60,7 @@ class Scrubber {
     if (names.length) {
       this.stage.root.append(arrowSwitches(names, this.#arrows, colors, this.stage.schedule));
     }
+    this.stage.root.append(takeAway(this.stage, this.player));
     this.stage.playOnSpace(() => this.player.toggle());
     this.show(tracks);
     this.player.set(tracks[0].steps.length); // the finished structure first

@@ -27,6 +27,8 @@ export class Stage {
   #ends = new Set();
   #waiting = 0;
   #drawn = 0;
+  /** Pixels for each of the page, where a picture wants other than the screen. */
+  #ratio = 0;
   #draw;
 
   /**
@@ -51,7 +53,14 @@ export class Stage {
     });
   }
 
+  /** Draw at once, with so many pixels for each of the page; 0: as many as the screen has. @param {number} ratio */
+  drawWith(ratio) {
+    this.#ratio = ratio;
+    this.#now();
+  }
+
   #now() {
+    cancelAnimationFrame(this.#waiting);
     this.#waiting = 0;
     if (!this.root.isConnected) return;
     const theme = readTheme(this.root, this.shared.colors);
@@ -115,7 +124,7 @@ export class Stage {
     const g = /** @type {CanvasRenderingContext2D} */ (node.getContext("2d"));
     const begin = /** @type {Begin} */ (
       () => {
-        const ratio = window.devicePixelRatio || 1;
+        const ratio = this.#ratio || window.devicePixelRatio || 1;
         const [width, height] = [Math.round(size.w * ratio), Math.round(size.h * ratio)];
         if (node.width !== width || node.height !== height) Object.assign(node, { width, height });
         g.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -133,7 +142,7 @@ export class Stage {
       const target = /** @type {HTMLInputElement} */ (event.target);
       const inside = this.root.contains(target);
       if (event.key !== " " || !(inside || (target === document.body && pointed === this))) return;
-      if (/^(BUTTON|SELECT|TEXTAREA)$/.test(target.tagName)) return;
+      if (/^(BUTTON|SELECT|SUMMARY|TEXTAREA)$/.test(target.tagName)) return;
       if (/^(checkbox|radio|number|text)$/.test(target.type)) return;
       event.preventDefault();
       toggle();

@@ -15,6 +15,7 @@ import { between } from "./tracks.js";
 /** @import { Frame, Track } from "./tracks.js" */
 
 const TRAIL = 7; // frames behind the one shown
+const PLOT = 85; // px, the least height of each of the curves
 const MOST_ARROWS = 31; // tokens up to which forces are modelled: their cost grows as N⁴
 
 export class TrackView {
@@ -34,6 +35,7 @@ export class TrackView {
     const over = track.heldOut.size ? ", hollow if held out" : "";
     this.planes = new Planes(stage, over || (track.regions ? " over decision regions" : ""));
     this.curves = stage.canvas("Loss and accuracy over steps; drag to choose a step");
+    this.curves.node.style.minHeight = `${PLOT * (track.source === "two_force" ? 2 : 4)}px`;
     this.found = readings(readingNames(track));
     this.note = h("p", { className: "note" });
     const drag = (/** @type {PointerEvent} */ event) => {

@@ -1,144 +1,20 @@
-"""The compiled loops of both particle simulations, one seed at a time.
+"""The compiled loop of the logit field and its particles, one seed at a time; see `particles`.
 
-They compute what `particles` defines and hold no Python lock; nothing depends on other seeds or on
-threads. The field shares the matrix products and the exponential of `_engine`.
+It holds no Python lock, and nothing in it depends on other seeds or on threads. Slices are filled
+by loops, which compile in half of the time.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from modadd._compiled.simd import FLAGS, LANES, add_product, exp, inlined
+from modadd._compiled.simd import FLAGS, LANES, exp, finite, inlined
 from modadd._compiled.store import kept
-
-
-@njit(nogil=True)
-def _finite(value):
-    """Whether a number is finite; apart, because reassociation may fold the test away."""
-    return np.isfinite(value)
-
-
-class TwoForces(NamedTuple):
-    """What `particles.two_force` descends, and how."""
-
-    alignment_force: float
-    reach: float
-    step_size: float
-    momentum: float
-
-
-# --- two forces -----------------------------------------------------------------------------------
-
-
-@inlined
-def _pull_together(x, labels, weights, strength, reach, push):
-    """Add the clustering force on every pair sum, ordered pairs, to push (2, P); return −2V N²."""
-    count = labels.size
-    n = np.float32(labels.max() + 1)
-    shape = np.float32(-0.5 / reach**2)
-    scale = np.float32(strength / reach**2)
-    total = 0.0
-    for p in range(count):
-        fx = fy = energy = np.float32(0.0)
-        for q in range(count):
-            dx, dy = x[0, q] - x[0, p], x[1, q] - x[1, p]
-            charge = np.float32(labels[q] == labels[p]) - np.float32(1.0) / n
-            near = charge * weights[q] * exp(shape * (dx * dx + dy * dy))
-            energy += near
-            fx += near * dx
-            fy += near * dy
-        push[0, p] += scale * weights[p] * fx
-        push[1, p] += scale * weights[p] * fy
-        total += strength * weights[p] * energy
-    return total
-
-
-@inlined
-def _turn_parallel(x, labels, weights, strength, reach, push):
-    """Add the alignment force on every pair sum to push (2, P); return its share of −2V N².
-
-    cos²θ_pq = tr Q_p Q_q with Q = x xᵀ / (|x|² + s²), so label sums of Q replace sums over q.
-    """
-    n = labels.max() + 1
-    tensor = np.zeros((n, 3))
-    for p in range(labels.size):
-        u, v = x[0, p], x[1, p]
-        share = weights[p] / (u * u + v * v + reach**2)
-        tensor[labels[p], 0] += share * u * u
-        tensor[labels[p], 1] += share * u * v
-        tensor[labels[p], 2] += share * v * v
-    for i in range(3):
-        tensor[:, i] -= tensor[:, i].mean()
-    for p in range(labels.size):
-        u, v = x[0, p], x[1, p]
-        xx, xy, yy = tensor[labels[p]]
-        size = u * u + v * v + reach**2
-        tu, tv = xx * u + xy * v, xy * u + yy * v
-        radial = (u * tu + v * tv) / size
-        factor = 2.0 * strength * weights[p] / size
-        push[0, p] += factor * (tu - radial * u)
-        push[1, p] += factor * (tv - radial * v)
-    return strength * (tensor[:, 0] ** 2 + 2 * tensor[:, 1] ** 2 + tensor[:, 2] ** 2).sum()
-
-
-@inlined
-def _two_forces(E, pairs, labels, weights, rule, force):
-    """Fill force (N, 2) with −∂V/∂E at positions E of rms 1, and return V."""
-    alignment, reach = rule.alignment_force, rule.reach
-    n = E.shape[0]
-    x = np.empty((2, labels.size), np.float32)
-    push = np.zeros((2, labels.size), np.float32)
-    for p in range(labels.size):
-        for i in range(2):
-            x[i, p] = E[pairs[p, 0], i] + E[pairs[p, 1], i]
-    total = 0.0
-    if alignment < 1.0:
-        total += _pull_together(x, labels, weights, 1.0 - alignment, reach, push)
-    if alignment > 0.0:
-        total += _turn_parallel(x, labels, weights, alignment, reach, push)
-    force[:] = 0.0
-    for p in range(labels.size):
-        for i in range(2):
-            force[pairs[p, 0], i] += push[i, p] / n**2
-            force[pairs[p, 1], i] += push[i, p] / n**2
-    # V depends on E / rms(E): what would only rescale does not count.
-    force -= E * ((force * E).sum() / (2 * n))
-    return -0.5 * total / n**2
-
-
-@kept
-@njit(nogil=True, fastmath=FLAGS)
-def descend(E, pairs, labels, weights, rule, steps, stop, positions, scalars):
-    """Gradient descent on V by TwoForces; the counterpart of `_engine.trace`, with its result."""
-    force, speed = np.empty_like(E), np.zeros_like(E)
-    n, now = E.shape[0], 0
-    E /= np.sqrt((E**2).mean())
-    for t in range(steps.size):
-        while True:
-            potential = _two_forces(E, pairs, labels, weights, rule, force)
-            if not _finite(potential):
-                return t, now
-            if now == steps[t]:
-                break
-            if stop[0]:
-                return t, -1
-            speed *= rule.momentum
-            speed += force
-            E += rule.step_size * speed
-            E /= np.sqrt((E**2).mean())
-            now += 1
-        positions[t] = E
-        scalars[t, 0] = potential
-        scalars[t, 3] = np.sqrt((force**2).sum() / n)
-    return steps.size, -1
-
-
-# --- the field ------------------------------------------------------------------------------------
+from modadd._compiled.vectors import entry, lean, load, nought1, store, times_plus
 
 
 @lru_cache(maxsize=16)
@@ -192,16 +68,18 @@ def _multipoles(x, beta, kappa, rows, factors, phi):
             phi[0, k, p] = length[p] * value
             phi[1, k, p] = u[p] * radial + order * height * wave[below, p]
             phi[2, k, p] = v[p] * radial + sign * order * height * other[below, p]
-    phi[0, -1], phi[1, -1], phi[2, -1] = np.float32(1.0), np.float32(0.0), np.float32(0.0)
+    for p in range(b):
+        phi[0, -1, p], phi[1, -1, p], phi[2, -1, p] = 1.0, 0.0, 0.0
 
 
 @inlined
 def _legendre_derivatives(t, top):
     """Derivatives m = 0 to top + 1 of P_l at t (B,), l = 0 to top: (top + 1, top + 2, B)."""
     polar = np.zeros((top + 1, top + 2, t.size), np.float32)
-    polar[0, 0] = np.float32(1.0)
-    for ell in range(1, top + 1):
-        polar[ell, ell] = np.float32(2 * ell - 1) * polar[ell - 1, ell - 1]
+    for ell in range(top + 1):
+        for p in range(t.size):
+            last = polar[ell - 1, ell - 1, p]
+            polar[ell, ell, p] = np.float32(2 * ell - 1) * last if ell > 0 else np.float32(1.0)
         for m in range(ell):
             first = np.float32((2 * ell - 1) / (ell - m))
             second = np.float32((ell + m - 1) / (ell - m))
@@ -259,6 +137,42 @@ def _charge(z, top, total, pairs, start, smoothing, label_charges, scalars):
             z[m, p] *= pairs.weights[start + p]
 
 
+@lean
+def add_product(out, left, left_row, left_step, right, m, k, columns):
+    """out (M, B) += left (M, K) @ right (K, B) on the first `columns`, a multiple of LANES.
+
+    out and right are C-ordered with rows of equal length; left is any array whose entry (i, j)
+    lies left_row i + left_step j entries from its start. Six sums at a time stay in registers.
+    """
+    b, full = out.shape[1], m - m % 6
+    for p in range(0, columns, LANES):
+        for i in range(0, full, 6):
+            at, row = b * i + p, left_row
+            one, two = load(nought1(), out, at), load(nought1(), out, at + b)
+            three, four = load(nought1(), out, at + 2 * b), load(nought1(), out, at + 3 * b)
+            five, six = load(nought1(), out, at + 4 * b), load(nought1(), out, at + 5 * b)
+            for j in range(k):
+                x, here = load(nought1(), right, b * j + p), row * i + left_step * j
+                one = times_plus(entry(left, here), x, one)
+                two = times_plus(entry(left, here + row), x, two)
+                three = times_plus(entry(left, here + 2 * row), x, three)
+                four = times_plus(entry(left, here + 3 * row), x, four)
+                five = times_plus(entry(left, here + 4 * row), x, five)
+                six = times_plus(entry(left, here + 5 * row), x, six)
+            store(out, at, one)
+            store(out, at + b, two)
+            store(out, at + 2 * b, three)
+            store(out, at + 3 * b, four)
+            store(out, at + 4 * b, five)
+            store(out, at + 5 * b, six)
+        for i in range(full, m):
+            total = load(nought1(), out, b * i + p)
+            for j in range(k):
+                x = load(nought1(), right, b * j + p)
+                total = times_plus(entry(left, left_row * i + left_step * j), x, total)
+            store(out, b * i + p, total)
+
+
 @inlined
 def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalars):
     """Fill gradient with ∂L/∂θ, θ = E | readout (N, K + 1), and scalars (5,) as `Run` has them."""
@@ -271,17 +185,21 @@ def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalar
     units, turned = np.zeros((b, row), np.float32), np.zeros((n, row), np.float32)
     z = np.empty((n, b), np.float32)
     readout = theta[2 * n :]
-    gradient[:] = np.float32(0.0)
-    scalars[:] = 0.0
+    gradient.fill(0.0)
+    scalars.fill(0.0)
     for start in range(0, pairs.first.size, b):
         for p in range(b):
             i, j = 2 * pairs.first[start + p], 2 * pairs.second[start + p]
             x[0, p], x[1, p] = theta[i] + theta[j], theta[i + 1] + theta[j + 1]
         _multipoles(x, beta, kappa, table[0], table[1], phi)
-        z[:], back[:], push[:] = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        z.fill(0.0)
+        back.fill(0.0)
+        push.fill(0.0)
         add_product(z, readout, features, 1, phi[0], n, features, b)
         _charge(z, top, total, pairs, start, recipe.label_smoothing, label_charges, scalars)
-        units[:, :features] = phi[0].T
+        for k in range(features):
+            for p in range(b):
+                units[p, k] = phi[0, k, p]
         add_product(turned, z, b, 1, units, n, b, row)
         add_product(back, readout, 1, features, z, features, n, b)
         for k in range(features):
@@ -293,7 +211,9 @@ def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalar
             for axis in range(2):
                 gradient[i + axis] += push[axis, p]
                 gradient[j + axis] += push[axis, p]
-    gradient[2 * n :] = turned[:, :features].copy().reshape(n * features)
+    for m in range(n):
+        for k in range(features):
+            gradient[2 * n + features * m + k] = turned[m, k]
     held_out = pairs.validation.sum()
     scalars[2] = scalars[2] / held_out if held_out > 0 else np.nan
     scalars[3] = np.sqrt((gradient[: 2 * n] ** 2).sum() / n)
@@ -303,7 +223,7 @@ def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalar
 @kept
 @njit(nogil=True, fastmath=FLAGS)
 def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positions, scalars):
-    """Lay down the field and move the particles E (N, 2) in it; as `_engine.trace` otherwise.
+    """Lay down the field and move the particles E (N, 2) in it; as `engine.trace` otherwise.
 
     By gradient descent; of the groups of the Recipe only E and W2 are there, the readout of the
     field. Fills positions (T, N, 2) and scalars (T, 5) at the given steps.
@@ -314,14 +234,15 @@ def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positi
     """
     n = E.shape[0]
     theta = np.zeros(2 * n + n * (table[0].shape[0] + 1), np.float32)
-    theta[: 2 * n] = E.copy().reshape(2 * n)
+    for a in range(n):
+        theta[2 * a], theta[2 * a + 1] = E[a, 0], E[a, 1]
     gradient, speed = np.empty_like(theta), np.zeros_like(theta)
     measured, now = np.empty(5), 0
     rate, inertia = recipe.rates[0], np.float32(recipe.momentum)
     for t in range(steps.size):
         while True:
             _field_gradient(theta, recipe, pairs, table, label_charges, gradient, measured)
-            if not (_finite(measured[0]) and _finite(theta.sum())):
+            if not (finite(measured[0]) and finite(theta.sum())):
                 return t, now
             if now == steps[t]:
                 break
@@ -333,7 +254,8 @@ def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positi
                 speed[i] = inertia * speed[i] + gradient[i] + decay * theta[i]
                 theta[i] -= rate * speed[i]
             now += 1
-        positions[t] = theta[: 2 * n].copy().reshape(n, 2)
+        for a in range(n):
+            positions[t, a, 0], positions[t, a, 1] = theta[2 * a], theta[2 * a + 1]
         for i in range(5):
             scalars[t, i] = measured[i]
     return steps.size, -1
