@@ -17,9 +17,11 @@ import pytest
 import torch
 
 from modadd import ModularAddition, TrainingConfig, _lattice, forces, model, structure, train
+from modadd._compiled import engine
 from modadd.model import Parameters
-from modadd.particles import two_force
+from modadd.particles import NODES, _even_cube, _wide_limit, two_force
 from modadd.plots import palette
+from modadd.training import prepare
 from modadd.widgets import _frames, _live, _view
 from modadd.widgets._playground import lattice_patch
 
@@ -42,7 +44,7 @@ def test_mathematics_and_controls_in_node(node, tmp_path):
     environment = os.environ | {"MODADD_REFERENCE": str(tmp_path / "reference.json")}
     tests = sorted(map(str, (ROOT / "tests" / "front").glob("*.test.js")))
     done = subprocess.run(
-        [node, "--test", *tests], env=environment, capture_output=True, text=True, timeout=300
+        [node, "--test", *tests], env=environment, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# skipped 0" in done.stdout
@@ -55,7 +57,7 @@ def test_types_and_style(node, check):
     tool = ROOT / "node_modules" / ".bin" / check[0]
     if not tool.exists():
         lacking(f"node_modules/ (`npm ci`) with {check[0]}")
-    done = subprocess.run([tool, *check[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([tool, *check[1:]], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -68,7 +70,7 @@ def test_files_are_joined_to_one_script_that_needs_no_other(node, tmp_path, entr
         f"const front = await import({str(script)!r}); console.log(Object.keys(front).join())"
     )
     arguments = [node, "--input-type=module", "--eval", code]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == offers
 
@@ -114,6 +116,8 @@ def reference() -> dict:
         "text_on": {color: palette.text_on(color) for color in palette.token_colors(31)},
         "random": [random_numbers(seed) for seed in [*range(120), 2**31, 2**40 + 17]],
         "two_force": [two_force_path(alignment) for alignment in (0.0, 0.5, 1.0)],
+        "nodes": _even_cube(NODES)[: NODES // 2].ravel().tolist(),
+        "field": [trained(moving=True, **changed) for changed in RECIPES[3:9]],
         "track": packed_track(),
         "laws": [modelled(N, beta, share) for N, beta, share in LAWS],
         "training": [trained(**changed) for changed in RECIPES],
@@ -153,14 +157,20 @@ RECIPES = (
 """Recipes whose training is followed step by step."""
 
 
-def trained(seed: int = 3, decays: list | None = None, **changed) -> dict:
-    """The first 50 steps by autograd on the reference model, in float64."""
+def trained(seed: int = 3, decays: list | None = None, moving: bool = False, **changed) -> dict:
+    """The first 50 steps by autograd on the reference model, in float64.
+
+    Of the network, or of the field with `moving` features.
+    """
     config = TrainingConfig(**{"modulus": 7, "hidden": 33} | changed)
     decays = decays or [(0, config.weight_decay)]
     task = config.task
     training = task.training_pairs(config.train_share, seed)
     weights = torch.tensor(model.pair_weights(task, training))
-    flat = config.initial(seed).map(lambda a: torch.tensor(a, dtype=torch.float64))
+    flat, pace = config.initial(seed), np.ones(4)
+    if moving:
+        flat, pace = field_start(config, seed, flat.embeddings)
+    flat = flat.map(lambda a: torch.tensor(a, dtype=torch.float64))
     options = {"bias_scale": config.bias_scale, "label_smoothing": config.label_smoothing}
     parameters = [a.requires_grad_() for a in flat]
     make = {
@@ -171,11 +181,17 @@ def trained(seed: int = 3, decays: list | None = None, **changed) -> dict:
         "adamw": lambda: torch.optim.AdamW(parameters, config.learning_rate),
     }
     optimiser = make[config.optimiser]()
+    optimiser.param_groups.clear()
+    for each, own in zip(parameters, pace[[0, 1, 1, 2, 3]], strict=True):
+        optimiser.add_param_group({"params": [each], "lr": own * config.learning_rate})
     path = {}
     for step in range(51):
         if step in (0, 1, 2, 10, 50):
             path[step] = torch.cat([a.detach().ravel() for a in parameters]).tolist()
-        optimiser.param_groups[0]["weight_decay"] = [d for at, d in decays if at <= step][-1]
+        decay = [d for at, d in decays if at <= step][-1]
+        for group in optimiser.param_groups:
+            kept = group["lr"] / config.learning_rate if config.optimiser == "adamw" else 1.0
+            group["weight_decay"] = decay / kept
         optimiser.zero_grad()
         loss = model.loss(Parameters(*parameters), task, weights, **options)
         loss.backward()
@@ -207,6 +223,20 @@ def trained(seed: int = 3, decays: list | None = None, **changed) -> dict:
             "regions": model.regions(here, middle, -middle, config.bias_scale).ravel().tolist(),
         },
     }
+
+
+def field_start(config: TrainingConfig, seed: int, E: np.ndarray) -> tuple[Parameters, np.ndarray]:
+    """Parameters with which the field begins, and the paces of its groups of parameters.
+
+    What `field` computes from them is near for some steps: it computes in float32.
+    """
+    _, recipe, _ = prepare(config, config.task, seed, None)
+    theta, wide = _wide_limit(E, recipe, _even_cube(NODES), 1.0)
+    pace = wide.rates / recipe.rates
+    mass = config.hidden / NODES
+    exact = np.where(np.isclose(pace, 1), 1, np.sqrt(mass))
+    np.testing.assert_allclose(pace, exact, rtol=1e-6)
+    return Parameters(*engine.unpack(theta, config.modulus, NODES)), exact
 
 
 def shapes() -> list[np.ndarray]:

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import traitlets
 
 from modadd import _checks
+from modadd.particles import NODES, _even_cube
 from modadd.run import DivergenceError, Run
 from modadd.training import OPTIMISERS, TrainingConfig
 from modadd.widgets._session import Session
@@ -285,6 +286,7 @@ class _Live(View):
         """Without a kernel a worker of the browser trains, with the same start, in float64."""
         recipe = {name: self.initial[name] for name in RECIPE}
         initial = self.initial | {"worker": script("worker"), "recipe": recipe, "page": True}
+        initial["nodes"] = _even_cube(NODES)[: NODES // 2].ravel().tolist()
         return super()._page_state() | {"initial": initial}
 
     def picture(self) -> go.Figure:

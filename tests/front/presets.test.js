@@ -28,7 +28,7 @@ test("presets grow what they are called", compares, () => {
 });
 
 test("the particles of the preset without a network grow the same kind", compares, () => {
-  const { kind, seed } = PRESETS.find(({ beside }) => beside);
+  const { kind, seed } = PRESETS.find(({ beside }) => beside === "particles");
   const start = Array.from(new Training(RECIPE, seed).theta.subarray(0, 34));
   const frames = [{ embeddings: start }];
   const options = { alignment: 0.5, stepSize: 0.3, momentum: 0.9, reach: 0.6 };
@@ -66,4 +66,11 @@ test("an address that makes no sense is none, and what lies outside is left out"
   for (const hash of bad) assert.equal(read(hash), null, hash);
   const { plan, step } = read("#seed=2&decay=0:0.1&modulus=99&hidden=8.5&optimiser=sgd&step=1e9");
   assert.deepEqual([plan.settings, step], [{}, 0]);
+  const beside = ["field", "particles", "1"].map((word) =>
+    read(`#seed=2&decay=0:0&beside=${word}`),
+  );
+  assert.deepEqual(
+    beside.map((found) => found.plan.beside),
+    ["field", "particles", ""],
+  );
 });

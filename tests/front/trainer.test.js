@@ -10,10 +10,12 @@ const RECIPE = {
   ...{ readout_init: "zero", label_smoothing: 0 },
 };
 
+const NODES = Array.from({ length: 12 }, (_, i) => Math.sin(1 + 7 * i)); // 4, and their opposites
+
 function trainer() {
   const [sent, waiting] = [[], []];
   const post = (message, buffers) => sent.push({ ...message, buffers });
-  const own = new Trainer(RECIPE, 3, post, (turn) => waiting.push(turn));
+  const own = new Trainer(RECIPE, 3, NODES, post, (turn) => waiting.push(turn));
   const ask = (type, content = {}) => own.receive({ type, ...content });
   const turn = () => {
     for (const next of waiting.splice(0)) next();
@@ -64,6 +66,27 @@ test("it goes back, and on from there", () => {
   ask("branch", { step: 9 });
   assert.deepEqual([...own.training.theta], theta);
   assert.ok(sent.at(-2).fresh);
+});
+
+test("a field is trained beside it from the same start, on the same clock", () => {
+  const { own, ask, frames } = trainer();
+  for (let i = 0; i < 3; i++) ask("step");
+  ask("decay", { value: 0.1 });
+  ask("step");
+  ask("field", { value: true });
+  const { steps, buffers, field } = frames().at(-1);
+  assert.deepEqual([steps.length, field.hidden, buffers.length], [4, 8, 2]);
+  assert.deepEqual([own.field.step, own.field.decays], [4, own.training.decays]);
+  ask("branch", { step: 0 });
+  ask("step");
+  assert.equal(own.field.step, 1);
+  ask("reset", { settings: { seed: 4 } });
+  const [network, other] = frames()
+    .at(-1)
+    .buffers.map((bytes) => new Float32Array(bytes));
+  assert.deepEqual(network.subarray(0, 14), other.subarray(0, 14));
+  ask("field", { value: false });
+  assert.ok(!own.field && frames().at(-1).buffers.length === 1);
 });
 
 test("a training that runs away stops, and says so", () => {

@@ -15,8 +15,16 @@ const RECIPE = {
 };
 
 test("step by step the network is that of torch in float64, whatever the recipe", compares, () => {
-  for (const { seed, recipe, decays, training, path } of reference.training) {
-    const own = new Training(recipe, seed);
+  follow(reference.training, null);
+});
+
+test("so is the field with moving features", compares, () => {
+  follow(reference.field, reference.nodes);
+});
+
+function follow(trainings, nodes) {
+  for (const { seed, recipe, decays, training, path } of trainings) {
+    const own = new Training(recipe, seed, nodes);
     assert.deepEqual(
       [...own.pairs.keys()].filter((p) => own.pairs[p]),
       training,
@@ -31,7 +39,7 @@ test("step by step the network is that of torch in float64, whatever the recipe"
       if (step < 50) own.advance(1);
     }
   }
-});
+}
 
 test("what a frame shows is what the reference model says", compares, () => {
   for (const { recipe, training, path, last } of reference.training) {
@@ -79,6 +87,13 @@ test("a changed decay shows only from the next step on", () => {
   ]);
   assert.match(own.code(11), /decays = \[\(0, 0.003\), \(10, 0.2\)\]\n.*steps=11\)\nrun = replay/);
   assert.match(own.code(10), /decays = \[\(0, 0.003\)\]/);
+});
+
+test("what decays below all that matters becomes zero, and slows nothing down", () => {
+  const own = new Training({ ...RECIPE, weight_decay: 0.3, momentum: 0, learning_rate: 1 }, 3);
+  own.advance(1200); // 0.7 ** 1200 = 1e-186
+  assert.ok(own.theta.includes(0));
+  assert.ok(own.theta.every((v) => v === 0 || Math.abs(v) >= 1e-150));
 });
 
 test("a training that runs away says so", () => {

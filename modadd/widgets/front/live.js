@@ -13,7 +13,8 @@ import { asBytes, durations, nearestStep, thin } from "./tracks.js";
 import { TrackView } from "./trackview.js";
 
 /** @import { Context } from "./mount.js" */
-/** @import { Decays, Plan } from "./presets.js" */
+/** @import { Recipe } from "./network.js" */
+/** @import { Beside, Decays, Plan } from "./presets.js" */
 /** @import { Listener, Source } from "./sources.js" */
 /** @import { Origin, States } from "./states.js" */
 
@@ -43,8 +44,10 @@ class Live {
   #decays = [];
   /** Changes of the decay that a preset has still to come. @type {Decays} */
   #coming = [];
-  /** @type {Companion | null} */
+  /** Particles beside the network. @type {Companion | null} */
   #companion = null;
+  /** The field beside the network, which a worker trains with it. @type {States | null} */
+  #field = null;
   /** The step that the address of the page names, until it is reached. */
   #wanted = 0;
   #running = false;
@@ -70,6 +73,7 @@ class Live {
     this.decay = new Decay(initial.weight_decay, initial.limits.weight_decay, (value) =>
       this.#send("decay", { value }),
     );
+    this.beside = this.#besideIt();
     this.note = h("p", { className: "note", role: "status" });
     this.code = h("textarea", { readOnly: true, hidden: true, spellcheck: false });
     this.code.setAttribute("aria-label", "code that reproduces this state");
@@ -138,9 +142,7 @@ class Live {
       this.#send("speed", { value }),
     );
     speed.root.className = "";
-    this.beside = h("input", { type: "checkbox" });
-    this.beside.addEventListener("change", () => this.#arrange());
-    const beside = h("label", {}, this.beside, "particles beside it, from the same start");
+    this.beside.root.className = "";
     const again = h("fieldset", { className: "controls" });
     again.append(h("legend", {}, "A change of these begins anew"));
     again.append(...Object.values(this.recipe).map((f) => f.root));
@@ -148,15 +150,15 @@ class Live {
     if (this.initial.page) this.stage.root.append(this.#chips());
     this.stage.root.append(
       h("div", { className: "bar" }, group, speed.root),
-      h("div", { className: "bar" }, this.decay.root, beside, this.note),
+      h("div", { className: "bar" }, this.decay.root, this.beside.root, this.note),
       this.player.root,
       this.#body,
       arrowSwitches(names, this.#arrows, this.stage.shared.colors, this.stage.schedule),
       again,
       this.code,
       takeAway(this.stage, {
-        play: () => {
-          if (!this.#running && this.player.count() > 1) this.player.play();
+        begin: () => {
+          if (!this.#running && this.player.count() > 1) this.player.begin();
           else this.#send("start");
         },
         playing: () => this.#running || this.player.playing(),
@@ -212,8 +214,9 @@ class Live {
     for (const [name, field] of Object.entries(this.recipe))
       field.set(/** @type {never} */ (chosen[name]));
     this.#coming = decays.slice(1);
-    if (this.beside) this.beside.checked = beside;
+    this.beside.set(beside);
     this.#send("reset", { settings: chosen });
+    this.#askForField();
   }
 
   /** Take up the state that the address of the page names. */
@@ -240,13 +243,28 @@ class Live {
     const { seed, ...settings } = this.#settings();
     const own = Object.entries(settings).filter(([name, value]) => value !== recipe[name]);
     const decays = [...this.#decays, ...this.#coming];
-    const plan = { seed, settings: Object.fromEntries(own), decays, beside: this.#besideIt() };
+    const plan = { seed, settings: Object.fromEntries(own), decays, beside: this.beside.value() };
     const hash = toHash(plan, this.#shownStep());
     if (hash !== location.hash) history.replaceState(null, "", hash);
   }
 
   #besideIt() {
-    return this.beside?.checked ?? false;
+    const options = /** @type {[Beside, string][]} */ ([
+      ["", "nothing"],
+      ["particles", "particles"],
+      ...(this.initial.page ? [["field", "field, moving features"]] : []),
+    ]);
+    return choice("beside it, from the same start", /** @type {Beside} */ (""), options, () => {
+      if (!this.#askForField()) this.#arrange();
+    });
+  }
+
+  /** Have a field trained beside the network, or no longer; whether that is news. */
+  #askForField() {
+    const value = this.beside.value() === "field";
+    const news = value !== (this.#field !== null);
+    if (news) this.#send("field", { value });
+    return news;
   }
 
   #settings() {
@@ -256,25 +274,28 @@ class Live {
 
   /** @param {any} message @param {any[]} buffers */
   #receive(message, buffers) {
-    if (message.type === "frames") this.#frames(message, buffers[0]);
+    if (message.type === "frames") this.#frames(message, buffers);
     if (message.type === "status") this.#status(message);
     if (message.type === "code") this.#showCode(message.text);
   }
 
   /**
    * States come in order; those of a new training, or of one that branches, begin with `fresh`.
-   * @param {{ steps: number[], fresh: boolean } & Origin} message
-   * @param {ArrayBuffer | DataView} bytes
+   * @param {{ steps: number[], fresh: boolean, field?: Recipe } & Origin} message
+   * @param {(ArrayBuffer | DataView)[]} buffers of the network, and of the field if it is there
    */
-  #frames({ steps, fresh, ...origin }, bytes) {
-    if (fresh || !this.#track) this.#open(origin);
+  #frames({ steps, fresh, field, ...origin }, buffers) {
+    if (fresh || !this.#track) this.#open(origin, field);
     const track = /** @type {States} */ (this.#track);
-    addStates(track, steps, asBytes(bytes), this.stage.shared.thresholds);
+    [track, this.#field].forEach((each, i) => {
+      if (each) addStates(each, steps, asBytes(buffers[i]), this.stage.shared.thresholds);
+    });
     if (fresh || !this.#views.length) this.#arrange();
     this.#companion?.follow(track.frames.length);
     while (track.frames.length > this.initial.keep) {
       thin(track);
       if (this.#companion) thin(this.#companion.track);
+      if (this.#field) thin(this.#field);
     }
     const last = track.steps[track.steps.length - 1];
     if (last >= this.#wanted) this.#wanted = 0;
@@ -287,29 +308,33 @@ class Live {
     if (document.hidden) this.#drawn();
   }
 
-  /** @param {Origin} origin */
-  #open(origin) {
+  /** @param {Origin} origin @param {Recipe} [field] */
+  #open(origin, field) {
     this.#track = newStates(origin);
+    const title = "Field of moving features, without a network";
+    this.#field = field ? newStates({ ...origin, recipe: field }, title) : null;
     this.#decays = [];
     this.code.hidden = true;
   }
 
-  /** The network, and beside it the particles where they are asked for. */
+  /** The network, and beside it what is asked for. */
   #arrange() {
     const track = /** @type {States} */ (this.#track);
     const { thresholds } = this.stage.shared;
-    this.#companion = this.#besideIt()
-      ? new Companion(track, this.initial.particles, thresholds)
-      : null;
+    this.#companion =
+      this.beside.value() === "particles"
+        ? new Companion(track, this.initial.particles, thresholds)
+        : null;
     this.#companion?.follow(track.frames.length);
     for (const view of this.#views) view.close();
-    const tracks = this.#companion ? [track, this.#companion.track] : [track];
+    const other = this.#field ?? this.#companion?.track;
+    const tracks = other ? [track, other] : [track];
     this.#views = tracks.map((one) => {
       const view = new TrackView(this.stage, one, this.#arrows, (step) => {
         if (this.#running) this.#send("pause");
         this.player.go(nearestStep(one.steps, step));
       });
-      if (this.#companion) view.root.prepend(h("h4", {}, one.title));
+      if (other) view.root.prepend(h("h4", {}, one.title));
       return view;
     });
     this.#body.classList.toggle("beside", tracks.length > 1);

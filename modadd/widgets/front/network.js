@@ -45,6 +45,29 @@ export function initial({ modulus: N, hidden: H, embedding_scale, readout_init }
 }
 
 /**
+ * The start of the field with moving features, modadd.particles.field(features="moving"): a network
+ * from the same embeddings whose units are even nodes, each standing for `mass` of the recipe's.
+ * @param {Recipe} recipe
+ * @param {number} seed
+ * @param {number[]} half (K / 2, 3) nodes; the others are their opposites
+ */
+export function fieldOf(recipe, seed, half) {
+  const { modulus: N } = recipe;
+  const K = (2 * half.length) / 3;
+  const mass = recipe.hidden / K;
+  const { w1, size } = layout(N, K);
+  const theta = new Float64Array(size);
+  theta.set(initial(recipe, seed).subarray(0, w1));
+  for (let j = 0; j < K; j++) {
+    for (let axis = 0; axis < 3; axis++) {
+      const node = (2 * j < K ? 1 : -1) * half[3 * (j % (K / 2)) + axis];
+      theta[w1 + axis * K + j] = Math.fround(Math.sqrt(mass) * node);
+    }
+  }
+  return { recipe: { ...recipe, hidden: K }, theta, mass };
+}
+
+/**
  * Which pairs are trained on: ModularAddition.training_pairs.
  * @param {number} N
  * @param {number} share

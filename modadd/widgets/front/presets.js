@@ -1,13 +1,14 @@
 // What the page that trains can begin with, and its state in the address of the page.
 
 /** @typedef {[step: number, decay: number][]} Decays */
+/** What grows beside the network, from the same start. @typedef {"" | "particles" | "field"} Beside */
 /**
  * A training to begin: what differs from the recipe of the page, and when the decay changes.
  * @typedef {{ seed: number, settings: Record<string, string | number>, decays: Decays,
- *   beside: boolean }} Plan
+ *   beside: Beside }} Plan
  */
 
-const KEPT = { train_share: 1, beside: false };
+const KEPT = { train_share: 1, beside: /** @type {Beside} */ ("") };
 
 /** The named ones; a test trains them and looks whether they are what they are called.
  * @type {(Plan & { name: string, kind?: string })[]} */
@@ -25,7 +26,12 @@ export const PRESETS = [
       [2000, 0.003],
     ]),
   },
-  { name: "take the network away", kind: "grid", seed: 19, beside: true },
+  {
+    name: "take the network away",
+    kind: "grid",
+    seed: 19,
+    beside: /** @type {Beside} */ ("particles"),
+  },
 ].map(({ name, kind, seed, ...given }) => {
   const { train_share, beside } = { ...KEPT, ...given };
   const decays = given.decays ?? /** @type {Decays} */ ([[0, 0.003]]);
@@ -41,7 +47,7 @@ export function toHash({ seed, settings, decays, beside }, step) {
   const own = Object.entries(settings).map(([name, value]) => [name, String(value)]);
   const stretches = decays.map((stretch) => stretch.join(":")).join(",");
   const all = [["seed", String(seed)], ["step", String(step)], ["decay", stretches], ...own];
-  if (beside) all.push(["beside", "1"]);
+  if (beside) all.push(["beside", beside]);
   return `#${all.map(([name, value]) => `${name}=${value}`).join("&")}`;
 }
 
@@ -86,7 +92,9 @@ export function fromHash(hash, limits, optimisers) {
   const ordered = decays.every(([at], i) => (i === 0 ? at === 0 : at > decays[i - 1][0]));
   if (!decays.length || !ordered) return null;
   const step = Math.round(read(found.get("step"), [0, MOST]) ?? 0);
-  return { plan: { seed, settings, decays, beside: found.get("beside") === "1" }, step };
+  const asked = found.get("beside");
+  const beside = asked === "particles" || asked === "field" ? asked : "";
+  return { plan: { seed, settings, decays, beside }, step };
 }
 
 const MOST = 50_000; // steps that an address may ask for

@@ -4,7 +4,7 @@
 
 /**
  * Who trains. It takes {type: "hello" | "start" | "pause" | "step" | "reset" | "branch" | "decay"
- * | "speed" | "code" | "drawn", …} and answers with frames, status and code; the view does not
+ * | "speed" | "code" | "drawn", …}, a worker "goto" and "field" too, and answers with frames, status and code; the view does not
  * know who it is.
  * @typedef {{ send: (content: object) => void, close: () => void }} Source
  */
@@ -21,15 +21,15 @@ export function kernelSource(model, listener) {
 
 /**
  * A worker whose script came with the state: so it needs no file, and works from file:// too.
- * @param {{ worker: string, recipe: object, seed: number }} initial
+ * @param {{ worker: string, recipe: object, seed: number, nodes: number[] }} initial
  * @param {Listener} listener
  * @returns {Source}
  */
-export function workerSource({ worker: script, recipe, seed }, listener) {
+export function workerSource({ worker: script, recipe, seed, nodes }, listener) {
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const worker = new Worker(url);
   worker.addEventListener("message", ({ data }) => listener(data, data.buffers));
-  worker.postMessage({ recipe, seed });
+  worker.postMessage({ recipe, seed, nodes });
   return {
     send: (content) => worker.postMessage(content),
     close: () => {

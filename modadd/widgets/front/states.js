@@ -13,11 +13,11 @@ const MARGIN = 1.15; // half a side of the plane of embeddings, over the largest
 /** @typedef {{ recipe: Recipe, seed: number, pairs: ArrayLike<number> }} Origin */
 /** @typedef {Track & { recipe: Recipe, pairs: Uint8Array, reach: number }} States */
 
-/** @param {Origin} origin @returns {States} */
-export function newStates({ recipe, seed, pairs }) {
+/** @param {Origin} origin @param {string} [title] @returns {States} */
+export function newStates({ recipe, seed, pairs }, title = "Network") {
   const heldOut = Array.from(pairs, (yes, p) => (yes ? -1 : p)).filter((p) => p >= 0);
   return {
-    title: "Network",
+    title,
     source: "network",
     modulus: recipe.modulus,
     bias_scale: recipe.bias_scale,

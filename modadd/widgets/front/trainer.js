@@ -1,11 +1,10 @@
 // Training for the live view, in a worker of the browser: it answers as modadd.widgets._live does.
 
-import { Training } from "./training.js";
+import { stopsUpTo, Training } from "./training.js";
 
 /** @import { Recipe } from "./network.js" */
 
 const FRAME = 1000 / 30; // ms between frames
-const STOPS = 60; // states on the way to a step that an address names
 /** @typedef {(message: object, buffers: ArrayBuffer[]) => void} Post */
 
 export class Trainer {
@@ -23,11 +22,15 @@ export class Trainer {
   /**
    * @param {Recipe} recipe
    * @param {number} seed
+   * @param {number[]} nodes of the field that can be trained beside the network
    * @param {Post} post
    * @param {(turn: () => void, ms: number) => void} [later] have something done, but messages first
    */
-  constructor(recipe, seed, post, later = (turn, ms) => void setTimeout(turn, ms)) {
+  constructor(recipe, seed, nodes, post, later = (turn, ms) => void setTimeout(turn, ms)) {
     this.training = new Training(recipe, seed);
+    /** @type {Training | null} */
+    this.field = null;
+    this.nodes = nodes;
     this.post = post;
     this.later = later;
   }
@@ -56,16 +59,21 @@ export class Trainer {
     if (type === "pause") this.#running = false;
     if (type === "step") {
       this.#running = false;
-      training.advance(1);
+      this.#advance(1);
       this.#frame();
     }
-    if (type === "decay") training.decay = value;
+    if (type === "decay") for (const each of this.#all()) each.decay = value;
+    if (type === "field") {
+      this.field = value ? new Training(training.recipe, training.seed, this.nodes) : null;
+      this.#goTo(training.step, [...this.#steps]);
+    }
     if (type === "speed") this.#speed = value;
     if (type === "code") this.post({ type: "code", text: training.code(step) }, []);
     if (type === "reset") {
       const { seed = training.seed, ...recipe } = settings;
       const again = { ...training.recipe, weight_decay: training.decay, ...recipe };
       this.training = new Training(again, seed);
+      this.field &&= new Training(again, seed, this.nodes);
       this.#frame(true);
       return "A new training.";
     }
@@ -75,10 +83,7 @@ export class Trainer {
     }
     if (type === "goto") {
       training.decays = decays;
-      this.#goTo(
-        step,
-        Array.from({ length: STOPS }, (_, i) => Math.round(step * (i / STOPS) ** 2)),
-      );
+      this.#goTo(step, stopsUpTo(step));
     }
   }
 
@@ -88,14 +93,35 @@ export class Trainer {
    * @param {number[]} stops
    */
   #goTo(step, stops) {
-    /** @type {Float32Array[]} */
-    const states = [];
-    this.#steps = [];
-    this.training = this.training.at(step, stops, (training) => {
-      states.push(Float32Array.from(training.theta));
-      this.#steps.push(training.step);
+    const { decays } = this.training;
+    const found = this.#all().map((training) => {
+      /** @type {Float32Array[]} */
+      const states = [];
+      training.decays = decays;
+      this.#steps = [];
+      const again = training.at(step, stops, ({ theta, step }) => {
+        states.push(Float32Array.from(theta));
+        this.#steps.push(step);
+      });
+      return { again, states };
     });
-    this.#post(states, [...this.#steps], true);
+    this.training = found[0].again;
+    if (this.field) this.field = found[1].again;
+    this.#post(
+      found.map(({ states }) => states),
+      [...this.#steps],
+      true,
+    );
+  }
+
+  /** The network, and the field if it is there. */
+  #all() {
+    return this.field ? [this.training, this.field] : [this.training];
+  }
+
+  /** @param {number} steps */
+  #advance(steps) {
+    for (const each of this.#all()) each.advance(steps);
   }
 
   #start() {
@@ -142,7 +168,7 @@ export class Trainer {
     let done = 0;
     while (done < most && performance.now() - start < FRAME) {
       const part = Math.min(8, most - done);
-      training.advance(part);
+      this.#advance(part);
       done += part;
     }
     this.#due = Math.max(0, this.#due - done);
@@ -150,22 +176,32 @@ export class Trainer {
 
   /** @param {boolean} fresh */
   #frame(fresh = false) {
-    const { step, theta } = this.training;
+    const { step } = this.training;
     if (fresh) this.#steps = [];
     this.#steps.push(step);
-    this.#post([Float32Array.from(theta)], [step], fresh);
+    const states = this.#all().map(({ theta }) => [Float32Array.from(theta)]);
+    this.#post(states, [step], fresh);
   }
 
-  /** @param {Float32Array[]} states @param {number[]} steps @param {boolean} fresh */
-  #post(states, steps, fresh) {
+  /**
+   * @param {Float32Array[][]} all states of the network, and of the field if it is there
+   * @param {number[]} steps
+   * @param {boolean} fresh
+   */
+  #post(all, steps, fresh) {
     const { recipe, seed, pairs } = this.training;
-    const all = new Float32Array(states.length * states[0].length);
-    states.forEach((state, t) => {
-      all.set(state, t * state.length);
+    const buffers = all.map((states) => {
+      const row = new Float32Array(states.length * states[0].length);
+      states.forEach((state, t) => {
+        row.set(state, t * state.length);
+      });
+      return row.buffer;
     });
-    this.post({ type: "frames", fresh, steps, ...(fresh && { recipe, seed, pairs }) }, [
-      all.buffer,
-    ]);
+    const field = this.field?.recipe;
+    this.post(
+      { type: "frames", fresh, steps, ...(fresh && { recipe, seed, pairs, field }) },
+      buffers,
+    );
   }
 
   /** @param {string} said @param {boolean} wrong */

@@ -8,7 +8,7 @@ let trainer = null;
 addEventListener("message", ({ data }) => {
   if (trainer) trainer.receive(data);
   else {
-    trainer = new Trainer(data.recipe, data.seed, (message, buffers) => {
+    trainer = new Trainer(data.recipe, data.seed, data.nodes, (message, buffers) => {
       postMessage({ ...message, buffers }, { transfer: buffers });
     });
   }
