@@ -51,7 +51,7 @@ show(
 # same starts.
 
 # %%
-options = {"steps": 400, "snapshots": 2, "cache": True}  # by then all stand still
+options = {"steps": 300, "snapshots": 2, "cache": True}  # by then all but a few stand still
 
 
 def two_force(a, seeds=tuning, modulus=17):
@@ -87,7 +87,7 @@ show(
 
 # %%
 seed = tuning[example]
-recorded = {"seeds": [seed], "snapshots": 60, "steps": 400}
+recorded = {"seeds": [seed], "snapshots": 60, "steps": 300}
 runs = {
     a: particles.two_force(chapter.starts([seed]), a, **recorded) for a in (0.0, 0.5, best, 1.0)
 }
@@ -106,7 +106,7 @@ show(
 
 # %%
 rings = swept[-1][kinds[-1] == "circle"]  # grown at a = 1
-back = structure.classify(particles.two_force(rings, 0.5, steps=400, snapshots=2).final)
+back = structure.classify(particles.two_force(rings, 0.5, steps=300, snapshots=2).final)
 print(f"of {len(rings)} circles grown at a = 1, {(back == 'circle').sum()} stay circles at a = 0.5")
 
 # %% [markdown]

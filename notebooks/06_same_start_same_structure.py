@@ -73,7 +73,7 @@ options = {"seeds": seeds, "snapshots": 2}
 ideal = particles.field(E0, config, **options)
 fixed = particles.field(E0, config, features="fixed", **options)
 moving = particles.field(E0, config, features="moving", **options)
-two = particles.two_force(E0, 0.7, steps=400, **options)  # the force fitted in notebook 5
+two = particles.two_force(E0, 0.7, steps=300, **options)  # the force fitted in notebook 5
 networks = [np.roll(run.final, -j, 0) for j, run in enumerate(by_weights)]  # row i: start i
 
 # %% [markdown]
