@@ -215,6 +215,16 @@ def test_an_export_has_no_hole_where_a_widget_was():
     assert "vnd.jupyter.widget-view+json" not in text.partition("<body")[2]
 
 
+def test_previews_name_their_pictures_by_the_address_of_the_site(monkeypatch, tmp_path):
+    monkeypatch.setenv("SITE_URL", "https://example.org/modadd")
+    publish = publisher()
+    cover = publish.Figure("a", "a.png", 1, 1, "Words.", "", "")
+    content = {"title": "T", "body": "", "opening": "O", "cover": cover}
+    publish.write_page(tmp_path, "docs/x.html", "document.html.j2", **content)
+    text = (tmp_path / "docs" / "x.html").read_text(encoding="utf-8")
+    assert 'content="https://example.org/modadd/notebooks/a.png"' in text
+
+
 def test_workflow_calls_what_is_there():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text())
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
