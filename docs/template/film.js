@@ -105,7 +105,7 @@ export class Film {
       label: (i) => stepWords(this.track?.steps[i] ?? 0),
       onchange: this.stage.schedule,
     });
-    const { button: play, slider, words } = this.player;
+    const { play, slider, words } = this.player;
     this.bar = h("div", { className: "bar" }, play, slider, words);
     this.stage.playOnSpace(() => this.player.toggle());
   }
