@@ -433,8 +433,8 @@ def test_the_story_moves_when_it_is_opened_and_tells_what_was_drawn(visit):
     moves(place)
     insight = page.locator("section:has([data-scene=guess]) .insight")
     assert insight.evaluate("e => getComputedStyle(e).opacity") == "0"
-    place.get_by_role("button", name="a lattice").click()
-    assert "a lattice" in says(place, "It drew")
+    place.get_by_role("button", name="a grid").click()
+    assert "a grid" in says(place, "It drew")
     place.get_by_role("button", name="another start").click()
     says(place, "trains")
     says(place, "It drew")
@@ -450,7 +450,7 @@ def test_scenes_live_while_they_are_in_view(visit):
         "place => !place.querySelector('[aria-label=pause]')", arg=place.element_handle()
     )
     titles = place.locator("figcaption").all_inner_texts()
-    assert titles == ["Network: a lattice", "Two forces: a lattice"]
+    assert titles == ["Network: a grid", "Two forces: a grid"]
     out = page.locator("[data-scene=tendencies] button[aria-label=play]")
     assert out.count() == 1  # it rests, out of view
 
@@ -458,7 +458,7 @@ def test_scenes_live_while_they_are_in_view(visit):
 def test_the_two_tendencies_build_what_is_said_of_them(visit):
     page = visit("index.html")
     place = scene(page, "tendencies")
-    for name, built in (("clustering alone", "a lattice"), ("alignment alone", "a ring")):
+    for name, built in (("clustering alone", "a grid"), ("alignment alone", "a circle")):
         place.get_by_role("button", name=name).click()
         place.locator("[aria-label=play]").wait_for(timeout=60_000)  # it has come to rest
         assert says(place, "So far") == f"So far: {built}."
