@@ -105,7 +105,7 @@ export class Film {
       label: (i) => stepWords(this.track?.steps[i] ?? 0),
       onchange: this.stage.schedule,
     });
-    const { button: play, slider, words } = this.player;
+    const { play, slider, words } = this.player;
     this.bar = h("div", { className: "bar" }, play, slider, words);
     this.stage.playOnSpace(() => this.player.toggle());
   }
@@ -198,6 +198,5 @@ export function titled(title, node) {
   return { root: h("figure", { className: "plane" }, caption, node), caption };
 }
 
-/** What a state has become, in a reader's words. @param {string} kind */
-export const named = (kind) =>
-  ({ circle: "a ring", grid: "a lattice", stripe: "a stripe of lattice" })[kind] ?? "nothing clear";
+/** What a state has become. @param {string} kind one of structure.KINDS */
+export const named = (kind) => (kind === "other" ? "nothing clear" : `a ${kind}`);
