@@ -98,6 +98,8 @@ courses = {
     )
     for (a, run), dash in zip(runs.items(), dashes)
 }
+
+# %%
 show(
     side_by_side(courses, "Circle score: share of the spread in one frequency"),
     name="05_side_by_side",
@@ -189,6 +191,8 @@ lines = {
     "bounded forces, a = 0": particles.two_force(some, 0.0, **options).final,
     f"bounded forces, a = {best:g}": particles.two_force(some, best, **options).final,
 }
+
+# %%
 for name, E in lines.items():
     found = structure.census(E)
     print(f"{name:27} on a line {chapter.thin(E).sum():2} of {len(E)}", end="")
