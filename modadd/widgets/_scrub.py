@@ -57,7 +57,7 @@ class _Scrub(View):
         states = []
         for run in self._runs:
             one = run.select(_own(run, self._seed))
-            for t in first_middle_last(len(one.steps)):
+            for t in first_middle_last(one.embeddings[:, 0]):
                 title = f"step {one.steps[t]:,}"
                 if len(self._runs) > 1:
                     title = f"{_frames.TITLES.get(run.source, run.source)}, {title}"

@@ -132,9 +132,13 @@ class View(anywidget.AnyWidget):
 # --- pictures ------------------------------------------------------------------------------------
 
 
-def first_middle_last(count: int) -> list[int]:
-    """Indices of the snapshots that a picture shows, of `count`."""
-    return sorted({0, (count - 1) // 2, count - 1})
+def first_middle_last(E: np.ndarray) -> list[int]:
+    """Which snapshots of embeddings (T, N, 2) a picture shows: the middle one halfway of their way.
+
+    Most of the way is made in few steps, so that half the steps would be nearly the end.
+    """
+    way = np.append(0, np.linalg.norm(np.diff(E, axis=0), axis=(1, 2)).cumsum())
+    return sorted({0, int(np.searchsorted(way, way[-1] / 2)), len(E) - 1})
 
 
 class State(NamedTuple):
