@@ -33,7 +33,7 @@ from modadd.chapters import n12_one_law_every_recipe as chapter
 from modadd.plots import show
 from modadd.plots.palette import STYLES
 
-count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 500), full=(64, 400, 2000))
+count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 700), full=(64, 400, 2000))
 seeds, others = (range(k, k + count) for k in (FIRST_SEED, FIRST_SEED + 10**6))
 recipes = chapter.recipes(STEPS)
 configs = [recipe.config for recipe in recipes]

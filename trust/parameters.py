@@ -46,7 +46,7 @@ def main() -> int:
             for modulus in map(int, options.moduli.split(",")):
                 start = time.time()
                 said = run(source, Path(folder), MODULUS=modulus, PROFILE=options.profile)
-                failed += bool(said)
+                failed += bool(said) and "MODULUS must be" not in said  # refused in one line
                 words = f"{source.stem}, {options.profile}, N = {modulus}: {said or 'ran'}"
                 print(f"{words}, {time.time() - start:.0f} s", flush=True)
     return 1 if failed else 0
