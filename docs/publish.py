@@ -10,8 +10,10 @@ path within the site, which not every service follows.
 
 import ast
 import base64
+import contextlib
 import hashlib
 import html
+import io
 import json
 import os
 import pkgutil
@@ -192,8 +194,9 @@ def state_of(name: str, cells: list[str]) -> tuple[str, dict, float]:
             needed |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
             kept.append(text)
     space: dict = {}
-    exec("\n".join(reversed(kept)), space)
-    state = eval(ast.unparse(shown), space)._page_state()
+    with contextlib.redirect_stderr(io.StringIO()):  # progress bars of two at a time
+        exec("\n".join(reversed(kept)), space)
+        state = eval(ast.unparse(shown), space)._page_state()
     return name, state, time.time() - start
 
 
@@ -227,7 +230,7 @@ def read_figure(output, anchor: str, into: Path) -> Figure:
 def take_figures(notebook, stem: str, into: Path, living: int) -> list[tuple[int, Figure]]:
     """Replace each figure and its caption by the HTML of a figure; (number of cell, figure).
 
-    The first of those without a plot, as many as there are widgets, come to life.
+    Widgets come to life, as many as there are to be made.
     """
     figures = []
     template = templates.get_template("figure.html.j2")
@@ -239,7 +242,7 @@ def take_figures(notebook, stem: str, into: Path, living: int) -> list[tuple[int
                 page = output.get("metadata", {}).get("page", f"{stem}_{len(figures) + 1}.html")
                 figure = read_figure(output, page.removesuffix(".html"), into)
                 caption = data.get("text/plain", "")
-                if living and not figure.plot:
+                if living and "widgets." in cell.source and not figure.plot:
                     figure, living = figure._replace(state=f"{figure.anchor}.js"), living - 1
                 figures.append((number, figure))
                 text = template.render(figure=figure)

@@ -8,6 +8,10 @@ import hypothesis
 import pytest
 from browsing import ARGUMENTS, PATIENCE, SCREENSHOTS
 
+# Two workers, and the processes that they start, share the cores: threads of OpenMP that have
+# nothing to do must sleep, not spin. Before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # No deadline: the first call of a compiled function compiles it. MODADD_EXAMPLES says how many
 # examples each property gets.
 quiet = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
@@ -50,9 +54,19 @@ def pytest_report_header(config: pytest.Config) -> str:
     )
 
 
+FIRST = [".ipynb", "test_lab.py", "test_browser.py", "test_site.py", "test_widgets.py"]
+FIRST += ["test_notebooks.py", "test_particles.py", "test_training.py", "test_theory.py"]
+"""The longest, so that no worker is left with one of them when the other is done."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let JupyterLab's long run of the notebooks follow nbval's, whose cache it takes."""
-    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path.name != "test_lab.py"))
+    """Let JupyterLab's long run of notebooks follow nbval, whose cache it takes; then the long."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.suffix if item.path.suffix == ".ipynb" else item.path.name
+        return FIRST.index(name) if name in FIRST else len(FIRST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def trained(seed: int) -> float:
 def test_forked_workers_do_what_their_parent_did_before(work):
     here = [float(work(seed)) for seed in range(4)]
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        there = pool.map_async(work, range(4)).get(timeout=60)
+        there = pool.map_async(work, range(4)).get(timeout=300)
     np.testing.assert_allclose([float(found) for found in there], here, rtol=1e-6)
 
 

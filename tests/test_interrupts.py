@@ -45,6 +45,7 @@ work = {
     "two_force": lambda: two_force(start, steps=10**7, snapshots=every, **quiet),
     "field": lambda: field(start, long, snapshots=every, **quiet),
     "sweep": lambda: sweep([TrainingConfig(steps=100), long], range(4), snapshots=2, **quiet),
+    "long steps": lambda: train(TrainingConfig(113, 512, 10**6), range(9), snapshots=2, **quiet),
 }
 train(TrainingConfig(steps=1), 0, cache=False, **quiet)  # loads what is compiled
 two_force(start, steps=1, cache=False, **quiet)
@@ -54,23 +55,27 @@ for name in sys.argv[1:]:
     try:
         work[name]()
     except Interrupted as stopped:
-        when, run = time.time(), None if name == "sweep" else stopped.run
-        finished = [r.seeds.tolist() for r in stopped.finished]
-        found = {"when": when, "said": str(stopped), "finished": finished}
+        found = {"when": time.time(), "computed": time.process_time(), "said": str(stopped)}
+        found["finished"] = [r.seeds.tolist() for r in stopped.finished]
+        run = None if name == "sweep" else stopped.run
         if run is not None:
             found |= {"steps": run.steps.tolist(), "seeds": run.seeds.tolist()}
             found |= {"final": run.final.tolist()}
     print(json.dumps(found), flush=True)
 """
-CASES = ["train", "two_force", "field", "sweep"]
+CASES = ["train", "two_force", "field", "sweep", "long steps"]
+
+
+def computed(process: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    return sum(psutil.Process(process).cpu_times()[:2])
 
 
 def at_work(process: int) -> None:
     """Wait until a process has computed for half a second, however busy the machine is."""
-    process, until = psutil.Process(process), time.monotonic() + 60
-    begun = process.cpu_times().user
-    while process.cpu_times().user < begun + 0.5:
-        assert time.monotonic() < until, "nothing was computed for a minute"
+    begun, until = computed(process), time.monotonic() + 300
+    while computed(process) < begun + 0.5:
+        assert time.monotonic() < until, "it computes nothing"
         time.sleep(0.02)
 
 
@@ -85,15 +90,16 @@ def interrupted(tmp_path_factory):
         text=True,
         env=os.environ | {"MODADD_CACHE": str(cache)},
     ) as process:
-        limit = threading.Timer(240, process.kill)  # what does not stop must not stop the tests
+        limit = threading.Timer(600, process.kill)  # what does not stop must not stop the tests
         limit.start()
         for name in CASES:
             assert process.stdout.readline().strip() == name
             at_work(process.pid)
-            sent = time.time()
+            when, before = time.time(), computed(process.pid)
             process.send_signal(signal.SIGINT)
             found[name] = json.loads(process.stdout.readline())
-            found[name]["seconds"] = found[name]["when"] - sent
+            found[name]["waited"] = found[name]["when"] - when
+            found[name]["worked"] = found[name]["computed"] - before
         process.wait()
         limit.cancel()
     assert process.returncode == 0
@@ -102,10 +108,13 @@ def interrupted(tmp_path_factory):
 
 @pytest.mark.parametrize("name", CASES)
 def test_ctrl_c_stops_within_a_second(interrupted, name):
-    assert 0 < interrupted[0][name]["seconds"] < 1
+    """In processor time: other work on the machine may double what a clock on the wall shows."""
+    found = interrupted[0][name]
+    print(f"{name}: {found['waited']:.3f} s, {found['worked']:.2f} s of processor time")
+    assert found["worked"] < 1 and found["waited"] < 20
 
 
-@pytest.mark.parametrize("name", CASES[:-1])
+@pytest.mark.parametrize("name", CASES[:3])
 def test_what_was_recorded_is_in_reach(interrupted, name):
     found = interrupted[0][name]
     step, seeds = found["steps"][-1], found["seeds"]
@@ -142,7 +151,7 @@ def test_the_stop_button_of_a_notebook():
         messages = []
         client.execute(code)
         while True:
-            message = client.get_iopub_msg(timeout=60)["content"]
+            message = client.get_iopub_msg(timeout=300)["content"]
             messages.append(message)
             if stop and message.get("text") == "begun\n":
                 at_work(manager.provisioner.pid)

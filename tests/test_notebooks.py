@@ -185,7 +185,7 @@ def a_project(folder: Path, **notebooks: str) -> Path:
 
 def run(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "notebooks/rebuild.py", *arguments]
-    options = {"capture_output": True, "text": True, "timeout": 120}
+    options = {"capture_output": True, "text": True, "timeout": 600}
     return subprocess.run(command, cwd=project, env=os.environ | environment, **options)
 
 

@@ -492,6 +492,6 @@ plots.show(figure)
 """
     environment = os.environ | {"MODADD_FIGURES": str(tmp_path), "BROWSER_PATH": "/none"}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600
     )
     assert (done.stdout, done.stderr) == (f"A ring.\n{tmp_path / 'ring.html'}\n", "")

@@ -1,10 +1,8 @@
 """Load: 10,000 networks in one call, and large ones: memory, speed over time, the cache's files.
 
 Each case trains in a process of its own with an empty cache, and then loads what it has trained.
-The speed of the first and of the last tenth of the seeds is told in seeds per second of processor
-time, which other work on the machine hardly changes.
-At full length the first case takes 8 minutes on two quiet cores, the second 3;
-`--steps 250` makes both ten times shorter.
+All times are processor time, which other work on the machine changes least. The full length takes
+many minutes of it; `--steps 250` makes both cases ten times shorter.
 """
 
 import argparse
@@ -42,11 +40,11 @@ def measure(case: dict) -> dict:
     Run.save = timed
     config = TrainingConfig(case["modulus"], case["hidden"], case["steps"])
     train(TrainingConfig(case["modulus"], case["hidden"], 1), range(2), cache=False)
-    before, start = peak(), time.time()
+    before, start = peak(), time.process_time()
     run = train(config, range(case["seeds"]))
-    seconds, after = time.time() - start, peak()
+    seconds, after = time.process_time() - start, peak()
     tenth = len(saved) // 10
-    start = time.time()
+    start = time.process_time()
     again = train(config, range(case["seeds"]))
     return {
         "seconds": seconds,
@@ -57,7 +55,7 @@ def measure(case: dict) -> dict:
         "last": tenth / (saved[-1] - saved[-1 - tenth]),
         "files": len(saved),
         "cache": cache_size(),
-        "loading": time.time() - start,
+        "loading": time.process_time() - start,
         "same": again.embeddings.tobytes() == run.embeddings.tobytes(),
     }
 
@@ -86,7 +84,7 @@ def main() -> None:
         found = json.loads(done.stdout)
         assert found["same"], "what was loaded is not what was trained"
         print(f"{name}: {case['seeds']} networks of {case['steps']} steps")
-        print(f"  {found['seconds']:.0f} s; seeds per CPU second, first and last tenth: ", end="")
+        print(f"  {found['seconds']:.0f} s; seeds a second, first and last tenth: ", end="")
         print(f"{found['first']:.2f}, {found['last']:.2f}")
         print(f"  memory {found['memory'] / 1e6:.0f} MB for a Run of {found['run'] / 1e6:.0f} MB")
         print(f"  {found['whole'] / 1e6:.0f} MB with Python, PyTorch and all else")

@@ -16,7 +16,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("training", "run", "forces", "structure", "plots", "widgets", "notebooks")
+TESTS = ("run", "forces", "plots", "widgets", "notebooks")
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "build", "site", "figures")
 
 
