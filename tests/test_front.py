@@ -39,10 +39,14 @@ def node() -> str:
 
 
 def test_mathematics_and_controls_in_node(node, tmp_path):
+<<<<<<< HEAD
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small products gain nothing by more, and lose much under load
     (tmp_path / "reference.json").write_text(json.dumps(reference()))
     torch.set_num_threads(threads)
+=======
+    (tmp_path / "reference.json").write_text(json.dumps(reference()))
+>>>>>>> w-widgets
     environment = os.environ | {"MODADD_REFERENCE": str(tmp_path / "reference.json")}
     tests = sorted(map(str, (ROOT / "tests" / "front").glob("*.test.js")))
     done = subprocess.run(
@@ -92,6 +96,16 @@ def test_every_file_of_the_front_end_is_used():
     assert not unused
 
 
+def test_what_is_exported_is_used():
+    folders = (_view.FRONT, ROOT / "docs" / "template", ROOT / "tests" / "front")
+    texts = {path: path.read_text("utf-8") for folder in folders for path in folder.glob("*.js")}
+    exported = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.MULTILINE)
+    for path in _view.FRONT.glob("*.js"):
+        others = "".join(text for other, text in texts.items() if other != path)
+        unused = [n for n in exported.findall(texts[path]) if not re.search(rf"\b{n}\b", others)]
+        assert not unused, path.name
+
+
 def test_what_readings_mean_stands_in_the_glossary():
     text = (_view.FRONT / "meanings.js").read_text(encoding="utf-8")
     words = re.findall(r'word: "([^"]+)"', text)
@@ -106,6 +120,15 @@ def test_what_readings_mean_stands_in_the_glossary():
 
 def reference() -> dict:
     """All that tests/front compares with."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small products gain nothing by more, and lose much under load
+    try:
+        return _reference()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _reference() -> dict:
     thresholds, structures = described()
     return {
         "thresholds": thresholds,

@@ -285,7 +285,7 @@ class _Live(View):
     def _page_state(self) -> dict:
         """Without a kernel a worker of the browser trains, with the same start, in float64."""
         recipe = {name: self.initial[name] for name in RECIPE}
-        initial = self.initial | {"worker": script("worker"), "recipe": recipe, "page": True}
+        initial = self.initial | {"worker": script("worker"), "recipe": recipe}
         initial["nodes"] = _even_cube(NODES)[: NODES // 2].ravel().tolist()
         return super()._page_state() | {"initial": initial}
 

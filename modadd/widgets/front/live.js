@@ -90,7 +90,7 @@ class Live {
   listenTo(open) {
     this.#source = open((message, buffers) => this.#receive(message, buffers));
     this.#send("hello");
-    if (this.initial.page) this.#restore();
+    if (this.initial.worker) this.#restore();
   }
 
   close() {
@@ -147,7 +147,7 @@ class Live {
     again.append(h("legend", {}, "A change of these begins anew"));
     again.append(...Object.values(this.recipe).map((f) => f.root));
     const names = ["measured", "clustering", "alignment", "sum"];
-    if (this.initial.page) this.stage.root.append(this.#chips());
+    if (this.initial.worker) this.stage.root.append(this.#chips());
     this.stage.root.append(
       h("div", { className: "bar" }, group, speed.root),
       h("div", { className: "bar" }, this.decay.root, this.beside.root, this.note),
@@ -234,7 +234,7 @@ class Live {
   #tellAddress() {
     clearTimeout(this.#telling);
     this.#telling = undefined;
-    if (!this.initial.page || !this.#decays.length) return;
+    if (!this.initial.worker || !this.#decays.length) return;
     if (this.#wanted) {
       this.note.textContent = `Training up to step ${this.#wanted.toLocaleString("en")} …`;
       return;
@@ -252,7 +252,7 @@ class Live {
     const options = /** @type {[Beside, string][]} */ ([
       ["", "nothing"],
       ["particles", "particles"],
-      ...(this.initial.page ? [["field", "field, moving features"]] : []),
+      ...(this.initial.worker ? [["field", "field, moving features"]] : []),
     ]);
     return choice("beside it, from the same start", /** @type {Beside} */ (""), options, () => {
       if (!this.#askForField()) this.#arrange();

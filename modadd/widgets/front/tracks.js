@@ -41,7 +41,7 @@ export const asBytes = (view) =>
     : new Uint8Array(/** @type {ArrayBuffer} */ (view.buffer), view.byteOffset, view.byteLength);
 
 /** A track without frames. @param {Header} header @returns {Track} */
-export function newTrack({ title, source, modulus, bias_scale, seed, held_out, layout }) {
+function newTrack({ title, source, modulus, bias_scale, seed, held_out, layout }) {
   const regions = layout.some(([name]) => name === "regions");
   const heldOut = new Set(held_out);
   const empty = { steps: [], frames: [], largest: 0 };
