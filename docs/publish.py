@@ -227,7 +227,7 @@ def read_figure(output, anchor: str, into: Path) -> Figure:
 def take_figures(notebook, stem: str, into: Path, living: int) -> list[tuple[int, Figure]]:
     """Replace each figure and its caption by the HTML of a figure; (number of cell, figure).
 
-    The first of those without a plot, as many as there are widgets, come to life.
+    Widgets come to life, as many as there are to be made.
     """
     figures = []
     template = templates.get_template("figure.html.j2")
@@ -239,7 +239,7 @@ def take_figures(notebook, stem: str, into: Path, living: int) -> list[tuple[int
                 page = output.get("metadata", {}).get("page", f"{stem}_{len(figures) + 1}.html")
                 figure = read_figure(output, page.removesuffix(".html"), into)
                 caption = data.get("text/plain", "")
-                if living and not figure.plot:
+                if living and "widgets." in cell.source and not figure.plot:
                     figure, living = figure._replace(state=f"{figure.anchor}.js"), living - 1
                 figures.append((number, figure))
                 text = template.render(figure=figure)

@@ -1,4 +1,8 @@
-"""modadd: a paper one can run, on clustering and alignment in modular addition."""
+"""modadd: a paper one can run, on clustering and alignment in modular addition.
+
+Arguments are checked where they are given: a ValueError names the argument, its value and what is
+allowed.
+"""
 
 from importlib import metadata
 

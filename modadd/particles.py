@@ -215,16 +215,17 @@ def field(
     learning = 0.0 if features == "fixed" else pace
 
     def by_kernel(seed: int, stop: np.ndarray) -> Run:
-        _, recipe, pairs = prepare(config, task, seed, None)
+        _, recipe, pairs = prepare(config, task, seed)
+        blocks = _field.in_blocks(pairs)
         positions = np.empty((len(steps), modulus, 2), np.float32)
         scalars = np.empty((len(steps), len(SCALARS)), np.float32)
         reached = _field.deposit_and_move(
-            start[seed], recipe, pairs, table, label_charges, steps, stop, positions, scalars
+            start[seed], recipe, *blocks, table, label_charges, steps, stop, positions, scalars
         )
         return _recorded("field", settings, seed, steps, positions, scalars, reached)
 
     def by_features(seed: int, stop: np.ndarray) -> Run:
-        _, recipe, pairs = prepare(config, task, seed, None)
+        _, recipe, pairs = prepare(config, task, seed)
         theta, recipe = _wide_limit(start[seed], recipe, nodes, learning)
         return record("field", settings, seed, theta, recipe, pairs, steps, False, stop)
 

@@ -35,9 +35,6 @@ class Run:
     `force_rms` is √(mean over tokens of |F_a|²) with F = −∂L/∂E, without weight decay;
     `residual_rms` is √(mean over ordered training pairs of |α_p|²). What a source does not have
     (a validation accuracy without validation pairs, say) is NaN.
-
-    Raises:
-        ValueError: naming what does not belong together.
     """
 
     source: str
@@ -119,11 +116,7 @@ class Run:
         return int(np.abs(self.steps - step).argmin())
 
     def select(self, seeds: int | Iterable[int]) -> Run:
-        """The same run with only the given seeds, one or several, in the given order.
-
-        Raises:
-            ValueError: if a seed is not in the run.
-        """
+        """The same run with only the given seeds, one or several, in the given order."""
         position = {int(seed): i for i, seed in enumerate(self.seeds)}
         chosen = _checks.seeds("seeds", seeds)
         missing = [seed for seed in chosen if seed not in position]
@@ -255,10 +248,6 @@ def _settings(value: object) -> dict:
 def join(runs: Sequence[Run]) -> Run:
     """Put runs of the same settings and steps side by side along the seeds, in their order.
 
-    Raises:
-        ValueError: if two of the `runs` share a seed, or if they differ in source, settings, steps
-            or in whether they have parameters.
-
     >>> from modadd import TrainingConfig, train
     >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=[3, 4], progress=False)
     >>> join([run.select(4), run.select(3)])
@@ -318,9 +307,6 @@ class Interrupted(KeyboardInterrupt):
         """All seeds done or under way, up to the last snapshot that all of them had reached.
 
         None if there was none.
-
-        Raises:
-            ValueError: for a sweep that had finished seeds of several configurations.
         """
         if len(self.finished) > 1:
             raise ValueError("a sweep has one Run for each configuration: see finished")

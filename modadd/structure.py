@@ -75,9 +75,6 @@ def describe(E: ArrayLike) -> Structure:
     Bonds are those of the grid, or on a circle of frequency k those to the token next to it,
     a + 1/k (mod N).
 
-    Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
-
     >>> angle = 2 * np.pi * np.arange(5) / 5
     >>> found = describe(np.stack([np.cos(angle), np.sin(angle)], -1))
     >>> print(found.kind, found.bonds[:, 0])
@@ -99,9 +96,6 @@ def circle(E: ArrayLike) -> Circle:
     of the centred Fourier power that sits in one frequency, k and N - k together, because a circle
     may be traversed in either direction. Every affine image of a circle, down to a line, scores 1
     too; `roundness` tells them apart.
-
-    Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
 
     >>> angle = 2 * np.pi * 3 * np.arange(17) / 17
     >>> found = circle(np.stack([np.cos(angle), np.sin(angle)], -1))
@@ -146,9 +140,6 @@ def grid(E: ArrayLike) -> Grid:
     A lattice spanned by three steps, which composite N allows, counts only the tokens that two of
     them join; `closure` sees all of it. Time and memory grow as N³.
 
-    Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
-
     >>> i, j = np.divmod(np.arange(16), 4)      # 4 x 4 tokens, a = 4 i + j
     >>> found = grid(np.stack([2.0 * i, 3.0 * j], -1))
     >>> print(found.score, found.steps, found.rows, found.columns)
@@ -173,9 +164,6 @@ def closure(E: ArrayLike) -> np.ndarray:
     17 tokens, Gaussian noise closes 0.003, a trained grid about 0.3 (0.37 if it is perfect and
     compact), and a circle next to nothing: its sums share a line, not a point.
 
-    Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
-
     >>> line = np.stack([np.arange(5.0), np.zeros(5)], -1)
     >>> print(closure(line).round(3))      # 7 of 15 close, among them 0 + 2 = 1 + 1
     0.467
@@ -199,9 +187,6 @@ def classify(E: ArrayLike) -> np.ndarray:
     as a grid at N = 5, 0.4 % and 0.4 % at N = 6, and nothing in 10,000 embeddings at N = 17. Below
     N = 5 the kind says little: any three tokens are an affine image of a circle.
 
-    Raises:
-        ValueError: E is not (..., N >= 3, 2) or not finite.
-
     >>> angle = 2 * np.pi * np.arange(17) / 17
     >>> print(classify(np.stack([np.cos(angle), np.sin(angle)], -1)))
     circle
@@ -224,9 +209,6 @@ def procrustes_r2(A: ArrayLike, B: ArrayLike) -> np.ndarray:
 
     Args:
         A, B: embeddings (..., N, 2) with the same N; their batch axes broadcast.
-
-    Raises:
-        ValueError: A or B is not (..., N >= 3, 2) or not finite, or they do not fit each other.
 
     >>> A = np.random.default_rng(0).normal(size=(17, 2))
     >>> print(procrustes_r2(A, 5 - 3 * A[:, ::-1]).round(9))
@@ -306,9 +288,6 @@ def census(E_or_kinds: ArrayLike) -> Census:
     """Count the kinds in embeddings (..., N, 2), or in the kinds (...) that `classify` gave.
 
     All batch axes count together.
-
-    Raises:
-        ValueError: no embeddings, an unknown kind, or E_or_kinds not as in `classify`.
 
     >>> print(census(["circle"] * 16 + ["grid"] * 30 + ["stripe"] * 10 + ["other"] * 4))
     circle            16 of 60   26.7%  (17.1% to 39.0%)

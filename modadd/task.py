@@ -20,9 +20,6 @@ class ModularAddition:
     Args:
         modulus: N, 3 to 4096; it need not be prime.
 
-    Raises:
-        ValueError: if the modulus is not an integer in that range.
-
     >>> task = ModularAddition(3)
     >>> task.pairs.tolist()
     [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]
@@ -74,9 +71,6 @@ class ModularAddition:
     def pair_sums(self, embeddings: np.ndarray) -> np.ndarray:
         """Pair sums x_p = E_a + E_b (..., P, 2) of E (..., N, 2), in the order of `pairs`.
 
-        Raises:
-            ValueError: if the embeddings are of another modulus, or not finite.
-
         >>> ModularAddition(3).pair_sums([[0.0, 1.0], [10.0, 1.0], [100.0, 1.0]])[:, 0].tolist()
         [0.0, 10.0, 100.0, 20.0, 110.0, 200.0]
         """
@@ -93,9 +87,6 @@ class ModularAddition:
         Args:
             share: share of the pairs to train on, in ]0, 1]; at least one pair is kept.
             seed: integer in [0, 2**63) of the draw; the draw does not depend on anything else.
-
-        Raises:
-            ValueError: if the share is outside ]0, 1] or the seed is not such an integer.
 
         >>> ModularAddition(3).training_pairs(share=0.5, seed=0).tolist()
         [False, True, False, True, True, False]

@@ -95,9 +95,6 @@ def circle(modulus: int, weight_decay: float) -> Circle:
         modulus: N, odd, 5 to 199.
         weight_decay: λ on all parameters, from 1e-6 to below `critical_decay(modulus).ends`.
 
-    Raises:
-        ValueError: naming the argument; also where the decay is more than a circle survives.
-
     >>> found = circle(17, 0.003)
     >>> print(f"radius {found.radius:.3f}, regularised loss {found.loss:.3f}")
     radius 2.788, regularised loss 0.929
@@ -124,9 +121,6 @@ def critical_decay(modulus: int) -> Limits:
     Args:
         modulus: N, odd, 5 to 199.
 
-    Raises:
-        ValueError: naming the argument.
-
     >>> found = critical_decay(17)
     >>> print(f"ends at {found.ends:.4f}, pays up to {found.pays:.4f}")
     ends at 0.0302, pays up to 0.0259
@@ -144,9 +138,6 @@ def branch(modulus: int, points: int = 200) -> Branch:
     Args:
         modulus: N, odd, 5 to 199.
         points: how many, 3 to 10,000.
-
-    Raises:
-        ValueError: naming the argument.
 
     >>> found = branch(17)
     >>> bool(np.isclose(found.weight_decay.max(), critical_decay(17).ends, rtol=1e-3))
@@ -171,9 +162,6 @@ def network(found: Circle, hidden: int, frequency: int = 1) -> Parameters:
 
     Returns:
         float64 arrays of shapes (N, 2), (2, H), (H,), (H, N), (N,), for any bias scale.
-
-    Raises:
-        ValueError: naming the argument.
 
     >>> network(circle(5, 0.01), 10).map(np.shape).w2
     (10, 5)
@@ -214,9 +202,6 @@ def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 24) -> float
         found: from `circle`.
         bias_scale: β, at least 0.
         mesh: directions and biases on a side of the mesh, 2 to 1000.
-
-    Raises:
-        ValueError: naming the argument.
 
     >>> print(f"{certificate(circle(17, 0.01)):.6f}")
     1.000000

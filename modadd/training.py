@@ -33,9 +33,6 @@ class TrainingConfig:
     decoupled for AdamW. Momentum belongs to gradient descent; Adam and AdamW use β1 = 0.9,
     β2 = 0.999 and ε = 1e-8.
 
-    Raises:
-        ValueError: naming the argument, its value and the allowed range.
-
     >>> config = TrainingConfig(modulus=12, steps=100)
     >>> config.hidden, config.task.modulus
     (64, 12)
@@ -124,11 +121,8 @@ def snapshot_steps(steps: int, snapshots: int | Iterable[int] = 60) -> np.ndarra
 
     Args:
         steps: number of training steps, 0 to 1e12.
-        snapshots: how many, from 0 to `steps`, dense early and sparse late (quadratic spacing,
-            fewer where neighbours would coincide); or the steps themselves.
-
-    Raises:
-        ValueError: if a count is outside [2, 1,000,000] or a step outside [0, steps].
+        snapshots: how many, 2 to 1,000,000, from 0 to `steps`, dense early and sparse late
+            (quadratic spacing, fewer where neighbours would coincide); or the steps themselves.
 
     >>> snapshot_steps(100, snapshots=6).tolist()
     [0, 4, 16, 36, 64, 100]
@@ -324,7 +318,10 @@ def prepare(
     parameters = config.initial(seed)._replace(**start or {})
     training = task.training_pairs(config.train_share, seed)
     weights, held_out = model.pair_weights(task, training), task.multiplicity * ~training
-    pairs = _engine.padded_pairs(task.pairs, task.labels, weights, held_out)
+    pairs = _engine.Pairs(
+        *(np.ascontiguousarray(column, np.int64) for column in (*task.pairs.T, task.labels)),
+        *(column.astype(np.float32) for column in (weights, held_out)),
+    )
     decays = np.full(4, config.weight_decay, np.float32)
     if config.embedding_decay is not None:
         decays[0] = config.embedding_decay

@@ -138,7 +138,8 @@ print(f"R² between start and end:              {moved.mean():.1f}")
 # generalises; notebook 7 holds pairs out. A network may get stuck short of perfect accuracy: two
 # dimensions are narrow.
 #
-# All is computed while the notebook runs: change a parameter and choose *Run → Run All Cells*. The
+# All is computed while the notebook runs: change a parameter and choose *Run → Run All Cells*. The text, here and in the
+# next notebooks, tells what the parameters do that stand there at first; with others the Check may say otherwise. The
 # [glossary](../docs/glossary.md) explains the words.
 #
 # **Next:** [2 · Grids and circles](02_grids_and_circles.ipynb)

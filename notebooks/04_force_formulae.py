@@ -38,9 +38,8 @@ seeds, laws = range(FIRST_SEED, FIRST_SEED + count), list(predictions.LAWS)
 plain = {"modulus": MODULUS, "learning_rate": 1.0, "momentum": 0.0, "steps": last}
 recorded = {"snapshots": range(last + 1), "keep_parameters": True}
 run = train(TrainingConfig(**plain), seeds, **recorded)
-frames = [1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 55, 75, 100]
 show(
-    chapter.forces_scrub(run, FIRST_SEED, frames, laws[:2]),
+    chapter.forces_scrub(run, FIRST_SEED, chapter.FRAMES, laws[:2]),
     name="04_scrub",
     caption="Arrows of equal mean length: they show directions. Above them, the cosine between computed and "
     "measured force over all tokens (1 is the same direction), and the factor that is missing in size (1 is right).",

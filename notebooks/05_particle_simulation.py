@@ -20,27 +20,21 @@
 # each other; there is no network. Press play and let them settle. Then turn the *alignment force* up to 1, and watch.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full" takes 500 starts of each sort, "quick" 64
+PROFILE = "quick"  # "full" takes 500 starts of each sort, "quick" 64 and 100
 TUNING_SEED = 6000  # starts on which one number is fitted ...
 TEST_SEED = 5500  # ... and others on which it is tested; at least 500 from the former
 
 # %%
 import numpy as np
 
-from modadd import ModularAddition, TrainingConfig, notebook, particles, structure, train, widgets
+from modadd import TrainingConfig, notebook, particles, structure, train, widgets
 from modadd.chapters import n05_particle_simulation as chapter
-from modadd.model import initialise
 from modadd.plots import Course, show, side_by_side
 
-count, steps = notebook.sizes(PROFILE, quick=(64, 1000), full=(500, 2500))
-
-
-def start(seeds, modulus=17):
-    return np.stack([initialise(ModularAddition(modulus), 64, s).embeddings for s in seeds])
-
-
+few, many, steps = notebook.sizes(PROFILE, quick=(64, 100, 1000), full=(500, 500, 2500))
+tuning, test = range(TUNING_SEED, TUNING_SEED + few), range(TEST_SEED, TEST_SEED + many)
 show(
-    widgets.particles(start([TUNING_SEED])[0], alignment_force=0.5),
+    widgets.particles(chapter.starts(tuning)[0], alignment_force=0.5),
     name="05_particles",
     caption="Particles under two forces. Any of them can be dragged away. Before the cell is run, a picture stands "
     "here: after 0, 100 and 800 steps.",
@@ -57,12 +51,11 @@ show(
 # same starts.
 
 # %%
-tuning, test = range(TUNING_SEED, TUNING_SEED + count), range(TEST_SEED, TEST_SEED + count)
 options = {"steps": 400, "snapshots": 2, "cache": True}  # by then all stand still
 
 
 def two_force(a, seeds=tuning, modulus=17):
-    return particles.two_force(start(seeds, modulus), a, seeds=seeds, **options).final
+    return particles.two_force(chapter.starts(seeds, modulus), a, seeds=seeds, **options).final
 
 
 recipe = {"steps": steps}
@@ -80,7 +73,7 @@ show(
     chapter.kinds_over_force(forces, swept[:, example], censuses, network, best),
     name="05_particle_simulation",
     caption="Figure 5. Top: what one start becomes, the clearest of those that pass through all three "
-    f"kinds. Bottom: kinds of {count} starts over the alignment force, with 95 % Wilson bands, and of "
+    f"kinds. Bottom: kinds of {few} starts over the alignment force, with 95 % Wilson bands, and of "
     "networks from the same starts.",
 )
 
@@ -95,7 +88,9 @@ show(
 # %%
 seed = tuning[example]
 recorded = {"seeds": [seed], "snapshots": 60, "steps": 400}
-runs = {a: particles.two_force(start([seed]), a, **recorded) for a in (0.0, 0.5, best, 1.0)}
+runs = {
+    a: particles.two_force(chapter.starts([seed]), a, **recorded) for a in (0.0, 0.5, best, 1.0)
+}
 dashes = ["solid", "dash", "dot", "solid"]
 courses = {
     f"a = {a:g}": Course(
@@ -149,16 +144,16 @@ pairs = {
 show(
     chapter.carry_over(pairs),
     name="05_carry_over",
-    caption=f"Two forces at a = {best:g} (open) beside networks (filled), {count} runs each, with "
+    caption=f"Two forces at a = {best:g} (open) beside networks (filled), {many} runs each, with "
     "95 % Wilson intervals. How far the two censuses are apart stands above.",
 )
 
 # %%
-batches = chapter.distances_of_batches(np.concatenate([structure.classify(grown), fresh]))
+batches = chapter.distances_of_batches(np.concatenate([structure.classify(grown), fresh]), many)
 off = {name: simulated.mismatch(found) for name, (simulated, found) in pairs.items()}
 fitted = min(census.mismatch(network) for census in censuses)
 print(
-    f"two batches of {count} networks:  {batches.mean():.0%} apart, in 95 % of draws below ", end=""
+    f"two batches of {many} networks: {batches.mean():.0%} apart, in 95 % of draws below ", end=""
 )
 print(f"{np.quantile(batches, 0.95):.0%}")
 print(f"on the starts of the fit:     {fitted:.0%} apart")
@@ -181,18 +176,18 @@ print(f"nearest to networks without bias: a = {nearest:g}")
 # pulls. Does it take one of them to make a lattice? Take both away, and give them back one at a time:
 
 # %%
-few = start(test)[:16]
+some = chapter.starts(test[:16])
 plain = TrainingConfig(steps=steps)
 constant = TrainingConfig(steps=200)  # later it is beyond all numbers
 lines = {
-    f"exact law, β = {beta:g}": chapter.at_constant_size(few, beta) for beta in (0.1, 10.0)
+    f"exact law, β = {beta:g}": chapter.at_constant_size(some, beta) for beta in (0.1, 10.0)
 } | {
     "field that never saturates": particles.field(
-        few, constant, label_charges=True, snapshots=2
+        some, constant, label_charges=True, snapshots=2
     ).final,
-    "field that saturates": particles.field(few, plain, snapshots=2).final,
-    "bounded forces, a = 0": particles.two_force(few, 0.0, **options).final,
-    f"bounded forces, a = {best:g}": particles.two_force(few, best, **options).final,
+    "field that saturates": particles.field(some, plain, snapshots=2).final,
+    "bounded forces, a = 0": particles.two_force(some, 0.0, **options).final,
+    f"bounded forces, a = {best:g}": particles.two_force(some, best, **options).final,
 }
 for name, E in lines.items():
     found = structure.census(E)
@@ -257,7 +252,7 @@ print(
 )
 for name in ("field that saturates", "bounded forces, a = 0"):
     found = structure.census(lines[name])
-    print(f"{name}: more lattices than lines:", found.lattices > 2 * thin[name] * len(few))
+    print(f"{name}: more lattices than lines:", found.lattices > 2 * thin[name] * len(some))
 
 # %% [markdown]
 # The numbers themselves, and how many of those that are of no kind have collapsed onto a line:

@@ -38,13 +38,10 @@ moments = {"snapshots": np.unique(np.rint(steps * np.linspace(0, 1, 36) ** 2).as
 one, other = (train(config, FIRST_SEED + j, initial_embeddings=E0[:1], **moments) for j in (0, 1))
 field = particles.field(E0[:1], config, seeds=[FIRST_SEED], **moments)
 limit = particles.field(E0[:1], config, features="moving", seeds=[FIRST_SEED], **moments)
-
-# %%
 show(
     side_by_side(chapter.courses(one, other, field, limit), "R² with the network"),
     name="06_side_by_side",
-    caption="One start, grown by two networks that share nothing else, and by two simulations. Below, how much of the first "
-    "network's shape the others explain at the same step. The slider needs no kernel.",
+    caption="One start. Below, how much of the first network's shape the others explain at the same step.",
 )
 
 # %% [markdown]

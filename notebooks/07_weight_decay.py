@@ -37,7 +37,8 @@ show(
 )
 
 # %% [markdown]
-# Loss and force come back at once, and within some hundred steps closure and validation accuracy rise. (Pause, and
+# Loss and force come back at once. Within some hundred steps *closure* rises, the share of pair sums of one label that
+# coincide, and with it the accuracy on the pairs held out. (Pause, and
 # scrub back: after each change of the decay steps are recorded densely again.) *Weight decay* takes away a small share
 # of every parameter at each step: the network forgets a little of all that it has learnt.
 #

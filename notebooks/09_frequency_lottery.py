@@ -38,6 +38,8 @@ steps, first = 1000, FIRST_SEED
 moments = np.unique(np.rint(steps * np.linspace(0, 1, 40) ** 3).astype(int))  # most are early
 small = TrainingConfig(MODULUS, steps=steps, embedding_scale=0.3)
 run = train(small, range(first + count, first + 2 * count), snapshots=moments)
+
+# %%
 seed = int(run.seeds[chapter.race(run).circle.argmax()])
 show(
     chapter.power_movie(run, seed),
@@ -63,7 +65,7 @@ recipes |= {"β = 1, start × 0.1": {"embedding_scale": 0.1}, "β = 0": {"bias_s
 runs = {}
 for name, changes in recipes.items():
     config = TrainingConfig(MODULUS, steps=steps, **changes)
-    runs[name] = train(config, range(first, first + count), snapshots=2)
+    runs[name] = train(config, range(first, first + count), snapshots=moments)
     first += count
 seeds = range(first, first + fewer)
 starts = np.stack([small.initial(s).embeddings for s in seeds])
@@ -125,8 +127,10 @@ for name, found in by_lead.items():
     far = found.lead > np.median(found.lead)
     print(f"{name:6} a lead above the median: {found.circle[far].mean():.0%} circles", end="; ")
     print(f"below: {found.circle[~far].mean():.0%}")
-    rates = [f"{r.wins / r.circles:4.0%} of {r.circles}" for r in chapter.hit_rates(found)]
-    print(f"{name:6} by lead, from {chapter.LEADS[:-1]}: {', '.join(rates) or 'no circles'}")
+    rates = [
+        f"{r.wins / r.circles:.0%} of {r.circles} at {r.lead:.2f}" for r in chapter.hit_rates(found)
+    ]
+    print(f"{name:6} wins by lead: {', '.join(rates) or 'no circles'}")
 
 # %% [markdown]
 # Every start is used once, so that the intervals are over starts. They are those of one modulus. Another one,

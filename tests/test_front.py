@@ -44,7 +44,7 @@ def test_mathematics_and_controls_in_node(node, tmp_path):
     environment = os.environ | {"MODADD_REFERENCE": str(tmp_path / "reference.json")}
     tests = sorted(map(str, (ROOT / "tests" / "front").glob("*.test.js")))
     done = subprocess.run(
-        [node, "--test", *tests], env=environment, capture_output=True, text=True, timeout=300
+        [node, "--test", *tests], env=environment, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# skipped 0" in done.stdout
@@ -57,7 +57,7 @@ def test_types_and_style(node, check):
     tool = ROOT / "node_modules" / ".bin" / check[0]
     if not tool.exists():
         lacking(f"node_modules/ (`npm ci`) with {check[0]}")
-    done = subprocess.run([tool, *check[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([tool, *check[1:]], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -70,7 +70,7 @@ def test_files_are_joined_to_one_script_that_needs_no_other(node, tmp_path, entr
         f"const front = await import({str(script)!r}); console.log(Object.keys(front).join())"
     )
     arguments = [node, "--input-type=module", "--eval", code]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == offers
 

@@ -173,8 +173,8 @@ def no_work_before_checks(monkeypatch):
     begun = []
     for module, name in (
         (training._engine, "trace"),
-        (particles._particles, "descend"),
-        (particles._particles, "deposit_and_move"),
+        (particles._two_forces, "descend"),
+        (particles._field, "deposit_and_move"),
         (training._rules, "trace"),
     ):
         work = getattr(module, name)

@@ -101,13 +101,14 @@ def test_alignment_makes_circles_and_clustering_makes_grids():
 def first_force(E, degree, bias_scale):
     """Force on E (N, 2) in the field that one deposit of label charges leaves, learning rate 1."""
     config = TrainingConfig(len(E), bias_scale=bias_scale)
-    _, recipe, pairs = prepare(config, config.task, 0, None)
+    _, recipe, pairs = prepare(config, config.task, 0)
+    blocks = _field.in_blocks(pairs)
     table = _field.multipole_table(degree)
     theta = np.zeros(E.size + len(E) * (len(table[0]) + 1), np.float32)
     theta[: E.size] = E.ravel()
     gradient, scalars = np.empty_like(theta), np.empty(5)
     for _ in range(2):
-        _field._field_gradient(theta, recipe, pairs, table, True, gradient, scalars)
+        _field._field_gradient(theta, recipe, *blocks, table, True, gradient, scalars)
         theta[E.size :] -= gradient[E.size :]
     return -gradient[: E.size].reshape(E.shape).astype(np.float64)
 

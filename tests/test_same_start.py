@@ -136,8 +136,8 @@ def test_the_example_passes_through_all_kinds():
 
 def test_batches_are_as_far_apart_as_chance_has_it():
     kinds = np.array(["circle", "grid"] * 100)
-    found = n05_particle_simulation.distances_of_batches(kinds)
-    spread = np.sqrt(1 / 199)  # of the difference of two shares, dealt without return
+    found = n05_particle_simulation.distances_of_batches(kinds, size=100)
+    spread = np.sqrt(2 * 0.25 / 100)  # of the difference of two shares
     assert found.std() < spread
     assert found.mean() == pytest.approx(np.sqrt(2 / np.pi) * spread, rel=0.1)
 

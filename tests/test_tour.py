@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modadd import TrainingConfig, model
 from modadd._compiled import engine
-from modadd._compiled.tour import TOUR
+from modadd._compiled.tour import AGE, AGED, SWITCHES, TOUR
 from modadd.training import prepare
 
 GO = np.zeros(1, np.uint8)
@@ -174,7 +174,7 @@ def test_the_tour_visits_every_pair_once_and_counts_its_switches(modulus, share,
     on = config.task.pair_sums(E)[order[: trained.sum()]] @ w1 + b1 > 0
     switches = int((on[1:] != on[:-1]).sum())
     # A pair sum on a line, but for rounding, may count on either side.
-    assert abs(state[0, theta.size + 2] - switches) <= 2
+    assert abs(state[0, theta.size + SWITCHES] - switches) <= 2
 
 
 def test_the_tour_is_short_and_stays_so():
@@ -182,13 +182,13 @@ def test_the_tour_is_short_and_stays_so():
     ready, state = begin(config, 5)
     size = ready[0].size
     advance(ready, state, 0, [0])
-    at_first = state[0, size + 2]
+    at_first = state[0, size + SWITCHES]
     E, w1, b1, *_ = engine.unpack(ready[0], 31, 128)
     on = config.task.pair_sums(E) @ w1 + b1 > 0
     assert at_first < (on[1:] != on[:-1]).sum() / 5  # row by row, as the table of pairs has them
     advance(ready, state, 0, [600])
-    assert state[0, size + 2] < 1.5 * at_first
-    assert state[0, size] <= 200  # planned anew
+    assert state[0, size + SWITCHES] < 1.5 * at_first
+    assert state[0, size + AGED] <= AGE  # planned anew
 
 
 @given(

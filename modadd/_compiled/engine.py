@@ -32,7 +32,7 @@ from numba import njit
 
 from modadd._compiled.gradient import fill_gradient
 from modadd._compiled.store import kept
-from modadd._compiled.tour import TOUR, enter, follow, workspace
+from modadd._compiled.tour import TOUR, enter, follow, grow_older, workspace
 from modadd._compiled.vectors import UNCOUNTED, lean
 
 GRADIENT_DESCENT, ADAM, ADAMW = range(3)
@@ -65,40 +65,18 @@ class Recipe(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Pairs padded to whole blocks; padding has weight and count zero."""
+    """The unordered pairs of tokens, of which some train and some validate."""
 
     first: np.ndarray
-    """(Q,) int64"""
+    """(P,) int64"""
     second: np.ndarray
-    """(Q,) int64"""
+    """(P,) int64"""
     labels: np.ndarray
-    """(Q,) int64"""
+    """(P,) int64"""
     weights: np.ndarray
-    """(Q,) float32 weights in the loss."""
+    """(P,) float32 weights in the loss; zero for validation pairs."""
     validation: np.ndarray
-    """(Q,) float32 weights in the validation accuracy."""
-    block: int
-    """Pairs per block; divides Q."""
-
-
-def padded_pairs(pairs, labels, weights, validation) -> Pairs:
-    """Pad the pairs (P, 2) with labels and weights (P,) to whole blocks.
-
-    A block's rows are an odd number of cache lines long, so that a column of tiles spreads over
-    all sets of the cache.
-    """
-    count = len(labels)
-    block = min((80, 48, 112), key=lambda size: -(-count // size) * size)
-    extra = (0, -count % block)
-
-    def pad(array, kind):
-        return np.pad(np.asarray(array), extra).astype(kind)
-
-    return Pairs(
-        *(pad(column, np.int64) for column in (*pairs.T, labels)),
-        *(pad(column, np.float32) for column in (weights, validation)),
-        block,
-    )
+    """(P,) float32 weights in the validation accuracy; zero for training pairs."""
 
 
 def pack(embeddings, w1, b1, w2, b2) -> np.ndarray:
@@ -162,6 +140,25 @@ def _update(theta, gradient, state, recipe, step):
                 w[i] = not_tiny(keep * w[i] - rate * correct1 * first[i] / size)
 
 
+@lean
+def recorded(theta, work, t, snapshots, scalars):
+    """Fill the snapshot t with θ and what was measured of it; return whether its loss is finite."""
+    for i in range(theta.size):
+        snapshots[t, i] = theta[i]
+    for i in range(5):
+        scalars[t, i] = work.measured[i]
+    return np.isfinite(scalars[t, 0])
+
+
+@lean
+def finite(theta):
+    """Whether all parameters are finite, and not so large that their sum is not."""
+    total = np.float32(0.0)
+    for i in range(theta.size):
+        total += theta[i]
+    return np.isfinite(total)
+
+
 def trace(theta, state, recipe, pairs, start, steps, stop, snapshots, scalars):
     """Train one seed and record it, all in one call that holds no Python lock.
 
@@ -196,11 +193,7 @@ def advance(theta, state, recipe, pairs, work, start, steps, stop, snapshots, sc
         record = now == steps[t]
         fill_gradient(theta, recipe, pairs, work, state, record)
         if record:
-            for i in range(theta.size):
-                snapshots[t, i] = theta[i]
-            for i in range(5):
-                scalars[t, i] = work.measured[i]
-            if not np.isfinite(scalars[t, 0]):
+            if not recorded(theta, work, t, snapshots, scalars):
                 return t, now
             t += 1
             if t == steps.size:
@@ -209,11 +202,7 @@ def advance(theta, state, recipe, pairs, work, start, steps, stop, snapshots, sc
             return t, -1
         _update(theta, work.gradient, state, recipe, now)
         now += 1
-        state[0, theta.size] += 1
-        state[0, theta.size + 3] = 0
-        total = np.float32(0.0)
-        for i in range(theta.size):
-            total += theta[i]
-        if not np.isfinite(total):
+        grow_older(theta, state)
+        if not finite(theta):
             return t, now
     return t, -1

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from modadd._compiled.engine import Pairs
 from modadd._compiled.simd import FLAGS, LANES, exp, finite, inlined
 from modadd._compiled.store import kept
 from modadd._compiled.vectors import entry, lean, load, nought1, store, times_plus
@@ -173,10 +174,24 @@ def add_product(out, left, left_row, left_step, right, m, k, columns):
             store(out, b * i + p, total)
 
 
+def in_blocks(pairs: Pairs) -> tuple[Pairs, int]:
+    """The pairs padded to whole blocks, with weights of zero, and how many a block has.
+
+    A block's rows are an odd number of cache lines long, so that a column of products spreads over
+    all sets of the cache.
+    """
+    count = len(pairs.labels)
+    block = min((80, 48, 112), key=lambda size: -(-count // size) * size)
+    return Pairs(*(np.pad(column, (0, -count % block)) for column in pairs)), block
+
+
 @inlined
-def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalars):
-    """Fill gradient with ∂L/∂θ, θ = E | readout (N, K + 1), and scalars (5,) as `Run` has them."""
-    n, features, b = recipe.tokens, table[0].shape[0] + 1, pairs.block
+def _field_gradient(theta, recipe, pairs, b, table, label_charges, gradient, scalars):
+    """Fill gradient with ∂L/∂θ, θ = E | readout (N, K + 1), and scalars (5,) as `Run` has them.
+
+    The pairs are in blocks of b.
+    """
+    n, features = recipe.tokens, table[0].shape[0] + 1
     beta, kappa = np.float32(recipe.bias_scale), recipe.hidden / 6
     row = (features + LANES - 1) // LANES * LANES
     x, push = np.empty((2, b), np.float32), np.empty((2, b), np.float32)
@@ -222,7 +237,9 @@ def _field_gradient(theta, recipe, pairs, table, label_charges, gradient, scalar
 
 @kept
 @njit(nogil=True, fastmath=FLAGS)
-def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positions, scalars):
+def deposit_and_move(
+    E, recipe, pairs, block, table, label_charges, steps, stop, positions, scalars
+):
     """Lay down the field and move the particles E (N, 2) in it; as `engine.trace` otherwise.
 
     By gradient descent; of the groups of the Recipe only E and W2 are there, the readout of the
@@ -241,7 +258,7 @@ def deposit_and_move(E, recipe, pairs, table, label_charges, steps, stop, positi
     rate, inertia = recipe.rates[0], np.float32(recipe.momentum)
     for t in range(steps.size):
         while True:
-            _field_gradient(theta, recipe, pairs, table, label_charges, gradient, measured)
+            _field_gradient(theta, recipe, pairs, block, table, label_charges, gradient, measured)
             if not (finite(measured[0]) and finite(theta.sum())):
                 return t, now
             if now == steps[t]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from modadd._compiled.simd import LANES, exp
 from modadd._compiled.strip import backward, forward, softmax
-from modadd._compiled.tour import lay_out
+from modadd._compiled.tour import ROWS, SWITCHES, TOP, TOTAL, lay_out
 from modadd._compiled.vectors import (
     entry,
     lean,
@@ -26,7 +26,7 @@ SEGMENT = 1024
 @lean
 def fill_gradient(theta, recipe, pairs, work, state, record):
     """Fill work.gradient with ∂L/∂θ, and work.measured if that is asked for."""
-    n, row, b = recipe.tokens, work.real.size, work.strip.size // 6
+    n, row, b = recipe.tokens, work.real.size, work.strip.size // ROWS
     gradient, scalars, trained = work.gradient, work.measured, work.counts[0]
     last, switches, start = work.counts[int(record)], 0, np.int64(0)
     lay_out(theta, recipe, work)
@@ -59,15 +59,14 @@ def fill_gradient(theta, recipe, pairs, work, state, record):
         total += gradient[b2 + m]
     gradient[b2 + n - 1] = -total
     _collect(recipe, work, gradient)
-    q = work.push.size // 2
     for a in range(n):
         fx = fy = np.float32(0.0)
         for other in range(n):
             p = np.int64(entry(work.place, n * a + other))
-            fx += entry(work.push, p)
-            fy += entry(work.push, q + p)
+            fx += entry(work.push_x, p)
+            fy += entry(work.push_y, p)
         p = work.place[(n + 1) * a]
-        gradient[2 * a], gradient[2 * a + 1] = fx + work.push[p], fy + work.push[q + p]
+        gradient[2 * a], gradient[2 * a + 1] = fx + work.push_x[p], fy + work.push_y[p]
     if record:
         held_out = force = 0.0
         for p in range(pairs.validation.size):
@@ -76,7 +75,7 @@ def fill_gradient(theta, recipe, pairs, work, state, record):
         for i in range(2 * n):
             force += gradient[i] ** 2
         scalars[3], scalars[4] = np.sqrt(force / n), np.sqrt(scalars[4])
-    state[0, theta.size + 2] = switches
+    state[0, theta.size + SWITCHES] = switches
 
 
 @lean
@@ -85,11 +84,8 @@ def _judge(recipe, pairs, work, start, count, scalars):
     n, row, planes = recipe.tokens, work.real.size, work.planes
     smoothing = recipe.label_smoothing
     for p in range(count):
-        pair, label, z = (
-            work.order[start + p],
-            work.tour[2 * work.order.size + start + p],
-            3 * row * p + 2 * row,
-        )
+        pair, label = work.order[start + p], work.labels[start + p]
+        z = 3 * row * p + 2 * row
         mean, best, top = 0.0, 0, planes[z]
         for m in range(n - 1):
             mean += planes[z + m] / n
@@ -105,15 +101,12 @@ def _judge(recipe, pairs, work, start, count, scalars):
 @lean
 def _weigh(recipe, pairs, work, start, count, scalars):
     """Add the log-sum-exp to the loss, and to the squared residuals, from the exponentials."""
-    n, row, b = recipe.tokens, work.real.size, work.strip.size // 6
+    n, row, b = recipe.tokens, work.real.size, work.strip.size // ROWS
     smoothing, strip, planes = recipe.label_smoothing, work.strip, work.planes
     for p in range(count):
-        pair, label, z = (
-            work.order[start + p],
-            work.tour[2 * work.order.size + start + p],
-            3 * row * p + 2 * row,
-        )
-        weight, top, total = pairs.weights[pair], strip[2 * b + p], strip[3 * b + p]
+        pair, label = work.order[start + p], work.labels[start + p]
+        z = 3 * row * p + 2 * row
+        weight, top, total = pairs.weights[pair], strip[TOP * b + p], strip[TOTAL * b + p]
         scalars[0] += weight * (top + np.log(total))
         for m in range(n):
             target = smoothing / n + (1.0 - smoothing) * (m == label)

@@ -11,10 +11,10 @@ import numpy as np
 from numba import njit
 
 from modadd._compiled import engine
-from modadd._compiled.engine import BETA2, EPSILON, Recipe, not_tiny
+from modadd._compiled.engine import BETA2, EPSILON, Recipe, finite, not_tiny, recorded
 from modadd._compiled.gradient import fill_gradient
 from modadd._compiled.store import kept
-from modadd._compiled.tour import enter, follow, workspace
+from modadd._compiled.tour import enter, follow, grow_older, workspace
 from modadd._compiled.vectors import UNCOUNTED, lean
 
 RULES = ("sign", "madam", "minibatch", "dropout", "wiring")
@@ -141,27 +141,19 @@ def advance(theta, state, rule, noise, recipe, pairs, work, steps, stop, snapsho
         follow(theta, recipe, pairs, work, state)
         fill_gradient(theta, recipe, pairs, work, state, record)
         if record:
-            for i in range(theta.size):
-                snapshots[t, i] = theta[i]
-            for i in range(5):
-                scalars[t, i] = work.measured[i]
-            if not np.isfinite(scalars[t, 0]):
+            if not recorded(theta, work, t, snapshots, scalars):
                 return t, now
             t += 1
             continue
         for k in range(recipe.hidden):
             for m in range(recipe.tokens):
                 gradient[w2 + recipe.tokens * k + m] *= mask[k]
-        total = np.float32(0.0)
         for i in range(theta.size):
             theta[i] = kept[i]
         _move(theta, state[0], state[1], gradient, rule, recipe, now)
         now += 1
-        state[0, theta.size] += 1
-        state[0, theta.size + 3] = 0
-        for i in range(theta.size):
-            total += theta[i]
-        if not np.isfinite(total):
+        grow_older(theta, state)
+        if not finite(theta):
             return t, now
         for p in range(weights.size):
             pairs.weights[p] = weights[p]

@@ -13,8 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher
 
 
@@ -72,39 +70,6 @@ class _Cache(FunctionCache):
             with suppress(OSError):  # another process was faster, or it is not ours to delete
                 if not path.name.startswith(name):
                     path.unlink()
-
-
-class _Part(JITCodeLibrary):
-    """Code that is compiled into its callers alone: it is optimised there, and never run by itself.
-
-    By itself numba optimises such a function, and makes machine code of it, for each of those that
-    it is compiled into, which takes as long again as all that is needed.
-    """
-
-    codegen = property(lambda self: self)
-
-    def set_env(self, name, environment):
-        pass
-
-    def get_pointer_to_function(self, name):
-        self._ensure_finalized()
-        return 0
-
-    def _optimize_final_module(self):
-        pass
-
-    def _finalize_final_module(self):
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-
-class PartOfOthers(Compiler):
-    """Compiles a function that is always inlined."""
-
-    def define_pipelines(self):
-        codegen = self.state.targetctx.codegen()
-        self.state.library = _Part(codegen, self.state.func_id.func_qualname)
-        return super().define_pipelines()
 
 
 def kept(function: Dispatcher) -> Dispatcher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modadd._compiled.simd import LANES
+from modadd._compiled.tour import EVEN, ROWS, SCALE, TOP, TOTAL, X, Y
 from modadd._compiled.vectors import (
     entry,
     exponential,
@@ -105,7 +106,7 @@ def _carry(like, first, row, twos, work):
 def _add_up(like, first, row, count, work):
     """Carry the running sums along a strip, and keep what is to be the force on its pairs."""
     planes, sums, strip, rows = work.planes, work.sums, work.strip, work.rows
-    b, at_end = strip.size // 6, 3 * row + first
+    b, at_end = strip.size // ROWS, 3 * row + first
     sx, sy = load(like, work.carry, at_end), load(like, work.carry, row + at_end)
     s = load(like, work.carry, 2 * row + at_end)
     for p in range(count + 1):
@@ -115,9 +116,9 @@ def _add_up(like, first, row, count, work):
         store(sums, at + 2 * row, s)
         if p == count:
             break
-        x, y = entry(strip, p), entry(strip, b + p)
-        even = spread(entry(strip, 5 * b + p), like)
-        delta = times_plus(entry(strip, 4 * b + p), load(like, planes, at + 2 * row), even)
+        x, y = entry(strip, X * b + p), entry(strip, Y * b + p)
+        even = spread(entry(strip, EVEN * b + p), like)
+        delta = times_plus(entry(strip, SCALE * b + p), load(like, planes, at + 2 * row), even)
         fx = folded(times(delta, load(like, planes, at)))
         fy = folded(times(delta, load(like, planes, at + row)))
         if first > 0:
@@ -156,12 +157,12 @@ def forward(theta, recipe, work, start, count, begins, ends):
     """
     n, row, width = recipe.tokens, work.real.size, (recipe.hidden + 63) // 64
     strip, words, planes, rows, carry = work.strip, work.words, work.planes, work.rows, work.carry
-    b, q = strip.size // 6, work.order.size
+    b = strip.size // ROWS
     for p in range(count):
-        i = 2 * np.int64(entry(work.tour, start + p))
-        j = 2 * np.int64(entry(work.tour, q + start + p))
-        put(strip, p, entry(theta, i) + entry(theta, j))
-        put(strip, b + p, entry(theta, i + 1) + entry(theta, j + 1))
+        i = 2 * np.int64(entry(work.first, start + p))
+        j = 2 * np.int64(entry(work.second, start + p))
+        put(strip, X * b + p, entry(theta, i) + entry(theta, j))
+        put(strip, Y * b + p, entry(theta, i + 1) + entry(theta, j + 1))
     for w in range(width):
         words[w] = np.uint64(0) if begins else words[width * b + w]
         words[width * (count + 1) + w] = np.uint64(0)
@@ -169,7 +170,7 @@ def forward(theta, recipe, work, start, count, begins, ends):
         v = load(nought4(), work.lines, 64 * (width + w))
         c = load(nought4(), work.lines, 64 * (2 * width + w))
         for p in range(count):
-            line = times_plus(entry(strip, p), u, times_plus(entry(strip, b + p), v, c))
+            line = times_plus(entry(strip, X * b + p), u, times_plus(entry(strip, Y * b + p), v, c))
             put(words, width * (p + 1) + w, positive(line))
     if begins:
         for i in range(6 * row):
@@ -188,7 +189,7 @@ def forward(theta, recipe, work, start, count, begins, ends):
     if row > first:
         _carry(nought1(), first, row, found[0], work)
     for p in range(count):
-        x, y, top = entry(strip, p), entry(strip, b + p), nought1()
+        x, y, top = entry(strip, X * b + p), entry(strip, Y * b + p), nought1()
         for m in range(3 * row * p, 3 * row * p + row, LANES):
             c = load(nought1(), planes, m + 2 * row)
             z = times_plus(y, load(nought1(), planes, m + row), c)
@@ -197,7 +198,7 @@ def forward(theta, recipe, work, start, count, begins, ends):
             top = larger(z, top)
         store(rows, LANES * p, top)
     for p in range(0, count, LANES):
-        store(strip, 2 * b + p, row_maxima(rows, LANES * p))
+        store(strip, TOP * b + p, row_maxima(rows, LANES * p))
     return found
 
 
@@ -205,32 +206,32 @@ def forward(theta, recipe, work, start, count, begins, ends):
 def softmax(row, count, work):
     """Turn logits z in planes into exp(z − top), and note their sums."""
     strip, planes, rows = work.strip, work.planes, work.rows
-    b = strip.size // 6
+    b = strip.size // ROWS
     for p in range(count):
-        top, total = -entry(strip, 2 * b + p), nought1()
+        top, total = -entry(strip, TOP * b + p), nought1()
         for m in range(3 * row * p + 2 * row, 3 * row * (p + 1), LANES):
             e = exponential(plus(top, load(nought1(), planes, m)))
             store(planes, m, e)
             total = plus(e, total)
         store(rows, LANES * p, total)
     for p in range(0, count, LANES):
-        last = exponential(times(np.float32(-1.0), load(nought1(), strip, 2 * b + p)))
-        store(strip, 3 * b + p, plus(last, row_sums(rows, LANES * p)))
+        last = exponential(times(np.float32(-1.0), load(nought1(), strip, TOP * b + p)))
+        store(strip, TOTAL * b + p, plus(last, row_sums(rows, LANES * p)))
 
 
 @lean
 def backward(recipe, pairs, work, start, count, twos):
     """Turn exponentials into ∂L/∂z, and these into forces and shares of each unit."""
     n, row, strip, planes = recipe.tokens, work.real.size, work.strip, work.planes
-    b = strip.size // 6
+    b = strip.size // ROWS
     hit = np.float32(1.0 - recipe.label_smoothing)
     miss = np.float32(recipe.label_smoothing / n)
     for p in range(count):
         weight = entry(pairs.weights, entry(work.order, start + p))
-        total = entry(strip, 3 * b + p)
-        put(strip, 4 * b + p, weight / total)
-        put(strip, 5 * b + p, -miss * weight)
-        label = np.int64(entry(work.tour, 2 * work.order.size + start + p))
+        total = entry(strip, TOTAL * b + p)
+        put(strip, SCALE * b + p, weight / total)
+        put(strip, EVEN * b + p, -miss * weight)
+        label = np.int64(entry(work.labels, start + p))
         if label < n - 1:
             at = 3 * row * p + 2 * row + label
             put(planes, at, entry(planes, at) - hit * total)
@@ -243,8 +244,7 @@ def backward(recipe, pairs, work, start, count, twos):
         first += 2 * LANES
     if row > first:
         _add_up(nought1(), first, row, count, work)
-    q = work.push.size // 2
     for p in range(0, count, LANES):
-        store(work.push, start + p, row_sums(work.rows, LANES * p))
-        store(work.push, q + start + p, row_sums(work.rows, LANES * (b + p)))
+        store(work.push_x, start + p, row_sums(work.rows, LANES * p))
+        store(work.push_y, start + p, row_sums(work.rows, LANES * (b + p)))
     _settle(row, twos, work)

@@ -28,27 +28,43 @@ from modadd._compiled.vectors import (
     times_plus,
 )
 
-TOUR = 4
-"""Places of the state before a tour's order: its steps so far, plus one; its switches when it was
-planned, and last; and whether it is the one for the next step."""
+AGED, PLANNED, SWITCHES, READY, TOUR = range(5)
+"""Places of the state behind the D moments: steps of the tour so far, plus one; its switches when
+it was planned, and last; whether it is the one for the next step; and from here on its order."""
 AGE = 200
 """Steps after which a tour is planned anew, if its switches have not grown by a third before."""
 POOL = 64
 """Pairs among which the tour's next one is chosen."""
 
 
-class Workspace(NamedTuple):
-    """Arrays of one seed, used again at every step; R is N − 1 and W is H / 64, rounded up."""
+X, Y, TOP, TOTAL, SCALE, EVEN, ROWS = range(7)
+"""Rows of the workspace's `strip`: the pair sum's x and y; the largest logit; the sum of
+exponentials; the pair's weight over this sum; minus the share of the weight that smoothing puts on
+each label; and how many they are."""
 
-    tour: np.ndarray
-    """(3, Q) int32 tokens and labels of the pairs in the order of the tour, in which all pairs with
-    a weight come before the others."""
+
+class Workspace(NamedTuple):
+    """Arrays of one seed, used again at every step.
+
+    There are P pairs, of which B make a strip; R is N − 1, rounded up to whole vectors, and W is
+    H / 64, rounded up to whole words. All arrays are flat, so that a place in them is one number:
+    the entry (i, j) of what is called (I, J) here stands at J i + j.
+    """
+
     order: np.ndarray
-    """(Q,) int64 indices of the pairs in that order."""
+    """(P,) int64 the tour: indices of the pairs, those with a weight before the others."""
+    first: np.ndarray
+    """(P,) int32 their first tokens, in this order."""
+    second: np.ndarray
+    """(P,) int32 their second tokens."""
+    labels: np.ndarray
+    """(P,) int32 their labels."""
     place: np.ndarray
-    """(N, N) int32 place of two tokens' pair in it; Q where it has no weight."""
-    push: np.ndarray
-    """∂L/∂x by place, then ∂L/∂y; the last place of each stays zero."""
+    """(N, N) int32 place of two tokens' pair in the tour; behind all if it has no weight."""
+    push_x: np.ndarray
+    """∂L/∂x of the pair sum at each place of the tour; zero behind all."""
+    push_y: np.ndarray
+    """∂L/∂y."""
     counts: np.ndarray
     """(2,) int64: number of pairs with a weight, and of all that are visited."""
     real: np.ndarray
@@ -76,14 +92,17 @@ class Workspace(NamedTuple):
     rows: np.ndarray
     """(2, B, LANES) what is added up across lanes."""
     strip: np.ndarray
-    """(6, B) x and y; the largest logit; the sum of exponentials; weight over this sum; share of
-    the weight that smoothing puts on each label."""
+    """(ROWS, B) numbers of each pair of the strip."""
     gradient: np.ndarray
     """(D,) ∂L/∂θ."""
     measured: np.ndarray
     """(5,) float64 scalars of `Run`."""
-    cells: np.ndarray
-    """int32: a cell and an order for each pair; and a count for each cell."""
+    cell: np.ndarray
+    """(P,) int32 the cell of each pair, by its place."""
+    old: np.ndarray
+    """(P,) int64 the order of the tour before the one that is made."""
+    fill: np.ndarray
+    """int32 how many pairs are in the cells before each one."""
     pool: np.ndarray
     """(POOL,) int64 the pairs of the pool, −1 for none."""
     far: np.ndarray
@@ -105,10 +124,13 @@ def workspace(theta, state, recipe, pairs) -> Workspace:
     if state[0, theta.size] > 0:
         order[:] = state[:, theta.size + TOUR :].ravel()[:q]
     return Workspace(
-        tour=np.zeros(3 * q, np.int32),
         order=order,
+        first=np.zeros(q, np.int32),
+        second=np.zeros(q, np.int32),
+        labels=np.zeros(q, np.int32),
         place=np.zeros(n * n, np.int32),
-        push=_zeros(2 * (q + LANES + 1)),
+        push_x=_zeros(q + LANES + 1),
+        push_y=_zeros(q + LANES + 1),
         counts=counts,
         real=(np.arange(row) < n - 1).astype(np.float32),
         lines=_zeros(3 * 64 * width),
@@ -122,10 +144,12 @@ def workspace(theta, state, recipe, pairs) -> Workspace:
         sums=_zeros((strip + 1) * 3 * row),
         carry=_zeros(6 * row),
         rows=_zeros(max(2 * strip, 4 * LANES) * LANES),
-        strip=_zeros(6 * strip),
+        strip=_zeros(ROWS * strip),
         gradient=_zeros(theta.size),
         measured=np.zeros(5),
-        cells=np.zeros(4 * q + 16, np.int32),
+        cell=np.zeros(q, np.int32),
+        old=np.zeros(q, np.int64),
+        fill=np.zeros(2 * q + 16, np.int32),
         pool=np.zeros(POOL, np.int64),
         far=np.zeros(POOL, np.int64),
         pooled=np.zeros(width * POOL, np.uint64),
@@ -161,10 +185,9 @@ def _by_cells(theta, pairs, work, first, last):
     order, count = work.order, last - first
     columns = max(1, int(np.sqrt(count) / 2))
     rows = 8 * columns
-    cell, old, fill = 0, work.order.size, 2 * work.order.size
-    cells = work.cells
+    cell, old, fill = work.cell, work.old, work.fill
     for i in range(columns * rows + 1):
-        cells[fill + i] = 0
+        fill[i] = 0
     for axis in range(2):
         low, high = np.inf, -np.inf
         for p in range(first, last):
@@ -178,19 +201,18 @@ def _by_cells(theta, pairs, work, first, last):
             at = (theta[2 * i + axis] + theta[2 * j + axis] - low) * scale
             part = 0 if not at > 0 else int(at) if at < parts else parts - 1
             if axis == 0:
-                cells[cell + p] = part * rows
+                cell[p] = part * rows
             else:
-                odd = cells[cell + p] // rows % 2
-                cells[cell + p] += rows - 1 - part if odd else part
+                odd = cell[p] // rows % 2
+                cell[p] += rows - 1 - part if odd else part
     for p in range(first, last):
-        cells[fill + cells[cell + p] + 1] += 1
-        cells[old + p] = order[p]
+        fill[cell[p] + 1] += 1
+        old[p] = order[p]
     for i in range(columns * rows):
-        cells[fill + i + 1] += cells[fill + i]
+        fill[i + 1] += fill[i]
     for p in range(first, last):
-        at = fill + cells[cell + p]
-        order[first + cells[at]] = cells[old + p]
-        cells[at] += 1
+        order[first + fill[cell[p]]] = old[p]
+        fill[cell[p]] += 1
 
 
 @lean
@@ -203,12 +225,12 @@ def _nearest_first(theta, recipe, pairs, work, first, last):
         number of switches.
     """
     width, order = (recipe.hidden + 63) // 64, work.order
-    old, coming, total, best = work.order.size, first, 0, 0
+    coming, total, best = first, 0, 0
     pool, far, pooled, here = work.pool, work.far, work.pooled, work.here
     for w in range(width):
         here[w] = np.uint64(0)
     for p in range(first, last):
-        work.cells[old + p] = order[p]
+        work.old[p] = order[p]
     for p in range(first - POOL, last):
         if p < first:
             best = p - first + POOL
@@ -229,7 +251,7 @@ def _nearest_first(theta, recipe, pairs, work, first, last):
             for w in range(width):
                 here[w] = pooled[POOL * w + best]
         if coming < last:
-            pair = np.int64(work.cells[old + coming])
+            pair = work.old[coming]
             coming += 1
             pool[best] = pair
             i, j = 2 * pairs.first[pair], 2 * pairs.second[pair]
@@ -245,9 +267,9 @@ def follow(theta, recipe, pairs, work, state):
     """Plan the tour anew for this θ where it is old or its switches have grown by a third."""
     size = theta.size
     mark = state[0, size : size + TOUR]
-    fit = 0 < mark[0] <= AGE and mark[2] <= mark[1] * 4 / 3 + LANES
-    if mark[3] > 0 or fit:
-        mark[3] = 1.0
+    young, low = 0 < mark[AGED] <= AGE, mark[SWITCHES] <= mark[PLANNED] * 4 / 3 + LANES
+    if mark[READY] > 0 or (young and low):
+        mark[READY] = 1.0
         return
     trained, both = work.counts[0], work.counts[1]
     half, switches = (work.order.size + 1) // 2, 0
@@ -260,8 +282,15 @@ def follow(theta, recipe, pairs, work, state):
             switches += 0 if part else found
     for p in range(both):
         state[p // half, size + TOUR + p % half] = work.order[p]
-    mark[0], mark[1], mark[2], mark[3] = 1.0, switches, switches, 1.0
+    mark[AGED], mark[PLANNED], mark[SWITCHES], mark[READY] = 1.0, switches, switches, 1.0
     enter(recipe, pairs, work)
+
+
+@lean
+def grow_older(theta, state):
+    """Note that a step was taken, before whose successor `follow` looks at the tour again."""
+    state[0, theta.size + AGED] += 1
+    state[0, theta.size + READY] = 0
 
 
 @lean
@@ -269,12 +298,11 @@ def enter(recipe, pairs, work):
     """Bring the pairs into the order of the tour."""
     n, trained = recipe.tokens, work.counts[0]
     for i in range(n * n):
-        work.place[i] = work.push.size // 2 - 1
+        work.place[i] = work.push_x.size - 1
     for p in range(work.counts[1]):
         i, j = pairs.first[work.order[p]], pairs.second[work.order[p]]
-        q = work.order.size
-        work.tour[p], work.tour[q + p] = i, j
-        work.tour[2 * q + p] = pairs.labels[work.order[p]]
+        work.first[p], work.second[p] = i, j
+        work.labels[p] = pairs.labels[work.order[p]]
         if p < trained:
             work.place[n * i + j] = work.place[n * j + i] = p
 

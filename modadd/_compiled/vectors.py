@@ -13,8 +13,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, models, register_model
 
-from modadd._compiled.simd import FLAGS, LANES, POWERS
-from modadd._compiled.store import PartOfOthers
+from modadd._compiled.simd import FLAGS, LANES, POWERS, PartOfOthers
 
 UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy", "_nrt": False}
 """Options of functions that allocate nothing, so that no references to arrays need be counted, and
@@ -27,7 +26,7 @@ lean = njit(
     pipeline_class=PartOfOthers,
     **UNCOUNTED,
 )
-"""The same as `inlined`, for functions that allocate nothing."""
+"""The same as `inlined`, for functions that allocate nothing, without machine code of their own."""
 
 FUSED = ("contract",)
 """Of its liberties the compiler takes one alone here: to fuse a product and a sum. Without any flag

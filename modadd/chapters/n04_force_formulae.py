@@ -31,6 +31,8 @@ LAW_STYLES = dict(
 """How the laws of `predictions.LAWS` are drawn."""
 
 EXACT = Style(INK, "circle", "solid")
+FRAMES = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 55, 75, 100)
+"""Steps of the figure with a slider."""
 
 
 def error(a: np.ndarray, b: np.ndarray) -> str:

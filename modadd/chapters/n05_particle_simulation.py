@@ -6,12 +6,12 @@ force says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import forces, structure
+from modadd import TrainingConfig, forces, structure
 from modadd.plots.palette import MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import WIDTH, Panel, font, sheet
 from modadd.plots.traces import area, centred, joined, segments, whisker
@@ -41,6 +41,12 @@ def thin(E: np.ndarray) -> np.ndarray:
     return wide < 0.3 * long
 
 
+def starts(seeds: Iterable[int], modulus: int = 17) -> np.ndarray:
+    """Initial embeddings (S, N, 2) of the networks of these seeds."""
+    config = TrainingConfig(modulus)
+    return np.stack([config.initial(seed).embeddings for seed in seeds])
+
+
 def example(swept: np.ndarray, kinds: np.ndarray) -> int:
     """The start that shows most clearly what the knob does.
 
@@ -55,16 +61,14 @@ def example(swept: np.ndarray, kinds: np.ndarray) -> int:
     return int((passed + clarity).argmax())
 
 
-def distances_of_batches(kinds: np.ndarray, draws: int = 4000) -> np.ndarray:
-    """How far apart two halves of kinds (2S,) are when they are dealt out at random: (draws,).
+def distances_of_batches(kinds: np.ndarray, size: int, draws: int = 4000) -> np.ndarray:
+    """How far apart two censuses of `size` runs are, drawn from the shares among kinds: (draws,).
 
-    >>> distances_of_batches(np.array(["circle"] * 8), draws=3).tolist()
+    >>> distances_of_batches(np.array(["circle"] * 8), size=4, draws=3).tolist()
     [0.0, 0.0, 0.0]
     """
-    rng, onehot = np.random.default_rng(0), kinds[:, None] == np.array(KINDS)
-    half = len(kinds) // 2
-    dealt = np.stack([rng.permutation(len(kinds)) for _ in range(draws)])
-    first, second = (onehot[part].mean(1) for part in (dealt[:, :half], dealt[:, half:]))
+    shares = (kinds[:, None] == np.array(KINDS)).mean(0)
+    first, second = np.random.default_rng(0).multinomial(size, shares, (2, draws)) / size
     return 0.5 * np.abs(first - second).sum(-1)
 
 

@@ -26,7 +26,7 @@ RECIPES = {
     12: TrainingConfig(12, steps=1000),
     17: TrainingConfig(17, steps=1000),
     31: TrainingConfig(31, 128, 1200, learning_rate=0.3, weight_decay=1.5e-3),
-    59: TrainingConfig(59, 128, 1000, learning_rate=0.5, weight_decay=5e-4),
+    59: TrainingConfig(59, 128, 700, learning_rate=0.5, weight_decay=5e-4),
     113: TrainingConfig(113, 128, 900, learning_rate=1.0, weight_decay=2e-4),
 }
 """Recipes by modulus."""

@@ -1,8 +1,8 @@
-"""Figures of notebook 11: what each recipe builds, and how often the same from the same start."""
+"""Notebook 11: Adam over two knobs; what each recipe builds, and what one start becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,9 +12,38 @@ from scipy.linalg import orthogonal_procrustes
 from modadd import intervals, structure
 from modadd.plots.palette import INK, LINE, MUTED, STYLES
 from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd.plots.shares import tables
 from modadd.plots.traces import joined, segments
+from modadd.training import TrainingConfig
 
 _ROW = 34  # px
+
+
+def adam(size: float = 1.0, beta: float = 1.0, **changes) -> TrainingConfig:
+    """Adam from embeddings of a size and a random readout, at a bias scale."""
+    given = {"optimiser": "adam", "learning_rate": 0.01, "weight_decay": 1e-3}
+    given |= {"readout_init": "standard", "steps": 600, **changes}
+    return TrainingConfig(embedding_scale=size, bias_scale=beta, **given)
+
+
+def both_kinds(kinds: np.ndarray, least: float = 0.15) -> np.ndarray:
+    """Which recipes grow at least so many circles and lattices, (C,) bools of coarse kinds (C, S).
+
+    >>> both_kinds(np.array([["circle", "grid"], ["grid", "grid"]])).tolist()
+    [True, False]
+    """
+    return np.all([(kinds == kind).mean(-1) >= least for kind in ("circle", "grid")], axis=0)
+
+
+def map_of_kinds(
+    kinds: np.ndarray, sizes: Sequence[float], bias_scales: Sequence[float]
+) -> go.Figure:
+    """Circles and lattices of coarse kinds (R × C, S) over two knobs, cells with both framed."""
+    shape = len(sizes), len(bias_scales)
+    named = {"Circles": "circle", "Lattices": "grid"}
+    shares = {title: (kinds == kind).mean(-1).reshape(shape) for title, kind in named.items()}
+    framed = both_kinds(kinds).reshape(shape)
+    return tables(shares, sizes, bias_scales, list(named.values()), framed)
 
 
 def recipes(

@@ -48,6 +48,24 @@ KNOBS = {
 """Knobs, and how their recipes are drawn."""
 
 
+def recipes(steps: int) -> list[Recipe]:
+    """The recipes of this notebook: the default one first, those drawn at random last."""
+    return [
+        *turned("default", steps, modulus=[17]),
+        *turned("bias scale", steps, bias_scale=[0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.4, 2, 3]),
+        *turned("initial scale", steps, embedding_scale=[0.125, 0.25, 0.5, 0.7, 1.5, 2, 3, 4]),
+        *turned("modulus", steps, modulus=[7, 11, 12, 13, 19, 23, 31]),
+        *turned("width", steps, hidden=[16, 32, 128, 256]),
+        *turned("weight decay", steps, weight_decay=[0, 0.001, 0.005, 0.008, 0.012]),
+        *turned(
+            "rate and momentum", steps, learning_rate=[0.1, 0.3, 0.15], momentum=[0.9, 0.5, 0.95]
+        ),
+        *turned("training pairs", steps, train_share=[0.9, 0.8, 0.7]),
+        *turned("label smoothing", steps, label_smoothing=[0.1, 0.2, 0.4]),
+        *drawn(20, steps),
+    ]
+
+
 def turned(knob: str, steps: int, **values: Sequence) -> list[Recipe]:
     """The default recipe with each of the values in turn; several lists are read side by side.
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from modadd import TrainingConfig, intervals, structure, theory, train
 from modadd._progress import progress_bar
 from modadd.model import Parameters
-from modadd.plots.palette import MUTED, PAPER, STYLES, blend
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
 from modadd.plots.panels import Panel, font, sheet
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, whisker
@@ -431,7 +431,7 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
     ticks = {"type": "log", "tickvals": [5, 10, 20, 50, 100, 200], "title": {"text": "N"}}
     for where, scale, title in (
         (panel, np.ones(len(n)), "Largest decay a circle survives"),
-        (ratio, 1 / law, "The same, over its N<sup>−2/3</sup> law"),
+        (ratio, 1 / law, "The same, divided by its N<sup>−2/3</sup> law"),
     ):
         where.note(f"<b>{title}</b>", yshift=8)
         where.add(_line(n, law * scale, MUTED, "dot", 1.5))
@@ -458,11 +458,11 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         found: N to pairs of a decay and `theory.certificate` there.
     """
     figure, (panel,) = sheet(300, [(76, 44, 560, 190)])
-    panel.note("<b>The best other hidden unit earns more than λ, by</b>", yshift=8)
+    panel.note("<b>Excess of the best other hidden unit over λ</b>", yshift=8)
     moduli = list(found)
     for i, (n, pairs) in enumerate(found.items()):
         decay, value = np.array(pairs).T
-        tone = blend(STYLES["circle"].color, STYLES["grid"].color, i / max(len(moduli) - 1, 1))
+        tone = blend(LINE, INK, (i + 1) / len(moduli))
         excess = np.maximum(value - 1, 1e-10)
         share = decay / theory.critical_decay(n).ends
         trace = _line(share, excess, tone, hover="%{x:.2f}: %{y:.1g}")

@@ -10,6 +10,8 @@ import traitlets
 
 from modadd import _checks, structure
 from modadd.plots import phase_examples, traces
+from modadd.training import TrainingConfig
+from modadd.widgets._live import RECIPE
 from modadd.widgets._view import View
 
 SHOWN = 9
@@ -35,8 +37,13 @@ def phases(
     scales: Sequence[float],
     bias_scales: Sequence[float],
     seeds: Sequence[int],
+    config: TrainingConfig | None = None,
 ) -> View:
     """A phase diagram in which pointing at a cell, or the arrow keys, show runs of its recipe.
+
+    A click keeps a cell. With a config, a click on one of its runs trains that run again, in the
+    browser and in float64, and opens it step by step. It begins with the same numbers; now and then
+    it ends as another kind, as any two trainings may that differ in a last digit.
 
     Args:
         E: (R, C, S, N, 2) final embeddings.
@@ -44,6 +51,7 @@ def phases(
         scales: (R,) initial scales, of the rows from below.
         bias_scales: (C,) β, of the columns from the left.
         seeds: (S,).
+        config: the recipe of all cells, but for the two scales.
 
     Raises:
         ValueError: if a shape does not fit the others.
@@ -61,6 +69,10 @@ def phases(
     def run(one: np.ndarray) -> dict:
         return {"E": one.ravel().astype(np.float32).tolist(), "bonds": traces.bonds(one).tolist()}
 
+    if config is not None:
+        _checks.instance("config", config, TrainingConfig)
+        if config.modulus != E.shape[-2]:
+            raise ValueError(f"config must be of modulus {E.shape[-2]}, got {config.modulus}")
     number = {kind: i for i, kind in enumerate(structure.KINDS)}
     initial = {
         "scales": list(scales),
@@ -68,6 +80,8 @@ def phases(
         "seeds": [int(seed) for seed in seeds[:SHOWN]],
         "names": list(structure.KINDS),
         "kinds": [[[number[kind] for kind in cell] for cell in row] for row in kinds],
+        "recipe": config and {name: getattr(config, name) for name in RECIPE},
+        "steps": config and config.steps,
         "cells": [[[run(one) for one in cell[:SHOWN]] for cell in row] for row in E],
     }
     return _Phases(initial, phase_examples(E[:, :, 0], kinds, scales, bias_scales))

@@ -157,8 +157,8 @@ class Live {
       again,
       this.code,
       takeAway(this.stage, {
-        play: () => {
-          if (!this.#running && this.player.count() > 1) this.player.play();
+        begin: () => {
+          if (!this.#running && this.player.count() > 1) this.player.begin();
           else this.#send("start");
         },
         playing: () => this.#running || this.player.playing(),

@@ -128,7 +128,7 @@ class Particles {
       controls,
       arrowSwitches(["clustering", "alignment", "sum"], this.#arrows, colors, this.stage.schedule),
       takeAway(this.stage, {
-        play: () => this.clock.set(true),
+        begin: () => this.clock.set(true),
         playing: () => this.clock.running,
       }),
     );

@@ -4,24 +4,30 @@ import { blend, clamp, css, textOn, tokenColors } from "./colours.js";
 import { h, readings } from "./controls.js";
 import { disc, drawBonds, toPixels } from "./drawing.js";
 import { IN_A_CELL } from "./meanings.js";
+import { Scrubber } from "./scrub.js";
 import { Stage } from "./stage.js";
+import { addStates, newStates } from "./states.js";
 import { takeAway } from "./takeaway.js";
+import { asBytes } from "./tracks.js";
+import { stopsUpTo, Training } from "./training.js";
 
 /** @import { Pen } from "./drawing.js" */
 /** @import { Context } from "./mount.js" */
+/** @import { Recipe } from "./network.js" */
 
 const [LEFT, BOTTOM] = [52, 34]; // px, for the axes
 
 /**
  * What Python sends.
  * @typedef {{ scales: number[], bias_scales: number[], seeds: number[], names: string[],
- *   kinds: number[][][], cells: { E: number[], bonds: number[][] }[][][] }} Phases
+ *   kinds: number[][][], cells: { E: number[], bonds: number[][] }[][][],
+ *   recipe: Recipe | null, steps: number }} Phases `recipe`: of all cells, but for the two scales
  */
 
 /** @param {Context} context */
 export function phases({ model, el }) {
   const view = new PhaseTable(el, model.get("shared"), model.get("initial"));
-  return () => view.stage.close();
+  return () => view.close();
 }
 
 /** From the middle of the bounding box: E to the square |x|, |y| <= 1. @param {number[]} E */
@@ -37,6 +43,10 @@ export function fitted(E) {
 class PhaseTable {
   row = 0;
   column = 0;
+  #run = 0;
+  #pinned = false;
+  /** The run that was opened. @type {Scrubber | null} */
+  #opened = null;
 
   /**
    * @param {HTMLElement} el
@@ -45,37 +55,53 @@ class PhaseTable {
    */
   constructor(el, shared, given) {
     this.given = given;
+    this.el = el;
     const [R, C] = [given.scales.length, given.bias_scales.length];
     this.size = { R, C };
     this.stage = new Stage(el, "phases", shared, () => this.#draw());
-    const label = "Share of circles by bias scale and initial scale; arrow keys choose a recipe";
-    this.table = this.stage.canvas(label);
-    this.runs = this.stage.canvas("Final embeddings of runs of the chosen recipe");
+    const keys = "arrow keys choose a recipe, Enter keeps it";
+    this.table = this.stage.canvas(`Share of circles by bias scale and initial scale; ${keys}`);
+    const more = given.recipe ? "; arrow keys choose one, Enter opens it" : "";
+    this.runs = this.stage.canvas(`Final embeddings of runs of the chosen recipe${more}`);
     this.found = readings(given.names, IN_A_CELL);
     this.title = h("figcaption", { role: "status" });
     this.table.node.tabIndex = 0;
     this.table.node.classList.add("pick");
-    const lead = h("figcaption", {}, h("b", {}, "Share of circles"), ": point at a cell");
+    this.lead = h("span", {});
+    const lead = h("figcaption", {}, h("b", {}, "Share of circles"), this.lead);
     const left = h("figure", { className: "plane" }, lead, this.table.node);
     const right = h("figure", { className: "plane" }, this.title, this.runs.node);
     const panels = h("div", { className: "panels" }, left, right);
     this.stage.root.append(panels, this.found.root, takeAway(this.stage));
     this.#listen();
+    if (given.recipe) this.#listenToRuns();
+    this.#pin(false);
     this.#choose(Math.floor(R / 2), Math.floor(C / 2));
   }
 
   #listen() {
     const { node } = this.table;
     const { R, C } = this.size;
-    const point = (/** @type {PointerEvent} */ event) => {
+    const cell = (/** @type {PointerEvent} */ event) => {
       const box = node.getBoundingClientRect();
       const [x, y] = [event.clientX - box.left - LEFT, event.clientY - box.top];
       const [side, tall] = [(box.width - LEFT) / C, (box.height - BOTTOM) / R];
-      if (x >= 0 && y < R * tall) this.#choose(R - 1 - Math.floor(y / tall), Math.floor(x / side));
+      return x >= 0 && y < R * tall ? [R - 1 - Math.floor(y / tall), Math.floor(x / side)] : null;
     };
-    node.addEventListener("pointermove", point);
-    node.addEventListener("pointerdown", point);
+    node.addEventListener("pointermove", (event) => {
+      const found = cell(event);
+      if (found && !this.#pinned) this.#choose(found[0], found[1]);
+    });
+    // A click keeps a cell; the same again lets go.
+    node.addEventListener("click", (event) => {
+      const found = cell(/** @type {PointerEvent} */ (event));
+      if (!found) return;
+      const same = found[0] === this.row && found[1] === this.column;
+      this.#choose(found[0], found[1]);
+      this.#pin(!(same && this.#pinned));
+    });
     node.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#pin(!this.#pinned);
       const step = { ArrowUp: [1, 0], ArrowDown: [-1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
         event.key
       ];
@@ -83,6 +109,62 @@ class PhaseTable {
       event.preventDefault();
       this.#choose(this.row + step[0], this.column + step[1]);
     });
+  }
+
+  /** Runs are opened by a click, or chosen by arrow keys and opened by Enter. */
+  #listenToRuns() {
+    const { node } = this.runs;
+    node.tabIndex = 0;
+    node.classList.add("pick");
+    node.addEventListener("click", ({ offsetX, offsetY }) => {
+      const third = node.clientWidth / 3;
+      this.#open(3 * Math.floor(offsetY / third) + Math.floor(offsetX / third));
+    });
+    node.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: -3, ArrowDown: 3, ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (event.key === "Enter") this.#open(this.#run);
+      if (!step) return;
+      event.preventDefault();
+      this.#run = clamp(this.#run + step, 0, this.given.seeds.length - 1);
+      this.stage.schedule();
+    });
+  }
+
+  /** @param {boolean} pinned */
+  #pin(pinned) {
+    this.#pinned = pinned;
+    const more = this.given.recipe ? "; click on a run to open it" : "";
+    this.lead.textContent = pinned ? `: kept${more}` : ": point at a cell, click to keep it";
+    this.stage.schedule();
+  }
+
+  /**
+   * Train a run of the cell again, here and with all its states, and show it below.
+   * @param {number} run
+   */
+  #open(run) {
+    const { seeds, scales, bias_scales, recipe, steps } = this.given;
+    const { shared } = this.stage;
+    if (!(run in seeds) || !recipe) return;
+    this.#run = run;
+    this.#pin(true);
+    const scale = { embedding_scale: scales[this.row], bias_scale: bias_scales[this.column] };
+    const own = { ...recipe, ...scale };
+    const training = new Training(own, seeds[run]);
+    const title = `Trained again, in float64: β = ${own.bias_scale}, initial scale ${own.embedding_scale},`;
+    const track = newStates({ recipe: own, seed: seeds[run], pairs: training.pairs }, title);
+    training.at(steps, stopsUpTo(steps), ({ step, theta }) => {
+      addStates(track, [step], asBytes(Float32Array.from(theta)), shared.thresholds);
+    });
+    const get = (/** @type {string} */ name) => (name === "shared" ? shared : []);
+    const model = { get, send: () => {} };
+    if (this.#opened) this.#opened.show([track]);
+    else this.#opened = new Scrubber(this.el, model, [track]);
+  }
+
+  close() {
+    this.#opened?.stage.close();
+    this.stage.close();
   }
 
   /** How many runs of a cell are of each kind. @param {number} r @param {number} c */
@@ -132,7 +214,7 @@ class PhaseTable {
       }
     }
     g.strokeStyle = css(theme.ink);
-    g.lineWidth = 2;
+    g.lineWidth = this.#pinned ? 4 : 2;
     const corner = [LEFT + this.column * side + 1, (R - 1 - this.row) * tall + 1];
     g.strokeRect(corner[0], corner[1], side - 2, tall - 2);
   }
@@ -179,6 +261,10 @@ class PhaseTable {
       g.textAlign = "left";
       g.textBaseline = "alphabetic";
       g.fillText(`${names[kinds[this.row][this.column][i]]}, seed ${seeds[i]}`, 0, -3);
+      if (this.given.recipe && this.#pinned && i === this.#run) {
+        g.strokeStyle = css(theme.ink);
+        g.strokeRect(-3, 0, square.side + 6, square.side + 2);
+      }
       g.restore();
     });
   }

@@ -24,9 +24,8 @@ export class Player {
     this.slider = h("input", { type: "range", className: "cursor", min: 0, step: 1, value: 0 });
     this.slider.setAttribute("aria-label", "recorded step");
     this.words = h("output", { className: "step" });
-    const play = button("play", "play", () => this.toggle());
-    this.button = play;
-    this.clock = new Clock(stage, (seconds) => this.#tick(seconds), play);
+    this.play = button("play", "play", () => this.toggle());
+    this.clock = new Clock(stage, (seconds) => this.#tick(seconds), this.play);
     this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
     const rates = /** @type {[number, string][]} */ (
       [2, 5, 15, 30, 60].map((v) => [v, `${v} a second`])
@@ -38,7 +37,7 @@ export class Player {
     const group = h("div", { className: "group" });
     group.append(
       button("back", "one step back", () => this.go(this.index - 1)),
-      play,
+      this.play,
       button("forward", "one step forward", () => this.go(this.index + 1)),
     );
     this.root = h("div", { className: "bar player" }, group, this.slider, this.words, rate.root);
@@ -70,7 +69,7 @@ export class Player {
     this.part = part;
     this.slider.max = String(this.count() - 1);
     this.slider.value = String(this.index);
-    this.button.disabled = this.count() < 2;
+    this.play.disabled = this.count() < 2;
     const words = this.label(this.index);
     if (words !== this.words.textContent) {
       this.words.textContent = words;
@@ -97,7 +96,7 @@ export class Player {
   }
 
   /** From the first frame on. */
-  play() {
+  begin() {
     this.set(0);
     this.clock.set(true);
   }

@@ -13,7 +13,7 @@ import { takeAway } from "./takeaway.js";
 /** @import { Context } from "./mount.js" */
 /** @import { Scene } from "./pointing.js" */
 
-const FINE = 128; // nodes a side of the labels on the ground
+const RESOLVED = 128; // nodes a side of the labels on the ground
 const NOTE =
   "Nearest alike: ordered pairs whose nearest other pair sum has the same label; the others wear " +
   "a rim.";
@@ -129,7 +129,7 @@ class Playground {
   #measure(E, bonds, reach) {
     const alike = separability(E);
     const { label } = pairTable(E.length / 2);
-    const labels = nearestLabels(pairSums(E), label, 2 * reach, FINE);
+    const labels = nearestLabels(pairSums(E), label, 2 * reach, RESOLVED);
     this.#scene = { E, reach, bonds, right: alike.right, labels };
     const { circle, frequency, grid, closure, kind } = describe(E, this.stage.shared.thresholds);
     const ring = score(circle, ` (k = ${frequency})`);

@@ -26,7 +26,8 @@ export async function scrub({ model, el }) {
   };
 }
 
-class Scrubber {
+/** The view of tracks on one cursor. */
+export class Scrubber {
   /** @type {TrackView[]} */
   #views = [];
   /** @type {Set<string>} */
@@ -35,7 +36,7 @@ class Scrubber {
 
   /**
    * @param {HTMLElement} el
-   * @param {Context["model"]} model
+   * @param {Pick<Context["model"], "get" | "send">} model
    * @param {Track[]} tracks
    */
   constructor(el, model, tracks) {

@@ -4,7 +4,7 @@ import { css } from "./colours.js";
 import { h } from "./controls.js";
 
 /** @import { Stage } from "./stage.js" */
-/** @typedef {{ play: () => void, playing: () => boolean }} Film what moves, where something does */
+/** @typedef {{ begin: () => void, playing: () => boolean }} Film what moves, where something does */
 
 const LONGEST = 15; // seconds of a film
 const SHARP = 2; // pixels of a picture for each of the page
@@ -143,7 +143,7 @@ class Recording {
     });
     paint();
     recorder.start(100);
-    film.play();
+    film.begin();
     const start = performance.now();
     let begun = false;
     const turn = (/** @type {number} */ now) => {

@@ -1,11 +1,10 @@
 // Training for the live view, in a worker of the browser: it answers as modadd.widgets._live does.
 
-import { Training } from "./training.js";
+import { stopsUpTo, Training } from "./training.js";
 
 /** @import { Recipe } from "./network.js" */
 
 const FRAME = 1000 / 30; // ms between frames
-const STOPS = 60; // states on the way to a step that an address names
 /** @typedef {(message: object, buffers: ArrayBuffer[]) => void} Post */
 
 export class Trainer {
@@ -84,10 +83,7 @@ export class Trainer {
     }
     if (type === "goto") {
       training.decays = decays;
-      this.#goTo(
-        step,
-        Array.from({ length: STOPS }, (_, i) => Math.round(step * (i / STOPS) ** 2)),
-      );
+      this.#goTo(step, stopsUpTo(step));
     }
   }
 

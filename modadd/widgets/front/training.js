@@ -15,6 +15,12 @@ const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
  */
 const notTiny = (v) => (v < 1e-150 && v > -1e-150 ? 0 : v);
 
+/** Steps on the way to a step, denser at first. @param {number} step */
+export const stopsUpTo = (step) =>
+  Array.from({ length: STOPS }, (_, i) => Math.round(step * (i / STOPS) ** 2));
+
+const STOPS = 60;
+
 export class Training {
   step = 0;
 
