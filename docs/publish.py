@@ -10,8 +10,10 @@ path within the site, which not every service follows.
 
 import ast
 import base64
+import contextlib
 import hashlib
 import html
+import io
 import json
 import os
 import pkgutil
@@ -192,8 +194,9 @@ def state_of(name: str, cells: list[str]) -> tuple[str, dict, float]:
             needed |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
             kept.append(text)
     space: dict = {}
-    exec("\n".join(reversed(kept)), space)
-    state = eval(ast.unparse(shown), space)._page_state()
+    with contextlib.redirect_stderr(io.StringIO()):  # progress bars of two at a time
+        exec("\n".join(reversed(kept)), space)
+        state = eval(ast.unparse(shown), space)._page_state()
     return name, state, time.time() - start
 
 

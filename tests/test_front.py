@@ -39,8 +39,10 @@ def node() -> str:
 
 
 def test_mathematics_and_controls_in_node(node, tmp_path):
-    with _frames._one_thread():  # small products gain nothing by more, and lose much under load
-        (tmp_path / "reference.json").write_text(json.dumps(reference()))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small products gain nothing by more, and lose much under load
+    (tmp_path / "reference.json").write_text(json.dumps(reference()))
+    torch.set_num_threads(threads)
     environment = os.environ | {"MODADD_REFERENCE": str(tmp_path / "reference.json")}
     tests = sorted(map(str, (ROOT / "tests" / "front").glob("*.test.js")))
     done = subprocess.run(

@@ -215,6 +215,16 @@ def test_an_export_has_no_hole_where_a_widget_was():
     assert "vnd.jupyter.widget-view+json" not in text.partition("<body")[2]
 
 
+def test_previews_name_their_pictures_by_the_address_of_the_site(monkeypatch, tmp_path):
+    monkeypatch.setenv("SITE_URL", "https://example.org/modadd")
+    publish = publisher()
+    cover = publish.Figure("a", "a.png", 1, 1, "Words.", "", "")
+    content = {"title": "T", "body": "", "opening": "O", "cover": cover}
+    publish.write_page(tmp_path, "docs/x.html", "document.html.j2", **content)
+    text = (tmp_path / "docs" / "x.html").read_text(encoding="utf-8")
+    assert 'content="https://example.org/modadd/notebooks/a.png"' in text
+
+
 def test_workflow_calls_what_is_there():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text())
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
@@ -423,8 +433,8 @@ def test_the_story_moves_when_it_is_opened_and_tells_what_was_drawn(visit):
     moves(place)
     insight = page.locator("section:has([data-scene=guess]) .insight")
     assert insight.evaluate("e => getComputedStyle(e).opacity") == "0"
-    place.get_by_role("button", name="a lattice").click()
-    assert "a lattice" in says(place, "It drew")
+    place.get_by_role("button", name="a grid").click()
+    assert "a grid" in says(place, "It drew")
     place.get_by_role("button", name="another start").click()
     says(place, "trains")
     says(place, "It drew")
@@ -440,7 +450,7 @@ def test_scenes_live_while_they_are_in_view(visit):
         "place => !place.querySelector('[aria-label=pause]')", arg=place.element_handle()
     )
     titles = place.locator("figcaption").all_inner_texts()
-    assert titles == ["Network: a lattice", "Two forces: a lattice"]
+    assert titles == ["Network: a grid", "Two forces: a grid"]
     out = page.locator("[data-scene=tendencies] button[aria-label=play]")
     assert out.count() == 1  # it rests, out of view
 
@@ -448,7 +458,7 @@ def test_scenes_live_while_they_are_in_view(visit):
 def test_the_two_tendencies_build_what_is_said_of_them(visit):
     page = visit("index.html")
     place = scene(page, "tendencies")
-    for name, built in (("clustering alone", "a lattice"), ("alignment alone", "a ring")):
+    for name, built in (("clustering alone", "a grid"), ("alignment alone", "a circle")):
         place.get_by_role("button", name=name).click()
         place.locator("[aria-label=play]").wait_for(timeout=60_000)  # it has come to rest
         assert says(place, "So far") == f"So far: {built}."

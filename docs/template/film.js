@@ -198,6 +198,5 @@ export function titled(title, node) {
   return { root: h("figure", { className: "plane" }, caption, node), caption };
 }
 
-/** What a state has become, in a reader's words. @param {string} kind */
-export const named = (kind) =>
-  ({ circle: "a ring", grid: "a lattice", stripe: "a stripe of lattice" })[kind] ?? "nothing clear";
+/** What a state has become. @param {string} kind one of structure.KINDS */
+export const named = (kind) => (kind === "other" ? "nothing clear" : `a ${kind}`);

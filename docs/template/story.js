@@ -79,7 +79,7 @@ class Guess {
     this.dial = stage.canvas("A clock with 17 hours adds two of them");
     this.clock = new Clock(stage, (seconds) => this.#tick(seconds), h("button"));
     this.says = h("p", { className: "says", role: "status" });
-    this.answers = chips(["a ring", "a lattice", "a line from 0 to 16", "nothing"], () =>
+    this.answers = chips(["a circle", "a grid", "a line from 0 to 16", "nothing"], () =>
       this.#reveal(),
     );
     const another = h("button", { type: "button" }, "another start");
@@ -168,7 +168,7 @@ class Picture {
     this.planes = new Planes(stage, "");
     this.face = stage.canvas("The same neighbours, joined on the face of the clock");
     const seeds = [5, 20, 22];
-    const starts = chips(["a lattice", "a ring", "a stripe"], (i) => this.#load(seeds[i]));
+    const starts = chips(["a grid", "a circle", "a stripe"], (i) => this.#load(seeds[i]));
     starts.press(0);
     const figures = h("div", { className: "panels" });
     figures.append(
