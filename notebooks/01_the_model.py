@@ -58,16 +58,17 @@ for seed, kind in zip(run.seeds, structure.classify(run.final), strict=True):
     print(f"seed {seed}: {kind:6}  {run.select(seed).accuracy[-1, 0]:.0%} of the answers right")
 
 # %% [markdown]
-# ## Why equal labels fall together
+# ## Why equal labels gather
 #
 # Two things move at once. The network *paints*: where a dot lies, it lays down the colour of the dot's label.
 # And the points *move*, so that dots come onto ground of their own colour. Two dots with one label that lie
 # close together paint the same ground, and both gain from it. Two dots with different labels that lie close
-# together spoil each other's ground. So equal labels draw together, and unequal ones part.
+# together spoil each other's ground. So equal labels draw together, and unequal ones part. Far out, what is
+# painted spreads along directions, so that there it is enough for equal labels to share a line.
 #
 # But no dot can go where it likes. Each token is in $N$ pairs, and to move it moves $N$ dots. Only when all
 # tokens find places that suit all pairs does this come to rest, and that is why patterns appear: lattices (long
-# ones are called stripes) and circles. Notebook 2 explains them; notebook 4 makes forces of the painting.
+# ones are called stripes) and circles. Notebook 2 explains them; notebook 4 turns painting into forces.
 
 # %%
 kind = structure.classify(run.select(SEED).final)[0]
@@ -81,9 +82,9 @@ show(
 # %% [markdown]
 # ## The network
 #
-# Nothing else is in it. The point $E_a$ is called the *embedding* of token $a$. In a transformer, attention
-# mixes the embeddings of a sequence; with constant attention all that is left of the mixing is the sum
-# $x = E_a + E_b$. One hidden layer of $H = 64$ units and a *readout* follow:
+# These are all its parts. The point $E_a$ is called the *embedding* of token $a$. In a transformer, attention
+# mixes the embeddings of a sequence; with constant attention all that is left of the mixing is the sum $x = E_a
+# + E_b$. One hidden layer of $H = 64$ units and a *readout* follow:
 #
 # $$h = \mathrm{ReLU}(W_1^\top x + b_1), \qquad z = W_2^\top h + b_2, \qquad p = \mathrm{softmax}(z).$$
 #

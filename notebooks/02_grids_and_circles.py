@@ -22,7 +22,7 @@
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" trains 2000 networks, "quick" 150
 MODULUS = 17  # 5 to 31
-FIRST_SEED = 1000  # seeds that were used for nothing else
+FIRST_SEED = 1000  # seeds that served no trial
 
 # %%
 import numpy as np
@@ -137,7 +137,7 @@ show(
 )
 
 # %% [markdown]
-# Circles answer almost everything right, and close nothing: their pair sums share lines, not points. Lattices close,
+# Circles answer almost everything right, though their like sums share lines, not points. Lattices share points,
 # and pay for it with mistakes at their border, where few pairs hold a place against their neighbours.
 #
 # Is nearly every network of some kind? That depends on the modulus:
@@ -182,9 +182,9 @@ print(f"more of a kind at N = 11, 13, 19 than at N = 12: {least > of_a_kind[12][
 #
 # ## Limits
 #
-# The proportions belong to the recipe, which is ours. Notebook 8 shows how the size of the initial embeddings and of
-# the biases shift them from nearly all circles to none; where Adam stands, which the paper is said to use, is the
-# question of notebook 11. A network that fell apart into two half-lattices counts as *other*.
+# The proportions belong to the recipe, which is ours. Notebook 8 shows how the size of the initial embeddings
+# and of the biases shift them from mostly circles to none; where Adam stands, which the paper is said to use,
+# is the question of notebook 11. A network that fell apart into two half-lattices counts as *other*.
 #
 # **Next:** [3 · Clustering and alignment](03_clustering_and_alignment.ipynb), what pulls the
 # embeddings into these shapes.

@@ -22,7 +22,7 @@
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" follows 1000 networks, "quick" 100
 MODULUS = 17  # 5 to 31
-FIRST_SEED = 3000  # seeds that were used for nothing else
+FIRST_SEED = 3000  # seeds that served no trial
 
 # %%
 import numpy as np
@@ -108,10 +108,10 @@ for sign, shape, ends in chapter.RIVALS:
         print(f"  step {run.steps[t]:3}: {found}")
 
 # %% [markdown]
-# The tendency does not come first. Shared axes are no earlier a sign than the circle score, at the start even a later
-# one; closure and the shape of a lattice arise together, too. So what this notebook shows are two ways to *describe*
-# how structures grow. That something pulls at the pairs, and that it makes the structures, is the claim of the
-# next two notebooks.
+# The tendency does not come first. Shared axes are no earlier a sign than the circle score, at the start even a
+# later one; closure and the shape of a lattice are hardly told apart. So what this notebook shows are two ways
+# to *describe* how structures grow. That something pulls at the pairs, and that it makes the structures, is the
+# claim of the next two notebooks.
 #
 # ## Check
 

@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" follows 64 networks over 200 steps, "quick" 16 over 100
 MODULUS = 17  # 5 to 31
-FIRST_SEED = 4000  # seeds that were used for nothing else
+FIRST_SEED = 4000  # seeds that served no trial
 
 # %%
 import numpy as np
@@ -41,18 +41,18 @@ run = train(TrainingConfig(**plain), seeds, **recorded)
 show(
     chapter.forces_scrub(run, FIRST_SEED, chapter.FRAMES, laws[:2]),
     name="04_scrub",
-    caption="Arrows of equal mean length: they show directions. Above them, the cosine between computed and "
-    "measured force over all tokens (1 is the same direction), and the factor that is missing in size (1 is right).",
+    caption="Arrows of equal mean length: they show directions. Above them, the cosine between computed and ",
+    # "measured force over all tokens (1 is the same direction), and measured size over computed (1 is right).",
 )
 
 # %% [markdown]
 # ## Every pair leaves its residual where it stands
 #
-# That is the whole idea. The readout of the network begins empty. At each step, every pair $q$ adds something to it: its
-# *residual* $\alpha_q$, a vector with a number for each label that says what is still wrong there, up at the right label
-# and down at the others. It is laid down at the place $x_q$ of the pair sum. The network's output anywhere is nothing
-# but the sum of these deposits. One laid there is felt here as far as the hidden units that answer here answered there;
-# weight decay lets old ones fade.
+# That is the whole idea. The readout of the network begins empty. At each step, every pair $q$ adds something
+# to it: its *residual* $\alpha_q$, a vector with a number for each label that says what is still wrong there,
+# up at the right label and down at the others. It is laid down at the place $x_q$ of the pair sum. The
+# network's output anywhere is nothing but the sum of these deposits. A deposit there is felt here in so far as
+# the same hidden units answer at both places; weight decay lets old ones fade.
 #
 # So pairs act on each other. A pair $p$ is pushed to where the deposits say what it needs to hear. A pair with the same
 # label has left just that, and one with another label the opposite. Put into symbols, the force of $q$ on $p$ is
@@ -84,9 +84,9 @@ show(
 #
 # $$f_{pq} \propto \frac{c_{pq}}{2\pi} \Big(\theta_0 - \frac{r}{\beta}\Big)(x_q - x_p), \qquad r = |x_q - x_p| .$$
 #
-# Where attraction ends depends on a choice ($\theta_0$, section 5) that changes no sum over all pairs. What does not depend on
-# it: the force as a whole goes uphill on the mean of $r^3$ within labels, while by notebook 3 that of $r^2$ cannot change.
-# So some distances must shrink to nothing for others to grow.
+# Where attraction ends depends on a choice ($\theta_0$, section 5) that changes no sum over all pairs. What
+# does not depend on it: the force as a whole raises the mean of $r^3$ within labels, while that of $r^2$, over
+# that of all pairs, is fixed (notebook 3). So distances grow unequal: some shrink to nothing, and others grow.
 #
 # **Alignment** (right), where pair sums are long, $|x| \gg \beta$. The force turns $x_p$ towards like sums that stand at less
 # than $90°$, and *away* from those at more, until they are opposite: onto one axis. Across $x_p$ it is
@@ -172,9 +172,9 @@ show(
 )
 
 # %% [markdown]
-# **What holds.** After one step the places alone tell the direction of the force on most tokens (the Check counts those
-# within 60°) and roughly its size. It is a little low, because a step of learning rate 1 is not small; with a hundredth of
-# it the factor comes close to 1 (below).
+# **What holds.** After one step the places alone tell the direction of the force on most tokens (the Check
+# counts those within 60°) and roughly its size. The factor is below 1, because a step of learning rate 1 is not
+# small; with a hundredth of it, it comes close to 1 (below).
 #
 # **What fades first** is the size of the label-charge law. It supposes that all pairs stay as wrong as they were, while in
 # truth each deposit answers the ones before: the field *saturates*, and soon the law promises many times the force that is
@@ -182,8 +182,8 @@ show(
 #
 # **What fades next** is the direction, that of the field law too. Not for want of the right residuals: with the
 # network's own 64 initial features the prediction is all but perfect for tens of steps. So until then the ideal
-# kernel misses only that 64 features are not infinitely many. Later the initial features fail too, because the first layer
-# learns.
+# kernel errs only in that 64 features are not infinitely many. Later the initial features fail too, because the
+# first layer learns.
 #
 # **With a standard start** the random initial readout exerts a force of its own that no law of pairs can know. It dominates
 # the first steps and is then outgrown.
@@ -304,9 +304,10 @@ print(f"all pairs: linear force at most {np.abs(forces.linear(E)).max():.0e}")
 # %% [markdown]
 # ### How much is the kernel to blame?
 #
-# On the very first step two idealisations can be told apart: finite width, and the distribution of the weights. The
-# network draws them evenly between two bounds, from a *box*, which unlike a Gaussian prefers some directions. More width does
-# not cure that. Wider layers need smaller steps: the field grows with $H$, so the rate must shrink like $64 / H$.
+# In the force of the second step two idealisations can be told apart: finite width, and the distribution of the
+# weights. The network draws them evenly between two bounds, from a *box*, which unlike a Gaussian prefers some
+# directions. More width does not cure that. Wider layers need smaller steps: the field grows with $H$, so the
+# rate must shrink like $64 / H$.
 
 # %%
 wide = {}

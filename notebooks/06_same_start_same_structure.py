@@ -22,7 +22,7 @@
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" takes 500 starts and 2500 steps, "quick" 64 and 1000
-FIRST_SEED = 6100  # starts that were used for nothing else
+FIRST_SEED = 6100  # starts that served no trial
 
 # %%
 import numpy as np
@@ -269,12 +269,12 @@ print(f"circles with fast forgetting: {hasty.share('circle'):.0%}")
 # %% [markdown]
 # Differences in $R^2$ from the field, paired by start, with 95 % intervals.
 #
-# What is indispensable is a kernel that knows directions: cut after degree 1, hardly more is left than a
-# push outwards or inwards by the lengths of pair sums, and the particles do worse than not moving at all.
-# Residuals must shrink where a pair is fitted: with constant charges the first steps go the right way and
-# nothing ever settles. Memory must reach back: a field of only the last few steps sends most starts to a
-# circle, as the cell above counts. Fast forgetting also weakens the field, so this change is not one of
-# memory alone. Slow forgetting is a detail.
+# What is indispensable is a kernel that knows directions: cut after degree 1, hardly more is left than a push
+# outwards or inwards by the lengths of pair sums, and the particles do worse than not moving at all. Residuals
+# must shrink where a pair is fitted: with constant charges the field is, at its best moment, not told apart
+# from the full one, but it does not stay there (notebook 5). Memory must reach back: a field of only the last
+# few steps sends most starts to a circle, as the cell above counts. Fast forgetting also weakens the field, so
+# this change is not one of memory alone. Slow forgetting is a detail.
 #
 # What the ideal kernel lacks against the network are the network's own distribution of features, and their
 # learning. Together they lift the field from below the ceiling to it or above. What each adds by itself stands in the numbers

@@ -22,7 +22,7 @@
 
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" trains 60 networks a cell for 2000 steps, "quick" 16 for 500
-FIRST_SEED = 8700  # seeds that were used for nothing else
+FIRST_SEED = 8700  # seeds that served no trial
 
 # %%
 import numpy as np
@@ -111,11 +111,11 @@ show(
 # %% [markdown]
 # ## How good is that
 #
-# A second batch of networks has the same initial embeddings and other random layers. It is the *ceiling*: no
-# forecast that knows the embeddings only should do better. Below it stand forecasts with less in them. Take
-# features that favour no direction instead of the network's, and that never learn, and the
-# field is that of the *pure kernel*, the formula of notebook 4. Let these learn, and it is not. The floors are a
-# plane fitted to both knobs, and networks of unrelated starts.
+# A second batch of networks has the same initial embeddings and other random layers. It is the *ceiling*: what
+# a second random network attains. (A forecast without chance of its own may do a little better, notebook 6.)
+# Below it stand forecasts with less in them. Take features that favour no direction instead of the network's,
+# and that never learn, and the field is that of the *pure kernel*, the formula of notebook 4. Let these learn,
+# and it is not. The floors are a plane fitted to both knobs, and networks of unrelated starts.
 
 # %%
 others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + count)
@@ -171,8 +171,8 @@ show(
 )
 
 # %% [markdown]
-# Where features learn, both knobs work as in networks, whichever features they are at the start. Where they do not,
-# there are too many circles and the bias has too much effect.
+# Where features learn, both knobs work as in networks, whichever features they are at the start. Where they do
+# not, there are too many circles, and the start has less effect.
 #
 # ## Why must features move?
 #
@@ -198,10 +198,10 @@ show(
 # One of the two must move to fit the pairs, and beside large embeddings the first layer is the quicker. A circle
 # needs every token to travel. If that is the reason, slowing the first layer down must bring circles back.
 #
-# **Small starts.** While embeddings are small, a unit that answers to them grows in their direction and sheds its
-# bias (right panel). What counts is then a smaller $\beta$, which makes circles. If that is the reason, slowing the
-# first layer down must take circles away; and fixed features that are given only the bias that networks have left
-# must have them, too.
+# **Small starts.** While embeddings are small, a unit that answers to them grows in their direction and sheds
+# its bias (right panel). What counts is then a smaller $\beta$, which makes circles. If that is the reason, a
+# first layer that stays as it is must have fewer circles; and fixed features that are given only the bias that
+# networks have left must have them, too.
 #
 # One experiment for both: features that learn at the rate of everything else, at a quarter of it, and not at all.
 # The corner of small starts gets seeds of its own, three times as many.
@@ -233,10 +233,11 @@ shed = forecasts.kinds_of(forecasts.laws(shed, begun, more, "fixed")) == "circle
 print(f"fixed features, smallest start and β ≥ 2, with the bias left: {shed.mean():.0%}")
 
 # %% [markdown]
-# So the first layer explains both corners. At large starts it learns in place of the embeddings; at small ones it sheds
-# the bias. (For the second a dozen starts were too few: with those of the diagram alone neither statement about small
-# starts was told apart from chance.) What remains open is the pure kernel: it grows too many circles, but whether it is
-# behind the ceiling in the *order* of the cells, this many starts do not tell. Notebook 12 does, over more recipes.
+# So the first layer explains both corners. At large starts it learns in place of the embeddings; at small ones
+# it sheds the bias. There it is enough that it learns at all: a quarter of the pace takes no circle away. (In
+# trials with a dozen starts neither statement about small starts was told apart from chance; hence the larger
+# number.) What remains open is the pure kernel: it grows too many circles, but whether it is behind the ceiling
+# in the *order* of the cells, this many starts do not tell. Notebook 12 does, over more recipes.
 #
 # ## Look at the runs
 #
@@ -265,8 +266,8 @@ law, pure, learns = (
 )
 early, alone = (intervals.rank_correlation(table, x) for x in (at_start, less_bias))
 print(
-    "the guess is no better than the bias alone:      ",
-    np.quantile(early.draws - alone.draws, 0.025) < 0,
+    "the guess is worse than the bias alone:          ",
+    np.quantile(early.draws - alone.draws, 0.975) < 0,
 )
 print("larger starts, fewer circles in networks:        ", turned["networks"].scale.high < 0)
 print(
@@ -284,9 +285,11 @@ print(
 )
 
 # %%
+stiff = forecasts.kinds_of(forecasts.laws(configs[:6], starts[:6], seeds, "fixed")) == "circle"
+
+# %%
 # NBVAL_CHECK_OUTPUT
 moved, tight = kinds["law, moving features"].reshape(6, 6, -1) == "circle", large[0.0]
-stiff = forecasts.kinds_of(forecasts.laws(configs[:6], starts[:6], seeds, "fixed")) == "circle"
 by_start = [row.mean(0) for row in (moved[5], moved[0], tight, stiff)]
 less = intervals.paired(by_start[0] - by_start[1], by_start[2] - by_start[3])
 back, slow = (intervals.paired(tight.mean(0), large[p].mean(0)) for p in (1.0, 0.25))

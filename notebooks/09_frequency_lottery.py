@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full" runs 300 seeds a condition, "quick" 150 (100 of the field simulation)
 MODULUS = 17  # odd, 7 to 23
-FIRST_SEED = 9000  # seeds that were used for nothing else
+FIRST_SEED = 9000  # seeds that served no trial
 
 # %%
 import numpy as np
@@ -166,11 +166,9 @@ print(f"a lead under 1.15 wins less often:                                  {clo
 #
 # ## Limits
 #
-# How often the strongest wins differs from modulus to modulus; why, we do not know. The toy law is not the
-# network's: it has the competition and nothing else, so it cannot say how
-# close a race must be to be open, nor why the strongest wins less often without bias. Circles are a
-# selected lot: a start with a clear lead becomes a circle more often (see
-# the numbers). The hollow
-# marks are free of that choice, but in a grid *the strongest frequency* means little.
+# Two moduli were tried, and are not told apart. The toy law is not the network's: it has the competition and
+# nothing else, so it cannot say how close a race must be to be open, nor why the strongest wins less often
+# without bias. Circles are a selected lot: a start with a clear lead becomes a circle more often (see the
+# numbers). The hollow marks are free of that choice, but in a grid *the strongest frequency* means little.
 #
 # **Next:** [10 · Larger moduli](10_larger_moduli.ipynb)

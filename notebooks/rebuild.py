@@ -111,7 +111,8 @@ def execute(source: Path, profile: str, label: str) -> Path:
         ),
     )
     CLIENTS.append(client)
-    environment = {"MODADD_FIGURES": str(FIGURES)} | os.environ
+    # Idle threads of OpenMP would spin where two notebooks share the cores.
+    environment = {"MODADD_FIGURES": str(FIGURES), "OMP_WAIT_POLICY": "PASSIVE"} | os.environ
     try:
         client.execute(env=environment)
     finally:

@@ -103,6 +103,9 @@ def test_committed_notebook_has_a_checked_cell(committed):
     checked = [c for c in code_cells(committed) if "# NBVAL_CHECK_OUTPUT" in c.source]
     assert checked
     assert all(c.outputs for c in checked)
+    # On a slow machine what takes long shows a bar, and the outputs would differ.
+    long = re.compile(r"\b(train|train_with|networks|twins|laws|field|two_force)\(")
+    assert not [c.source for c in checked if long.search(c.source)]
 
 
 def test_committed_notebook_shows_pictures_without_a_kernel(committed):

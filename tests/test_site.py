@@ -278,7 +278,7 @@ def test_narrow_pages_fit_and_follow_the_scheme(site, visit, scheme):
 def test_figures_come_to_life_where_they_are_read(visit):
     page = visit("notebooks/03_clustering_and_alignment.html")
     figures = page.locator("figure:not(.widget)")
-    page.keyboard.press("End")
+    figures.last.scroll_into_view_if_needed()
     last = figures.last.locator(".js-plotly-plot")
     last.wait_for()
     assert figures.last.locator("img").count() == 0

@@ -236,8 +236,9 @@ def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:
 def nearest_alike(E: np.ndarray) -> np.ndarray:
     """Share of pair sums of E (S, N, 2) whose nearest other pair sum has their label: (S,).
 
-    >>> nearest_alike(np.array([[[0.0, 0.0], [1.0, 0.0], [2.0, 0.1], [3.0, 0.2], [4.0, 0.3]]]))
-    array([0.])
+    >>> row = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.1], [3.0, 0.2], [4.0, 0.3]])
+    >>> nearest_alike(row[None]).round(2)
+    array([0.73])
     """
     task = ModularAddition(E.shape[-2])
     found = []

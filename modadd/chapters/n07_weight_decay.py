@@ -260,7 +260,6 @@ def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
         line = {"color": STYLES["circle"].color, "width": 1.5, "dash": "dot"}
         figure.add_shape(type="line", line=line, **place)
     accuracy.axes(None, {"range": [0, 1.04], "tickformat": ".0%", "nticks": 4})
-    residual.axes(None, {"range": [0, 1.04]})
     uniform = np.sqrt(1 - 1 / ends[0].modulus)
     residual.add(*segments([[x[0] - 0.1, uniform]], [[x[-1] + 0.1, uniform]]))
     look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, MUTED)}

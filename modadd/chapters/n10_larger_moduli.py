@@ -357,13 +357,11 @@ def tour_figure(parameters: Parameters) -> go.Figure:
     figure, (whole, middle) = sheet(470, [(0, 0, 470, 470), (490, 0, 310, 310)])
     for panel, reach, size in ((whole, 1.06 * np.abs(x).max(), 7), (middle, near, 11)):
         panel.add(*regions(parameters, reach, 1.0), *_lines(parameters, reach))
-        for color, width in ((PAPER, 4), (INK, 1.8)):
-            line = {"color": color, "width": width}
-            path = {"x": x[tour.order, 0], "y": x[tour.order, 1], "hoverinfo": "skip"}
-            panel.add(go.Scatter(mode="lines", line=line, **path))
+        legs = _within(x[tour.order[:-1]], x[tour.order[1:]], reach)
+        panel.add(*segments(*legs, PAPER, 4), *segments(*legs, INK, 1.8))
         if panel is middle:
-            panel.add(_crossings(x[tour.order], parameters))
-        panel.add(*pair_sums(E, size=size)[:1])
+            panel.add(_crossings(x[tour.order], parameters, reach))
+        panel.add(*pair_sums(E, (np.abs(x) <= reach).all(1), size)[:1])
         panel.plane(reach)
     box = near * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     whole.add(*segments(box, np.roll(box, -1, axis=0), INK, 1.2))
@@ -376,16 +374,29 @@ def _lines(parameters: Parameters, reach: float) -> list[go.Trace]:
     size = np.hypot(u, v)
     foot = -c / size**2 * np.stack([u, v])
     along = 3 * reach * np.stack([-v, u]) / size
-    return segments((foot - along).T, (foot + along).T, blend(INK, PAPER, 0.35), 0.6)
+    lines = _within((foot - along).T, (foot + along).T, reach)
+    return segments(*lines, blend(INK, PAPER, 0.35), 0.6)
 
 
-def _crossings(points: np.ndarray, parameters: Parameters) -> go.Scatter:
-    """Points at which the tour crosses a line."""
+def _within(starts: np.ndarray, ends: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """The parts of segments, from (B, 2) to (B, 2), that lie in the square |x|, |y| ≤ reach."""
+    ahead = ends - starts
+    sides = np.stack([-reach - starts, reach - starts]) / np.where(ahead == 0, 1e-12, ahead)
+    enter = np.clip(sides.min(0).max(-1), 0, 1)[:, None]
+    leave = np.clip(sides.max(0).min(-1), 0, 1)[:, None]
+    kept = (enter < leave)[:, 0]
+    return (starts + enter * ahead)[kept], (starts + leave * ahead)[kept]
+
+
+def _crossings(points: np.ndarray, parameters: Parameters, reach: float) -> go.Scatter:
+    """Points at which the tour crosses a line, with |x|, |y| ≤ reach."""
     height = points @ parameters.w1 + parameters.b1
     leg, unit = np.nonzero((height[1:] > 0) != (height[:-1] > 0))
     before, after = height[leg, unit], height[leg + 1, unit]
     share = (before / (before - after))[:, None]
     at = points[leg] + share * (points[leg + 1] - points[leg])
+    seen = (np.abs(at) <= reach).all(1)
+    at, unit = at[seen], unit[seen]
     return go.Scatter(
         x=at[:, 0],
         y=at[:, 1],

@@ -36,7 +36,7 @@ class _Particles(View):
             start = np.reshape(chosen["start"], shape)
         names = ("alignment_force", "step_size", "momentum", "reach")
         settings = {name: chosen[name] for name in names}
-        run = two_force(start, steps=800, snapshots=[0, 100, 800], **settings, progress=False)
+        run = two_force(start, steps=800, snapshots=[0, 20, 800], **settings, progress=False)
         shown = zip(run.steps, run.embeddings[:, 0], strict=True)
         return picture([State(f"step {step:,}", E) for step, E in shown])
 
