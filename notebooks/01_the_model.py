@@ -83,8 +83,8 @@ show(
 # ## The network
 #
 # These are all its parts. The point $E_a$ is called the *embedding* of token $a$. In a transformer, attention
-# mixes the embeddings of a sequence; with constant attention all that is left of the mixing is the sum $x = E_a
-# + E_b$. One hidden layer of $H = 64$ units and a *readout* follow:
+# mixes the embeddings of a sequence; with constant attention all that is left of the mixing is the sum
+# $x = E_a + E_b$. One hidden layer of $H = 64$ units and a *readout* follow:
 #
 # $$h = \mathrm{ReLU}(W_1^\top x + b_1), \qquad z = W_2^\top h + b_2, \qquad p = \mathrm{softmax}(z).$$
 #

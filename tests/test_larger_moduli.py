@@ -108,9 +108,17 @@ def test_a_tour_visits_every_pair_and_switches_little():
     x = config.task.pair_sums(parameters.embeddings.astype(float))[tour.order]
     assert (tour.on == (x @ parameters.w1 + parameters.b1 > 0)).all()
     assert chapter.switches(tour.on) < chapter.switches(tour.on[np.argsort(tour.order)]) / 2
-    figure = chapter.tour_figure(parameters)
-    crossings = sum(len(t.customdata) for t in figure.data if "switches" in (t.hovertemplate or ""))
-    assert crossings == (tour.on[1:] != tour.on[:-1]).sum()
+    every = chapter._crossings(x, parameters, np.inf)
+    assert len(every.customdata) == (tour.on[1:] != tour.on[:-1]).sum()
+    near = chapter._crossings(x, parameters, 1.0)
+    inside = (np.abs([every.x, every.y]) <= 1).all(0)
+    assert near.customdata.tolist() == every.customdata[inside].tolist() and inside.any()
+
+
+def test_segments_are_cut_at_the_edge():
+    starts, ends = np.array([[-3, 0], [0, 0], [2, 2]]), np.array([[3, 0], [0, 4], [3, 3]])
+    inside = chapter._within(starts.astype(float), ends.astype(float), 1.0)
+    assert np.allclose(inside, [[[-1, 0], [0, 0]], [[1, 0], [0, 1]]])
 
 
 def test_switches_are_counted_a_pair():
