@@ -432,7 +432,7 @@ def test_the_story_moves_when_it_is_opened_and_tells_what_was_drawn(visit):
     place = scene(page, "guess")
     moves(place)
     insight = page.locator("section:has([data-scene=guess]) .insight")
-    assert insight.evaluate("e => getComputedStyle(e).opacity") == "0"
+    page.wait_for_function("e => getComputedStyle(e).opacity === '0'", arg=insight.element_handle())
     place.get_by_role("button", name="a grid").click()
     assert "a grid" in says(place, "It drew")
     place.get_by_role("button", name="another start").click()
