@@ -69,9 +69,6 @@ def run_in_threads(
 
     Raises:
         Interrupted: on Ctrl-C, or when another thread sets stop[0]; holds the seeds under way.
-
-    >>> run_in_threads(lambda seed, stop: f"run of {seed}", [7], print, 1, False, "work")
-    run of 7
     """
     threads = threads or cores()
     flag = np.zeros(1, np.uint8)

@@ -410,10 +410,10 @@ def _pairs(E: ArrayLike, training: ArrayLike | None = None) -> Pairs:
     count = E.shape[-2] * (E.shape[-2] + 1) // 2
     if training is None:
         return Pairs.of(E, np.ones(count, bool))
-    chosen = _checks.bools("training", training, count)
-    if chosen.ndim > 1:
-        raise ValueError(f"training must be one set, bools of shape ({count},), got {chosen.shape}")
-    return Pairs.of(E, chosen)
+    training = _checks.numeric("training", training, (count,), "b")
+    if not training.any():
+        raise ValueError("training must hold at least one pair, got none")
+    return Pairs.of(E, training)
 
 
 def _on_embeddings(pairs: Pairs, on_pairs: np.ndarray) -> np.ndarray:

@@ -12,12 +12,11 @@ Throughout, `parameters` are numpy arrays or torch tensors, and results are of t
 takes tensors, to be differentiated. Leading axes (...) are batches, such as an ensemble of S seeds;
 `task` is theirs; `weights` are those of `pair_weights`, (..., P); `bias_scale` is β;
 `label_smoothing` is s, the share of each target that is spread evenly over all labels. Results have
-the precision of the parameters, whatever autocast surrounds the call.
+the precision of the parameters.
 """
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -103,22 +102,6 @@ def pair_weights(task: ModularAddition, training: np.ndarray) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def _in_full(function):
-    """Let no autocast around a call round what is computed in it."""
-
-    @wraps(function)
-    def call(parameters, *arguments, **options):
-        if isinstance(parameters.b1, np.ndarray):
-            return function(parameters, *arguments, **options)
-        import torch  # here, as it takes longer to import than all else together
-
-        with torch.autocast(parameters.b1.device.type, enabled=False):
-            return function(parameters, *arguments, **options)
-
-    return call
-
-
-@_in_full
 def logits(parameters: Parameters, points: Array, bias_scale: float = 1.0) -> Array:
     """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 (..., M, N) at points x of the plane (..., M, 2).
 
@@ -164,7 +147,6 @@ def targets(task: ModularAddition, label_smoothing: float) -> np.ndarray:
     return (1 - label_smoothing) * onehot + label_smoothing / task.modulus
 
 
-@_in_full
 def loss(
     parameters: Parameters,
     task: ModularAddition,
@@ -189,7 +171,6 @@ def loss(
     return -(weights * (goal * z.log_softmax(-1)).sum(-1)).sum(-1)
 
 
-@_in_full
 def residuals(
     parameters: Parameters,
     task: ModularAddition,
@@ -212,7 +193,6 @@ def residuals(
     return goal.astype(z.dtype) - shares / shares.sum(-1, keepdims=True)
 
 
-@_in_full
 def pair_forces(
     parameters: Parameters,
     task: ModularAddition,
@@ -239,7 +219,6 @@ def pair_forces(
     return weights[..., None] * ((alpha @ parameters.w2.mT * active) @ parameters.w1.mT)
 
 
-@_in_full
 def embedding_forces(
     parameters: Parameters, task: ModularAddition, weights: Array, **options: float
 ) -> Array:

@@ -45,7 +45,6 @@ from modadd import _checks
 from modadd._compiled import engine as _engine
 from modadd._compiled import field as _field
 from modadd._compiled import two_forces as _two_forces
-from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.run import SCALARS, DivergenceError, Run
 from modadd.task import ModularAddition
@@ -93,10 +92,6 @@ def two_force(
 
     Returns:
         Run with source "two_force"; loss is V, force_rms that of −∂V/∂E, other scalars NaN.
-
-    Raises:
-        ValueError: for an argument out of range, before any work.
-        DivergenceError: naming step and seed, when positions stop being finite.
 
     >>> start = np.random.default_rng(0).standard_normal((4, 17, 2))
     >>> run = two_force(start, alignment_force=1.0, progress=False)
@@ -168,10 +163,6 @@ def field(
 
     Returns:
         Run with source "field"; the scalars mean the same as a network's.
-
-    Raises:
-        ValueError: for an argument out of range, before any work.
-        DivergenceError: naming step and seed, when the positions or the loss stop being finite.
 
     Warns:
         RuntimeWarning: where a loss ends far above that of a guess, ln N: steps are too long for
@@ -295,14 +286,11 @@ def _run(
     progress: bool,
 ) -> Run:
     """Simulate all starts, one seed per thread, through the cache if wanted."""
-
-    def compute(missing, keep) -> None:
-        run_in_threads(work, missing, keep, threads, progress, source.replace("_", "-"))
-
     digest = hashlib.sha256(b"".join(E.tobytes() for E in start.values())).hexdigest()
     key = {"source": source, "settings": settings, "steps": steps.tolist()}
     key |= {"seeds": tuple(start), "start": digest}
-    return cached(key if cache else None, tuple(start), compute, progress)
+    title = source.replace("_", "-")
+    return cached(key if cache else None, tuple(start), work, title, threads, progress)
 
 
 def _wide_limit(

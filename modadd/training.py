@@ -7,7 +7,7 @@ They compute what `model` defines, in float32.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from modadd import _checks, model
 from modadd._compiled import engine as _engine
 from modadd._compiled import rules as _rules
 from modadd._compiled.rules import RULES
-from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.model import Parameters
 from modadd.run import SCALARS, Run, check_finite
@@ -171,7 +170,6 @@ def train(
         a Run with source "network"; a snapshot shows the state before the update of its step.
 
     Raises:
-        ValueError: for an argument out of range, before any training.
         DivergenceError: naming step and seed, when a seed's loss stops being finite.
         Interrupted: on Ctrl-C, within a second; it holds what was recorded until then.
 
@@ -194,14 +192,11 @@ def train(
         ready = prepare(config, task, seed, start)
         return record("network", settings, seed, *ready, steps, keep_parameters, stop)
 
-    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
-        run_in_threads(work, missing, keep, threads, progress, "training", stop)
-
     key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
     if given:
         digest = hashlib.sha256(b"".join(array.tobytes() for array in given.values()))
         key |= {"start": digest.hexdigest(), "given": list(given), "seeds": seeds}
-    return cached(key if cache else None, seeds, compute, progress)
+    return cached(key if cache else None, seeds, work, "training", threads, progress, stop)
 
 
 def train_with(
@@ -246,10 +241,6 @@ def train_with(
     Returns:
         a Run with source "network"; its scalars are measured without noise or wiring cost.
 
-    Raises:
-        ValueError: for an argument out of range, before any training.
-        DivergenceError: naming step and seed, when a seed's loss stops being finite.
-
     >>> config = TrainingConfig(modulus=5, hidden=8, steps=20)
     >>> run = train_with("dropout", config, seeds=0, amount=0.1, cache=False, progress=False)
     >>> run.settings["optimiser"], run.final.shape
@@ -271,11 +262,8 @@ def train_with(
         ready = (theta, recipe, pairs, steps, keep_parameters, stop, by)
         return record("network", settings, seed, *ready)
 
-    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
-        run_in_threads(work, missing, keep, threads, progress, rule)
-
     key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-    return cached(key if cache else None, seeds, compute, progress)
+    return cached(key if cache else None, seeds, work, rule, threads, progress)
 
 
 def _given(
@@ -356,9 +344,6 @@ def record(
 
     It is recorded at the `steps` (T,), and ends early once another thread sets stop[0]. `source`,
     `settings` and `keep_parameters` are for the Run.
-
-    Raises:
-        DivergenceError: when loss or parameters stop being finite.
 
     >>> config = TrainingConfig(modulus=5, hidden=8)
     >>> ready = prepare(config, config.task, seed=0)

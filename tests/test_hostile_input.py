@@ -88,9 +88,9 @@ CALLS = {
     forces.prefactor: {"task": TASK, "hidden": 4, "memory": 1.0, "label_smoothing": 0.1},
     theory.circle: {"modulus": 5, "weight_decay": 0.01},
     theory.critical_decay: {"modulus": 5},
-    theory.branch: {"modulus": 5, "points": 3},
+    theory.branch: {"modulus": 5},
     theory.network: {"found": CIRCLE, "hidden": 10, "frequency": 1},
-    theory.certificate: {"found": CIRCLE, "bias_scale": 1.0, "mesh": 2},
+    theory.certificate: {"found": CIRCLE, "bias_scale": 1.0},
     Run: {"source": "network", "settings": {}, "seeds": [0], "steps": [0], "parameters": None}
     | {name: [[0.5]] for name in SCALARS}
     | {"embeddings": E[None, None]},
@@ -157,10 +157,8 @@ OUTSIDE = {
     "past_E": [None, E, E[None, :4]],
     "past_residuals": [None, ALPHA, ALPHA[None, :4]],
     "initial_embeddings": [0, E, E[None, :4]],
-    "points": [2, 10_001, *COUNT],
     "found": [None, 0, tuple(CIRCLE)],
     "frequency": [0, 5, *COUNT],
-    "mesh": [1, 1001, *COUNT],
 }
 FLAGS = ("keep_parameters", "cache", "progress", "label_charges")
 OUTSIDE |= {flag: [None, 0, 1, "yes", [True]] for flag in FLAGS}
