@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -12,16 +11,6 @@ import numpy as np
 
 from modadd._progress import progress_bar
 from modadd.run import Interrupted, Run
-
-
-def _without_torch_threads() -> None:
-    """Torch's threads do not outlive a fork: a child that called for them would wait for ever."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_without_torch_threads)
 
 
 def cores() -> int:

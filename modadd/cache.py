@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -32,21 +32,13 @@ UNUSED = 30 * 24 * 3600.0
 
 
 def cache_folder() -> Path:
-    """Folder of the cache: $MODADD_CACHE, or the platform's cache folder for modadd.
-
-    >>> cache_folder().name in ("cache", "modadd")
-    True
-    """
+    """Folder of the cache: $MODADD_CACHE, or the platform's cache folder for modadd."""
     return Path(os.environ.get("MODADD_CACHE") or platformdirs.user_cache_dir("modadd"))
 
 
 @cache
 def code_version() -> str:
-    """Hash of what decides a run's bits, besides its key: the modules that make runs, and packages.
-
-    >>> len(code_version())
-    64
-    """
+    """Hash of what decides a run's bits, besides its key: modules that make runs, and packages."""
     packages = ("numpy", "numba", "llvmlite")
     digest = hashlib.sha256(" ".join(map(metadata.version, packages)).encode())
     for path in modules_behind("training", "particles"):
@@ -75,11 +67,16 @@ def modules_behind(*names: str) -> list[Path]:
 
 
 def cached(
-    key: dict | None,
+    title: str,
+    settings: dict,
+    steps: np.ndarray,
     seeds: Sequence[int],
     work: Callable[[int, np.ndarray], Run],
-    title: str,
+    *,
+    given: Mapping[str, np.ndarray] | None = None,
+    parameters: bool = False,
     threads: int | None = None,
+    cache: bool = False,
     progress: bool = False,
     stop: np.ndarray | None = None,
 ) -> Run:
@@ -89,21 +86,25 @@ def cached(
     says so and the result is returned all the same. What is finished survives an interruption.
 
     Args:
-        key: JSON-compatible; everything that decides the result, besides seed and code version;
-            "settings" and "steps" in it are those of the Run. None: do without the cache.
-        seeds: (S,) seeds.
-        work, title, threads, stop: how to compute a seed, as for `run_in_threads`.
-        progress: show progress bars where it takes longer than a second.
+        title: what is done.
+        settings, steps, seeds: those of the Run.
+        work, threads, progress, stop: how to compute a seed, as for `run_in_threads`.
+        given: arrays (S, ...) that decide the result besides settings and seeds.
+        parameters: whether the Run has them.
+        cache: whether to use it.
 
     >>> from modadd import TrainingConfig, train
     >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=3, progress=False)
-    >>> cached(None, [3], lambda seed, stop: run, "work").seeds.tolist()
+    >>> cached("work", run.settings, run.steps, [3], lambda seed, stop: run).seeds.tolist()
     [3]
     """
-    ensemble = Ensemble(seeds)
-    folder = None
-    if key is not None and _has_place():
-        folder = _folder(key)
+    ensemble, folder = Ensemble(seeds), None
+    if cache and _has_place():
+        key = {"settings": settings, "steps": steps.tolist(), "parameters": parameters}
+        if given:
+            digest = hashlib.sha256(b"".join(array.tobytes() for array in given.values()))
+            key |= {"given": [digest.hexdigest(), *given], "seeds": list(seeds)}
+        folder = _folder(key | {"title": title})
         _tidy(folder.parent)
         _load_entries(folder, key, ensemble, progress)
 
@@ -154,7 +155,7 @@ def _load_entries(folder: Path, key: dict, ensemble: Ensemble, progress: bool) -
         try:
             run = Run.load(path)
             content = (run.seeds.tolist(), run.steps.tolist(), run.settings, bool(run.parameters))
-            if content != ([seed], key["steps"], key["settings"], key.get("parameters", False)):
+            if content != ([seed], key["steps"], key["settings"], key["parameters"]):
                 raise RunFileError(f"{path} holds another run than its place says")
             ensemble.add(run)
         except OSError:
@@ -185,11 +186,7 @@ def _versions() -> list[Path]:
 
 
 def cache_size() -> int:
-    """Bytes in the cache, whatever other processes write and delete meanwhile.
-
-    >>> cache_size() >= 0
-    True
-    """
+    """Bytes in the cache, whatever other processes write and delete meanwhile."""
     size = 0
     for version in _versions():
         for folder, _, names in os.walk(version):
@@ -200,11 +197,7 @@ def cache_size() -> int:
 
 
 def clear_cache() -> int:
-    """Delete all cache entries, and nothing else; return the bytes freed.
-
-    >>> clear_cache()  # doctest: +SKIP
-    1048576
-    """
+    """Delete all cache entries, and nothing else; return the bytes freed."""
     before = cache_size()
     for version in _versions():
         shutil.rmtree(version, ignore_errors=True)

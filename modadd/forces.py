@@ -353,18 +353,6 @@ def field_law(
     return _on_embeddings(pairs, total)
 
 
-def scatter(on_pairs: ArrayLike, task: ModularAddition) -> np.ndarray:
-    """Forces (..., P, 2) on unordered pairs, −∂/∂x_p, as forces (..., N, 2) on embeddings.
-
-    F_a = Σ_{p ∋ a} f_p, and twice for p = (a, a).
-
-    >>> scatter(np.ones((6, 2)), ModularAddition(3)).tolist()
-    [[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]
-    """
-    _checks.instance("task", task, ModularAddition)
-    return task.scatter(_checks.array("on_pairs", on_pairs, (..., len(task.pairs), 2)))
-
-
 # --- two terms -----------------------------------------------------------------------------------
 
 

@@ -103,23 +103,13 @@ def pair_weights(task: ModularAddition, training: np.ndarray) -> np.ndarray:
 
 
 def logits(parameters: Parameters, points: Array, bias_scale: float = 1.0) -> Array:
-    """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 (..., M, N) at points x of the plane (..., M, 2).
-
-    >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
-    >>> logits(network, np.zeros((7, 2), np.float32)).shape
-    (7, 5)
-    """
+    """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 (..., M, N) at points x of the plane (..., M, 2)."""
     before = points @ parameters.w1 + bias_scale * parameters.b1[..., None, :]
     return (before * (before > 0)) @ parameters.w2 + parameters.b2[..., None, :]
 
 
 def pair_sums(parameters: Parameters, task: ModularAddition) -> Array:
-    """Pair sums x_p = E_a + E_b (..., P, 2) of the parameters, in the order of `task.pairs`.
-
-    >>> task = ModularAddition(5)
-    >>> pair_sums(initialise(task, hidden=4, seed=0), task).shape
-    (15, 2)
-    """
+    """Pair sums x_p = E_a + E_b (..., P, 2) of the parameters, in the order of `task.pairs`."""
     first, second = task.pairs.T
     return parameters.embeddings[..., first, :] + parameters.embeddings[..., second, :]
 
@@ -226,11 +216,6 @@ def embedding_forces(
 
     F_a is the sum of the forces on the unordered pairs that contain a, twice for (a, a). The
     options are those of `pair_forces`.
-
-    >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard")
-    >>> embedding_forces(network, task, pair_weights(task, np.ones(15, bool))).shape
-    (5, 2)
     """
     return task.scatter(pair_forces(parameters, task, weights, **options))
 
@@ -241,10 +226,6 @@ def regions(
     """Predicted label at every node of a grid over the plane of pair sums, (Y, X) ints.
 
     The parameters are of one seed; x (X,) are abscissae, y (Y,) ordinates.
-
-    >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
-    >>> regions(network, [-1.0, 1.0], [-1.0, 0.0, 1.0]).shape
-    (3, 2)
     """
     parameters = parameters.map(np.asarray)
     grid = np.stack(np.meshgrid(x, y), axis=-1).astype(parameters.w1.dtype)

@@ -144,7 +144,7 @@ def _through_features(run, steps, weights, E, alpha, frozen: bool) -> np.ndarray
         readout = np.tensordot(w, laid[:t], 1)
         w1, before = fed(t)
         back = (alpha[t] @ readout.swapaxes(-1, -2)) * (before > 0)
-        found.append(forces.scatter(share * (back @ w1.swapaxes(-1, -2)), task))
+        found.append(task.scatter(share * (back @ w1.swapaxes(-1, -2))))
     return np.stack(found)
 
 

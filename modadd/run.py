@@ -298,8 +298,6 @@ def check_finite(seed: int, steps: np.ndarray, scalars: np.ndarray, bad: int = -
 
     Raises:
         DivergenceError: naming the first step that is not finite.
-
-    >>> check_finite(0, np.array([0, 9]), np.array([[1.0, 0.0, np.nan, 0.0, 0.0]] * 2))
     """
     held = np.delete(scalars, SCALARS.index("validation_accuracy"), axis=-1)
     wrong = ~np.isfinite(held).all(-1)

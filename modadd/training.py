@@ -6,7 +6,6 @@ They compute what `model` defines, in float32.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
@@ -192,11 +191,9 @@ def train(
         ready = prepare(config, task, seed, start)
         return record("network", settings, seed, *ready, steps, keep_parameters, stop)
 
-    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-    if given:
-        digest = hashlib.sha256(b"".join(array.tobytes() for array in given.values()))
-        key |= {"start": digest.hexdigest(), "given": list(given), "seeds": seeds}
-    return cached(key if cache else None, seeds, work, "training", threads, progress, stop)
+    options = {"threads": threads, "cache": cache, "progress": progress, "stop": stop}
+    options |= {"given": given, "parameters": keep_parameters}
+    return cached("training", settings, steps, seeds, work, **options)
 
 
 def train_with(
@@ -262,8 +259,8 @@ def train_with(
         ready = (theta, recipe, pairs, steps, keep_parameters, stop, by)
         return record("network", settings, seed, *ready)
 
-    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-    return cached(key if cache else None, seeds, work, rule, threads, progress)
+    options = {"threads": threads, "cache": cache, "progress": progress}
+    return cached(rule, settings, steps, seeds, work, parameters=keep_parameters, **options)
 
 
 def _given(
@@ -297,11 +294,6 @@ def prepare(
 
     `start` holds arrays that replace those of the seed, by field of Parameters; `task` is that of
     `config`, whose pairs all seeds share.
-
-    >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> theta, recipe, pairs = prepare(config, config.task, seed=0)
-    >>> theta.size == 5 * 2 + 3 * 8 + 8 * 5 + 5
-    True
     """
     parameters = config.initial(seed)._replace(**start or {})
     training = task.training_pairs(config.train_share, seed)
@@ -344,11 +336,6 @@ def record(
 
     It is recorded at the `steps` (T,), and ends early once another thread sets stop[0]. `source`,
     `settings` and `keep_parameters` are for the Run.
-
-    >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> ready = prepare(config, config.task, seed=0)
-    >>> record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8)).modulus
-    5
     """
     theta = theta.copy()
     flat = np.empty((len(steps), theta.size), np.float32)

@@ -77,7 +77,6 @@ CALLS = {
     forces.field_law: EMBEDDINGS
     | {"residuals": ALPHA, "past_E": E[None], "past_residuals": ALPHA[None]}
     | {"weights": [1.0], "bias_scale": 1.0},
-    forces.scatter: {"on_pairs": np.ones((15, 2)), "task": TASK},
     forces.label_charges: {"task": TASK},
     forces.memory_weights: {
         "steps": 3,
@@ -141,7 +140,6 @@ OUTSIDE = {
     "training": [~ALL, np.ones(15), np.ones(14, bool), 1],
     "residuals": [1.0, ALPHA[0], ALPHA[:, :4], [[]]],
     "weights": [1.0, [[1.0]], [[]], None],
-    "on_pairs": [np.zeros((4, 2)), *SHORT],
     "E": [None, 0, "circle", E[:2], E.T, np.zeros((2, 5, 3)), E.astype(bool), *SHORT],
     "E_or_kinds": [["circle", "square"], np.zeros((0, 5, 2)), np.zeros((5, 3)), *SHORT],
     "E0": [E[:2], E.T, np.zeros((0, 5, 2)), np.zeros((5, 2)), np.zeros((1, 1, 5, 2)), *SHORT],
