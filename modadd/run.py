@@ -5,6 +5,7 @@ A run file is an npz archive without pickle: a JSON header and the arrays of the
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -187,13 +188,10 @@ class RunFileError(ValueError):
 
 def _read(file: BinaryIO) -> Run:
     """The Run in a file; any exception if the file holds anything else."""
-    if not zipfile.is_zipfile(file):
-        raise ValueError("it is no zip archive")
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as archive:
-        if (damaged := archive.zip.testzip()) is not None:
-            raise ValueError(f"{damaged} differs from its checksum (CRC)")
-        members, arrays = archive.files, dict(archive)
+    with zipfile.ZipFile(file) as archive:
+        members = archive.namelist()
+        contents = {name.removesuffix(".npy"): archive.read(name) for name in members}  # and CRC
+    arrays = {name: _array(content) for name, content in contents.items()}
     header = json.loads(arrays.pop("header").tobytes())
     if header["format"] != FORMAT:
         raise ValueError(f"it has format {header['format']}; this version reads format {FORMAT}")
@@ -205,6 +203,11 @@ def _read(file: BinaryIO) -> Run:
     if any((a.dtype, a.shape) != (held[k].dtype, held[k].shape) for k, a in arrays.items()):
         raise ValueError("its arrays are of other types than those of a Run")
     return run
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array in an npy file."""
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 
 def _float32(name: str, value: object, shape: tuple) -> np.ndarray:
