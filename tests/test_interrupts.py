@@ -14,7 +14,7 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-import modadd.training
+import modadd.cache
 from modadd import Run, TrainingConfig, train
 from modadd._threads import run_in_threads
 from modadd.particles import field, two_force
@@ -209,21 +209,18 @@ def alive(until: float) -> list[threading.Thread]:
 
 def stopping_after(monkeypatch, count: int) -> None:
     """Let Ctrl-C strike when so many seeds have been kept."""
-    real, kept = modadd.training.cached, []
+    real, kept = modadd.cache.run_in_threads, []
 
-    def cached(key, seeds, compute, progress=False):
-        def counting(missing, keep):
-            def keep_or_stop(run):
-                keep(run)
-                kept.append(run)
-                if len(kept) == count:
-                    raise KeyboardInterrupt
+    def counting(work, seeds, keep, *others):
+        def keep_or_stop(run):
+            keep(run)
+            kept.append(run)
+            if len(kept) == count:
+                raise KeyboardInterrupt
 
-            compute(missing, keep_or_stop)
+        real(work, seeds, keep_or_stop, *others)
 
-        return real(key, seeds, counting)
-
-    monkeypatch.setattr(modadd.training, "cached", cached)
+    monkeypatch.setattr(modadd.cache, "run_in_threads", counting)
 
 
 def test_finished_seeds_keep_all_snapshots_and_are_held_once(monkeypatch):

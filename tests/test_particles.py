@@ -320,7 +320,7 @@ def test_the_first_two_multipoles_push_only_along_the_pair_sums():
     length = np.sqrt((x**2).sum(-1) + 1)
     pull = forces.label_charges(task) @ (task.multiplicity * length)
     pairs = (task.multiplicity * pull / length)[:, None] * x
-    expected = 64 / 6 * 0.1**2 / 7**4 * 3 / 16 * forces.scatter(pairs, task)
+    expected = 64 / 6 * 0.1**2 / 7**4 * 3 / 16 * task.scatter(pairs)
     config = TrainingConfig(7, steps=2, weight_decay=0.0, learning_rate=0.1, momentum=0.0)
     run = particles.field(E, config, degree=1, **QUIET)
     # The residuals have already moved by some per cent; at smaller steps float32 would not resolve.

@@ -171,7 +171,6 @@ def test_simplest_guess_is_near_and_ends_sooner():
             "weight_decay must be below 0.030198, where circles of 17",
         ),
         (lambda: theory.critical_decay(201), "modulus must be an integer"),
-        (lambda: theory.branch(17, 1), "points must be an integer"),
         (lambda: theory.network(None, 10), "found must be a Circle"),
         (lambda: theory.network(theory.circle(5, 0.01), 9), "hidden must be an integer in"),
         (
