@@ -111,8 +111,10 @@ def check_scrubbing(page, root):
 FIND = """async (canvas, words) => {
     const said = canvas.closest(".modadd").querySelector(".words");
     const box = canvas.getBoundingClientRect();
-    for (let y = 4; y < box.height; y += 9) for (let x = 4; x < box.width; x += 9) {
-        const at = { clientX: box.x + x, clientY: box.y + y, pointerType: "mouse" };
+    for (let i = 1; i < 5000; i++) { // here and there, evenly
+        const [x, y] = [0.7549 * i % 1, 0.5698 * i % 1];
+        const place = { clientX: box.x + x * box.width, clientY: box.y + y * box.height };
+        const at = { ...place, pointerType: "mouse" };
         canvas.dispatchEvent(new PointerEvent("pointermove", at));
         await new Promise(requestAnimationFrame);
         if (new RegExp(words).test(said.innerText)) return [at.clientX, at.clientY];
@@ -263,7 +265,7 @@ def check_particles(page):
     assert root.locator(".words").inner_text().startswith("Token 0 ")
     page.keyboard.press("Escape")
     page.keyboard.press("Space")
-    page.wait_for_function(PARTICLES_BEYOND, arg=100)
+    page.wait_for_function(PARTICLES_BEYOND, arg=60)
     root.get_by_role("button", name="pause").click()
     settled(page)
     healed = float(reading(root, "potential"))
@@ -276,7 +278,7 @@ def check_particles(page):
     torn = float(reading(root, "potential"))
     assert torn > healed
     root.get_by_role("button", name="play").click()
-    page.wait_for_function(PARTICLES_BEYOND, arg=int(reading(root, "step")) + 60)
+    page.wait_for_function(PARTICLES_BEYOND, arg=int(reading(root, "step")) + 30)
     assert float(reading(root, "potential")) < torn
 
 
@@ -546,17 +548,22 @@ CELLS = [
 ]
 
 
-def test_all_widgets_in_jupyterlab(browser_path, open_page, tmp_path):
+@pytest.fixture
+def lab(browser_path, tmp_path):
     with jupyterlab(tmp_path, {"widgets.ipynb": notebook_of(CELLS)}) as address:
-        page = open_page(viewport={"width": 1200, "height": 3200})
-        page.set_default_timeout(3 * PATIENCE)  # the kernel may have to compile first
-        page.goto(address("widgets.ipynb"))
-        run_all_cells(page)
-        wait_for_widgets(page, 5)
-        assert page.locator('[data-mime-type*="error"], [data-mime-type*="stderr"]').count() == 0
-        check_scrubber(page)
-        check_live_training(page)
-        check_themes(page)
+        yield address("widgets.ipynb")
+
+
+def test_all_widgets_in_jupyterlab(lab, open_page):
+    page = open_page(viewport={"width": 1200, "height": 3200})
+    page.set_default_timeout(3 * PATIENCE)  # the kernel may have to compile first
+    page.goto(lab)
+    run_all_cells(page)
+    wait_for_widgets(page, 5)
+    assert page.locator('[data-mime-type*="error"], [data-mime-type*="stderr"]').count() == 0
+    check_scrubber(page)
+    check_live_training(page)
+    check_themes(page)
 
 
 def check_scrubber(page):

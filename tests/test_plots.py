@@ -4,8 +4,6 @@ import base64
 import json
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -483,15 +481,10 @@ def test_a_notebook_run_by_hand_leaves_no_trace(figure, kernel, monkeypatch):
     assert export.PLOTLY in bundle and metadata == {}
 
 
-def test_outside_a_kernel_caption_and_paths_are_printed(tmp_path):
-    code = """
-import numpy as np, modadd.plots as plots
-figure = plots.gallery(np.eye(3, 2)[None])
-plots.show(figure, "ring", caption="A ring.")
-plots.show(figure)
-"""
-    environment = os.environ | {"MODADD_FIGURES": str(tmp_path), "BROWSER_PATH": "/none"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert (done.stdout, done.stderr) == (f"A ring.\n{tmp_path / 'ring.html'}\n", "")
+def test_outside_a_kernel_caption_and_paths_are_printed(
+    figure, tmp_path, no_browser, monkeypatch, capsys
+):
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    plots.show(figure, "ring", caption="A ring.")
+    plots.show(figure)
+    assert capsys.readouterr() == (f"A ring.\n{tmp_path / 'ring.html'}\n", "")
