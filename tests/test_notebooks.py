@@ -51,10 +51,6 @@ def code_cells(notebook) -> list:
     return [c for c in notebook.cells if c.cell_type == "code" and c.source]
 
 
-def bundles(cell) -> list[dict]:
-    return [output.get("data", {}) for output in cell.outputs]
-
-
 def test_every_notebook_has_its_pair():
     assert SOURCES
     assert [s.stem for s in SOURCES] == [n.stem for n in sorted(NOTEBOOKS.glob("*.ipynb"))]
@@ -81,14 +77,11 @@ def test_syncing_what_nobody_edited_changes_nothing(source, tmp_path):
         assert [path.read_bytes() for path in pair] == before
 
 
-def test_pair_is_in_sync(source, committed):
+def test_committed_notebook_is_its_source_run_without_error(source, committed):
     def cells(notebook):
         return [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
 
     assert cells(committed) == cells(jupytext.read(source)), "run `make notebooks`"
-
-
-def test_committed_notebook_ran_without_error(committed):
     cells = code_cells(committed)
     assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
     for output in (o for c in cells for o in c.outputs):
@@ -106,7 +99,7 @@ def test_committed_notebook_has_a_checked_cell(committed):
 
 
 def test_committed_notebook_shows_pictures_without_a_kernel(committed):
-    shown = [bundle for cell in code_cells(committed) for bundle in bundles(cell)]
+    shown = [output.get("data", {}) for c in code_cells(committed) for output in c.outputs]
     assert any(PNG in bundle for bundle in shown)
     assert all(PNG in bundle for bundle in shown if PLOTLY in bundle)
     assert not any(WIDGET in bundle for bundle in shown)
@@ -289,36 +282,30 @@ def test_rebuild_stops_at_a_failing_cell(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("only", "profile", "message"),
+    ("arguments", "message"),
     [
-        ("7", "quick", "ONLY=7: choose one of 01_tiny, 02_bare"),
-        ("01_tin", "quick", "ONLY=01_tin: choose one of 01_tiny, 02_bare"),
-        ("01", "huge", "PROFILE=huge: choose one of quick, full"),
-        ("02", "quick", "02_bare.py: its cell tagged 'parameters' does not set PROFILE"),
-        ("", "quick", "02_bare.py: its cell tagged 'parameters' does not set PROFILE"),
+        (["--only", "7"], "ONLY=7: choose one of 01_tiny, 02_bare"),
+        (["--only", "01_tin"], "ONLY=01_tin: choose one of 01_tiny, 02_bare"),
+        (["--only", "01", "--profile", "huge"], "PROFILE=huge: choose one of quick, full"),
+        (["--only", "01", "--profile", "full", "--renew"], "PROFILE=full: committed notebooks"),
+        (["--only", "02"], "02_bare.py: its cell tagged 'parameters' does not set PROFILE"),
+        ([], "02_bare.py: its cell tagged 'parameters' does not set PROFILE"),
     ],
 )
-def test_rebuild_refuses_before_any_work(tmp_path, monkeypatch, capsys, only, profile, message):
+def test_rebuild_refuses_before_any_work(tmp_path, monkeypatch, capsys, arguments, message):
     root = a_project(tmp_path, **{"01_tiny": PARAMETERS, "02_bare": ""})
     monkeypatch.setattr(rebuild, "NOTEBOOKS", root / "notebooks")
-    monkeypatch.setattr(sys, "argv", ["rebuild.py", "--only", only, "--profile", profile])
+    monkeypatch.setattr(sys, "argv", ["rebuild.py", *arguments])
     monkeypatch.setattr(rebuild, "execute", lambda *_: pytest.fail("a notebook was started"))
     assert rebuild.main() == 2
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["01", "01_tiny"])
-def test_rebuild_chooses_by_number_or_name(tmp_path, monkeypatch, name):
+def test_rebuild_chooses_by_number_or_name(tmp_path, monkeypatch):
     root = a_project(tmp_path, **{"01_tiny": PARAMETERS, "02_other": PARAMETERS})
     monkeypatch.setattr(rebuild, "NOTEBOOKS", root / "notebooks")
-    assert rebuild.choose(name, "quick") == [root / "notebooks/01_tiny.py"]
-
-
-def test_committed_notebooks_are_not_renewed_in_the_full_profile(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["rebuild.py", "--renew", "--profile", "full"])
-    monkeypatch.setattr(rebuild, "execute", lambda *_: pytest.fail("a notebook was started"))
-    assert rebuild.main() == 2
-    assert "PROFILE=full" in capsys.readouterr().err
+    for name in ("01", "01_tiny"):
+        assert rebuild.choose(name, "quick") == [root / "notebooks/01_tiny.py"]
 
 
 def test_pages_without_new_pictures_are_told_of(monkeypatch, capsys, tmp_path):
@@ -343,21 +330,15 @@ def test_notebooks_are_not_renewed_without_a_browser(monkeypatch):
         rebuild.rebuild(SOURCES, "quick", renew_committed=True)
 
 
-def test_a_widget_needs_a_picture_beside_it():
+def test_of_a_widget_stays_its_picture_and_where_its_page_is():
     view = nbformat.v4.new_output("display_data", {WIDGET: {}, "text/plain": "VBox()"})
     picture = nbformat.v4.new_output("display_data", {PNG: "..."})
+    where = 1, "01_tiny.py, cell 3"
     with pytest.raises(rebuild.Refusal, match="cell 3 shows a widget"):
-        rebuild.tidy([view], 1, "01_tiny.py, cell 3")
-    assert rebuild.tidy([view, picture], 1, "01_tiny.py, cell 3") == [picture]
-
-
-def test_of_a_widget_with_a_picture_stays_the_picture_and_where_its_page_is():
-    data = {WIDGET: {}, PNG: "...", "text/plain": "Its caption."}
-    shown = nbformat.v4.new_output("display_data", data, metadata={"page": "01_scrub.html"})
-    (kept,) = rebuild.tidy([shown], 1, "01_tiny.py, cell 3")
-    assert kept.data == {PNG: "...", "text/plain": "Its caption."}
-    assert kept.metadata == {"page": "01_scrub.html"}
-
-
-def test_there_is_a_browser_where_tests_must_not_be_skipped(browser_path):
-    assert Path(browser_path).exists()
+        rebuild.tidy([view], *where)
+    assert rebuild.tidy([view, picture], *where) == [picture]
+    data = {PNG: "...", "text/plain": "Its caption."}
+    page = {"page": "01_scrub.html"}
+    shown = nbformat.v4.new_output("display_data", {WIDGET: {}} | data, metadata=page)
+    (kept,) = rebuild.tidy([shown], *where)
+    assert (kept.data, kept.metadata) == (data, page)

@@ -11,7 +11,7 @@ import publish
 import pytest
 import traitlets.config
 import yaml
-from browsing import pixels, reading, settled, slide, view
+from browsing import pixels, reading, redrawn, settled, slide, view
 from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -327,15 +327,12 @@ def test_a_notebook_takes_the_keyboard_and_its_scrubber_changes_the_seed(visit):
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     assert wait_for_widgets(page) == ["scrub"]
     root = view(page, "scrub")
-    canvas, accuracy = root.locator("canvas").first, reading(root, "accuracy")
-    before = pixels(canvas)
-    slide(root.locator("input.cursor"), 3)
-    settled(page)
-    assert pixels(canvas) != before and reading(root, "accuracy") != accuracy
+    accuracy = reading(root, "accuracy")
+    with redrawn(root.locator("canvas").first):
+        slide(root.locator("input.cursor"), 3)
+    assert reading(root, "accuracy") != accuracy
     root.get_by_role("combobox", name="seed").select_option("20")
-    page.wait_for_function(
-        "document.querySelector('.modadd h4 small').innerText.startsWith('seed 20')"
-    )
+    root.locator("h4 small", has_text="seed 20").wait_for()
     root.locator("input.cursor").press("End")
     settled(page)
     assert reading(root, "reads as") == "circle"
