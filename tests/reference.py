@@ -13,11 +13,19 @@ OPTIMISERS = {"gradient_descent": torch.optim.SGD, "adam": torch.optim.Adam}
 OPTIMISERS |= {"adamw": torch.optim.AdamW}
 
 
-def train(config: TrainingConfig, seed: int, dtype=torch.float64) -> Parameters:
-    """Parameters of one seed at every step, with a leading axis of steps + 1."""
-    parameters = config.initial(seed).map(
-        lambda array: torch.tensor(array, dtype=dtype, requires_grad=True)
+def train(
+    config: TrainingConfig, seed: int, *, start: Parameters | None = None, frozen: bool = False
+) -> Parameters:
+    """Parameters of one seed at every step, with a leading axis of steps + 1.
+
+    They begin at `start`, or as the seed has it; if `frozen`, the first layer does not learn.
+    """
+    parameters = (config.initial(seed) if start is None else start).map(
+        lambda array: torch.tensor(array, dtype=torch.float64, requires_grad=True)
     )
+    if frozen:
+        for layer in (parameters.w1, parameters.b1):
+            layer.requires_grad_(False)
     own = config.weight_decay if config.embedding_decay is None else config.embedding_decay
     options = {"lr": config.learning_rate}
     if config.optimiser == "gradient_descent":

@@ -105,23 +105,3 @@ def test_forked_workers_do_what_their_parent_did_before(work):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         there = pool.map_async(work, range(4)).get(timeout=300)
     np.testing.assert_allclose([float(found) for found in there], here, rtol=1e-6)
-
-
-def test_several_threads_may_compute_forces_at_a_time():
-    """Also with numba's own pool, the only one that it has with pip on macOS."""
-    program = (
-        "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
-        "from modadd import forces\n"
-        "E = np.random.default_rng(0).standard_normal((20, 31, 2))\n"
-        "with ThreadPoolExecutor(2) as pool:\n"
-        "    found = list(pool.map(forces.exact, [E] * 20))\n"
-        "print(all((each == found[0]).all() for each in found))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.stdout == "True\n", done.stderr

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
+from samples import QUIET
 
 import modadd.training
 from modadd import Run, TrainingConfig, train
@@ -21,7 +22,6 @@ from modadd.particles import field, two_force
 from modadd.run import DivergenceError, Interrupted
 from modadd.sweep import sweep
 
-QUIET = {"cache": False, "progress": False}
 LONG = TrainingConfig(steps=10**7)
 
 PROGRAM = """

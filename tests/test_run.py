@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from samples import same_run
 
 import modadd.cache
 import modadd.run
@@ -32,23 +33,15 @@ def run():
     return train(CONFIG, [2, 0, 7], keep_parameters=True, cache=False, progress=False)
 
 
-def assert_same(a, b):
-    assert (a.source, a.settings) == (b.source, b.settings)
-    assert a._arrays().keys() == b._arrays().keys()
-    for name, array in a._arrays().items():
-        assert array.tobytes() == b._arrays()[name].tobytes(), name
-        assert array.dtype == b._arrays()[name].dtype
-
-
 def test_saved_runs_come_back_bit_for_bit(run, tmp_path):
     run.save(tmp_path / "run.npz")
-    assert_same(Run.load(tmp_path / "run.npz"), run)
+    same_run(Run.load(tmp_path / "run.npz"), run)
     assert [path.name for path in tmp_path.iterdir()] == ["run.npz"]
     assert TrainingConfig(**Run.load(tmp_path / "run.npz").settings) == CONFIG
 
 
 def test_select_and_join_are_inverse(run):
-    assert_same(join([run.select(seed) for seed in (2, 0, 7)]), run)
+    same_run(join([run.select(seed) for seed in (2, 0, 7)]), run)
     assert run.select([7, 2]).seeds.tolist() == [7, 2]
     with pytest.raises(ValueError, match="seeds must be among those of the run, got 4"):
         run.select(4)
@@ -71,10 +64,10 @@ def made_by_hand(run, convert):
 
 def test_a_run_made_of_lists_or_tensors_is_the_run_of_arrays(run):
     for convert in (np.ndarray.tolist, torch.tensor, lambda a: a.astype(a.dtype.newbyteorder())):
-        assert_same(Run(**made_by_hand(run, convert)), run)
+        same_run(Run(**made_by_hand(run, convert)), run)
     wanting = made_by_hand(run, torch.tensor)
     wanting["embeddings"].requires_grad_()
-    assert_same(Run(**wanting), run)
+    same_run(Run(**wanting), run)
 
 
 def test_settings_are_those_that_a_file_gives_back(run, tmp_path):
@@ -82,7 +75,7 @@ def test_settings_are_those_that_a_file_gives_back(run, tmp_path):
     made = Run(**made_by_hand(run, np.copy) | {"settings": settings})
     assert made.settings == {"rate": 0.5, "on": [1, 2], "many": [0, 1], "sub": {"3": None}}
     made.save(tmp_path / "run.npz")
-    assert_same(Run.load(tmp_path / "run.npz"), made)
+    same_run(Run.load(tmp_path / "run.npz"), made)
 
 
 def test_parameters_of_other_shapes_are_refused(run):
@@ -127,11 +120,6 @@ def test_no_seed_is_held_twice():
     assert peak < 1.3 * (whole.embeddings.nbytes + 5 * whole.loss.nbytes)
 
 
-def test_nearest_step(run):
-    assert run.steps[run.nearest(0)] == 0
-    assert run.steps[run.nearest(1e9)] == 20
-
-
 def test_another_format_version_is_refused(run, tmp_path, monkeypatch):
     monkeypatch.setattr(modadd.run, "FORMAT", 99)
     run.save(tmp_path / "run.npz")
@@ -160,7 +148,7 @@ def test_cache_returns_what_was_computed_and_computes_only_what_is_missing(cache
     monkeypatch.setattr(modadd.training, "record", lambda *a: (trained.append(a[2]), real(*a))[1])
     both = train(CONFIG, [5, 1, 0], progress=False)
     assert trained == [5]
-    assert_same(both.select([0, 1]), first)
+    same_run(both.select([0, 1]), first)
     train(CONFIG, [0], snapshots=3, progress=False)
     assert trained == [5, 0]  # other snapshots are another entry
 
