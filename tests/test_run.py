@@ -114,7 +114,7 @@ def test_no_seed_is_held_twice():
     config = TrainingConfig(17, 4, 60)
     train(config, 0, cache=False, progress=False)
     tracemalloc.start()
-    whole = train(config, range(800), cache=False, progress=False)
+    whole = train(config, range(300), cache=False, progress=False)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1.3 * (whole.embeddings.nbytes + 5 * whole.loss.nbytes)

@@ -50,14 +50,6 @@ def test_a_job_is_about_a_second_and_never_empty():
     assert module._parts(TrainingConfig(steps=0), range(4)) == [range(4)]
 
 
-def test_processes_give_the_same_runs(small_jobs):
-    with joblib.parallel_config("loky", n_jobs=2):
-        runs = sweep(CONFIGS, range(4), **QUIET)
-    for run, config in zip(runs, CONFIGS, strict=True):
-        same_run(run, train(config, range(4), **QUIET))
-    joblib.externals.loky.get_reusable_executor().shutdown()
-
-
 @pytest.mark.filterwarnings("default")  # dask's own
 def test_a_dask_cluster_gives_the_same_runs(small_jobs):
     distributed = pytest.importorskip("distributed")
