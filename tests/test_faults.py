@@ -22,7 +22,7 @@ CONFIG = TrainingConfig(modulus=7, hidden=8, steps=40)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_kills_lose_nothing_and_finished_work_is_not_repeated():
-    trials = ["--training", "2", "--sweep", "1", "--sharing", "1", "--seed", "3"]
+    trials = ["--training", "2", "--sweep", "1", "--sharing", "1", "--seed", "5"]
     done = subprocess.run(
         [sys.executable, SCRIPT, *trials], capture_output=True, text=True, timeout=300
     )
