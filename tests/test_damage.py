@@ -198,6 +198,8 @@ def test_what_is_no_regular_file_is_refused_at_once(path):
     for other in (pipe, folder, Path("/dev/zero")):
         with pytest.raises(RunFileError, match="no regular file"):
             Run.load(other)
+    with pytest.raises(FileNotFoundError):
+        Run.load(path.with_name("none.npz"))
 
 
 # The cache

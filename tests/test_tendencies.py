@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import check_frames, noise, ring
+from samples import check_frames, noise, ring, words
 
 from modadd import ModularAddition, TrainingConfig, structure, train
 from modadd.chapters import n03_clustering_and_alignment as chapter
@@ -109,10 +109,6 @@ def test_a_sign_is_as_good_as_it_orders_the_runs():
 
 
 # The figures: that they can be drawn, and say what they should
-
-
-def words(figure) -> str:
-    return " ".join(note.text for note in figure.layout.annotations)
 
 
 @pytest.fixture(scope="module")
