@@ -118,6 +118,7 @@ def test_field_is_the_sum_over_its_history():
     expected = history_sum(E, 30, 1.0, 0.01, 64)
     assert relative(expected, E * 0.99**30) > 0.1  # the forces did something
     assert relative(run.final[0] - E, expected - E) < 0.01
+    assert np.isnan(run.validation_accuracy).all()  # no pair is held out
 
 
 def trained(E, nodes, hidden, config, frozen=False):
@@ -200,16 +201,15 @@ def test_nodes_are_as_even_and_as_wide_as_the_weights_they_stand_for():
     assert np.abs(nodes).max() < 0.5**0.5
 
 
-def test_accuracies_count_the_pairs_of_the_networks_split():
+@pytest.mark.parametrize("features", ["ideal", "moving"])
+def test_accuracies_count_the_pairs_of_the_networks_split(features):
     """Shares of ordered pairs: multiples of one over their number."""
     task, config = ModularAddition(17), TrainingConfig(17, steps=60, train_share=0.7)
-    run = particles.field(noise(1, 17), config, seeds=[4], **QUIET)
+    run = particles.field(noise(17), config, features=features, seeds=[4], **QUIET)
     ordered = task.multiplicity[task.training_pairs(0.7, 4)].sum()
     for values, count in ((run.accuracy, ordered), (run.validation_accuracy, 17**2 - ordered)):
         np.testing.assert_allclose(values * count, np.rint(values * count), atol=1e-3)
         assert 0 < values[-1] <= 1
-    whole = particles.field(noise(17), TrainingConfig(17, steps=60), **QUIET)
-    assert np.isnan(whole.validation_accuracy).all()
 
 
 # --- both -----------------------------------------------------------------------------------------

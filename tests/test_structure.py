@@ -167,7 +167,7 @@ def slow_grid_score(E):
 
 @pytest.mark.parametrize("modulus", [5, 12, 17])
 def test_grid_score_agrees_with_its_definition(modulus):
-    E = [noise(modulus, seed=seed) for seed in range(10)]
+    E = [*noise(10, modulus)]
     E += [
         lattice(modulus, columns, SKEWED) + spread * noise(modulus, seed=6)
         for columns in (3, 4)
