@@ -64,6 +64,17 @@ def test_scalars_are_what_they_are_defined_to_be(option):
         assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
 
 
+def test_logits_of_any_size_become_shares():
+    config = change(readout_init="standard", steps=0)
+    start = config.initial(5)
+    start = start._replace(w2=1e4 * start.w2)
+    run = train(config, 5, initial_parameters=start.map(lambda a: a[None]), **QUIET)
+    expected = reference.measure(config, 5, start)
+    found = {name: getattr(run, name)[0, 0] for name in SCALARS}
+    assert found == pytest.approx(expected, rel=1e-4, nan_ok=True)
+    assert expected["loss"] > 100
+
+
 def test_recording_does_not_change_the_training():
     often = train(change(steps=100), [1], snapshots=range(101), **QUIET)
     rarely = train(change(steps=100), [1], snapshots=[100], **QUIET)
