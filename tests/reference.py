@@ -1,7 +1,9 @@
-"""Training as a reader of torch's manual would write it, with autograd and torch.optim.
+"""Training as a reader of torch's manual would write it, with autograd and torch.optim; the kernel.
 
 Slow, and independent of the compiled loops.
 """
+
+import math
 
 import numpy as np
 import torch
@@ -77,3 +79,13 @@ def _loss(config: TrainingConfig, seed: int, parameters: Parameters) -> torch.Te
         z, labels, reduction="none", label_smoothing=config.label_smoothing
     )
     return (losses * weight).sum() / weight.sum()
+
+
+def kernel(x: torch.Tensor, y: torch.Tensor, beta: float) -> torch.Tensor:
+    """The arc-cosine kernel (...) of points (..., 2), by its angle, for autograd."""
+    dot = (x * y).sum(-1) + beta**2
+    plane = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
+    square = plane**2 + beta**2 * ((x - y) ** 2).sum(-1)
+    parallel = square == 0  # where a root has no slope
+    cross = torch.where(parallel, 0.0, torch.where(parallel, 1.0, square).sqrt())
+    return (cross + (math.pi - torch.atan2(cross, dot)) * dot) / (2 * math.pi)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import reference
 import torch
 from samples import noise, relative, turned
 
@@ -22,17 +23,6 @@ def close(actual, expected, tolerance=1e-11):
 
 
 # --- the laws are gradients -----------------------------------------------------------------------
-
-
-def torch_arc_cosine(x, y, beta):
-    """The kernel for autograd, with the diagonal set apart: there k = (x·y + β²) / 2."""
-    dot = (x * y).sum(-1) + beta**2
-    plane = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
-    square = plane**2 + beta**2 * ((x - y) ** 2).sum(-1)
-    same = torch.eye(len(dot), dtype=torch.bool)
-    cross = torch.where(same, 1.0, square).sqrt()
-    theta = torch.atan2(cross, dot)
-    return torch.where(same, dot / 2, (cross + (math.pi - theta) * dot) / (2 * math.pi))
 
 
 def torch_cubic(x, y, beta):
@@ -58,7 +48,7 @@ def test_exact_law_is_the_gradient_of_its_potential(beta, case):
     residuals = noise(len(TASK.pairs), N, seed=1)[..., 0] if case == "residuals" else None
     charge = forces.label_charges(TASK) if residuals is None else residuals @ residuals.T
     weights = TASK.multiplicity * (1.0 if training is None else training)
-    expected = by_autograd(torch_arc_cosine, embeddings, beta, charge, weights)
+    expected = by_autograd(reference.kernel, embeddings, beta, charge, weights)
     if residuals is None:
         actual = forces.exact(embeddings, beta, training=training)
     else:
