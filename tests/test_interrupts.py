@@ -172,7 +172,13 @@ def test_the_stop_button_of_a_notebook():
 
 def test_another_thread_may_stop_a_training():
     stop = np.zeros(1, np.uint8)
-    threading.Timer(0.3, lambda: stop.fill(1)).start()
+
+    def stop_at_work():
+        at_work(os.getpid())
+        stop.fill(1)
+
+    train(TrainingConfig(steps=1), 0, **QUIET)  # loads what is compiled
+    threading.Thread(target=stop_at_work).start()
     with pytest.raises(Interrupted) as caught:
         train(LONG, 0, snapshots=range(0, 10**5, 10), stop=stop, **QUIET)
     assert caught.value.run.steps[0] == 0
