@@ -71,7 +71,7 @@ def test_scatter_counts_a_pair_of_twins_twice():
     per_ordered = per_ordered + per_ordered.transpose(1, 0, 2)
     expected = per_ordered.sum(1) + per_ordered.sum(0)
     on_pairs = per_ordered[*TASK.pairs.T] * TASK.multiplicity[:, None]
-    close(forces.scatter(on_pairs, TASK), expected)
+    close(TASK.scatter(on_pairs), expected)
 
 
 # --- symmetries -----------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def feature_forces(embeddings, weights, biases):
     hidden = x @ weights + biases
     laid = (forces.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
     on_pairs = ((hidden > 0) * laid) @ weights.T * TASK.multiplicity[:, None]
-    return forces.scatter(on_pairs, TASK)
+    return TASK.scatter(on_pairs)
 
 
 def test_prediction_is_absolute_for_gaussian_features_and_close_for_uniform_ones():

@@ -72,20 +72,3 @@ def test_regions_name_the_label_of_the_largest_logit():
     assert regions.shape == (3, 5)
     point = torch.tensor([[x[4], y[1]]], dtype=torch.float32)
     assert regions[1, 4] == model.logits(parameters, point)[0].argmax()
-
-
-def test_what_surrounds_a_call_changes_no_result():
-    parameters = model.initialise(TASK, 11, 0, readout_init="standard").map(torch.tensor)
-    weights, points = weights_of(0.6, [0])[0].float(), torch.randn(9, 2)
-    calls = {
-        "logits": lambda: model.logits(parameters, points),
-        "loss": lambda: model.loss(parameters, TASK, weights),
-        "residuals": lambda: model.residuals(parameters, TASK),
-        "forces": lambda: model.embedding_forces(parameters, TASK, weights),
-        "pair forces": lambda: model.pair_forces(parameters, TASK, weights),
-    }
-    before = {name: call() for name, call in calls.items()}
-    with torch.autocast("cpu"), torch.no_grad():
-        after = {name: call() for name, call in calls.items()}
-    for name in calls:
-        assert torch.equal(before[name], after[name]), name

@@ -71,30 +71,10 @@ def test_smoothed_labels_begin_with_smaller_charges():
     assert np.abs(found.coefficient - 1).max() < 0.2
 
 
-@pytest.mark.parametrize(
-    ("change", "steps", "law", "message"),
-    [
-        ({}, [1], "gravity", "law must be one of"),
-        ({"snapshots": [0, 4, 8]}, [4], "label charges", "recorded at every step up to 4"),
-        ({"keep_parameters": False}, [1], "label charges", "keep_parameters=True"),
-        ({"train_share": 0.5}, [1], "label charges", "on all pairs"),
-        ({"decay_from": 5}, [1], "label charges", "with one decay, got decay_from=5"),
-        ({"embedding_decay": 0.0}, [1], "label charges", "with one decay, got embedding_decay=0.0"),
-    ],
-)
-def test_predictions_refuse_what_they_cannot_know(change, steps, law, message):
-    options = {"snapshots": range(9), "keep_parameters": True}
-    recipe = {name: value for name, value in change.items() if name not in options}
-    options |= {name: value for name, value in change.items() if name in options}
-    config = TrainingConfig(modulus=5, hidden=4, steps=8, **recipe)
-    run = train(config, 0, progress=False, **options)
-    with pytest.raises(ValueError, match=message):
-        predictions.predicted(run, steps, law)
-
-
-def test_measuring_refuses_a_step_that_was_not_recorded(run):
-    with pytest.raises(ValueError, match="steps must be among those of the run, got 99"):
-        predictions.measured(run, [99])
+def test_predictions_take_a_run_that_is_recorded_at_every_step():
+    run = train(TrainingConfig(5, 4, 8), 0, snapshots=[0, 4, 8], progress=False)
+    with pytest.raises(ValueError, match="recorded at every step up to 4"):
+        predictions.predicted(run, [4], "label charges")
 
 
 # The figures: that they can be drawn, and say what they should

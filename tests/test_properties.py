@@ -302,7 +302,7 @@ def test_the_field_of_the_present_is_a_sum_over_the_table_of_charges(E, beta, se
     x = task.pair_sums(E)
     ordered = task.multiplicity[:, None] * (alpha @ alpha.T) * task.multiplicity
     push = forces.arc_cosine_gradient(x[:, None], x, beta)
-    law = forces.scatter((ordered[..., None] * push).sum(1), task)
+    law = task.scatter((ordered[..., None] * push).sum(1))
     field = forces.field_law(E, alpha, E[None], alpha[None], [1.0], beta)
     np.testing.assert_allclose(field, law, rtol=1e-9, atol=1e-9 * (1 + np.abs(law).max()))
     twice = forces.field_law(E, alpha, np.stack([E, E]), np.stack([alpha, alpha]), [3, -2], beta)

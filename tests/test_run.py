@@ -1,6 +1,5 @@
 """Run files and the cache."""
 
-import csv
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import modadd.cache
 import modadd.run
 from modadd import Run, TrainingConfig, train
 from modadd.__main__ import main
-from modadd.cache import cache_folder, cache_size, cached, clear_cache
+from modadd.cache import cache_folder, cache_size
 from modadd.run import RunFileError, join
 
 CONFIG = TrainingConfig(modulus=5, hidden=6, steps=20, train_share=0.7)
@@ -45,15 +44,8 @@ def test_select_and_join_are_inverse(run):
     assert run.select([7, 2]).seeds.tolist() == [7, 2]
     with pytest.raises(ValueError, match="seeds must be among those of the run, got 4"):
         run.select(4)
-    other = train(CONFIG, [1], snapshots=3, cache=False, progress=False)
-    with pytest.raises(ValueError, match="share their steps"):
-        join([run, other])
     with pytest.raises(ValueError, match="seeds must be distinct"):
         join([run, run.select(0)])
-    with pytest.raises(ValueError, match="share source and settings"):
-        join([run, replace(run, source="field", seeds=run.seeds + 9)])
-    with pytest.raises(ValueError, match="all have parameters, or none"):
-        join([run, replace(run, parameters=None, seeds=run.seeds + 9)])
 
 
 def made_by_hand(run, convert):
@@ -87,24 +79,6 @@ def test_a_run_says_in_one_line_what_it_is(run):
     assert repr(run) == said
     assert len(run) == 3
     assert re.fullmatch(r"\d+\.\d+\.\d+", modadd.__version__)
-
-
-def test_a_table_has_a_row_for_each_seed_and_snapshot(run, tmp_path):
-    table = run.table()
-    assert {len(column) for column in table.values()} == {3 * 21}
-    row = (table["seed"] == 7) & (table["step"] == 4)
-    assert table["force_rms"][row] == run.select(7).force_rms[run.nearest(4)]
-    run.to_csv(tmp_path / "run.csv")
-    with open(tmp_path / "run.csv", newline="", encoding="utf-8") as file:
-        names, *rows = csv.reader(file)
-    assert names == ["seed", "step", *modadd.run.SCALARS] == list(table)
-    for name, values in zip(names, zip(*rows), strict=True):
-        np.testing.assert_array_equal(np.array(values, table[name].dtype), table[name])
-
-
-def test_a_computation_must_not_leave_seeds_out(run):
-    with pytest.raises(ValueError, match="seed 7 is missing"):
-        cached(None, [2, 0, 7], lambda missing, keep: keep(run.select([2, 0])))
 
 
 def test_no_seed_is_held_twice():
@@ -155,18 +129,6 @@ def test_entries_of_code_that_nobody_uses_any_more_are_deleted(cache, monkeypatc
     modadd.cache._tidy.cache_clear()
     train(CONFIG, [0], progress=False)
     assert len(list(cache.glob("*/*/0.npz"))) == 1
-
-
-def test_the_size_survives_what_vanishes(cache, monkeypatch):
-    train(CONFIG, range(3), progress=False)
-    real = modadd.cache._files
-
-    def vanishing(version):
-        yield version / "77.npz"  # another process was faster
-        yield from real(version)
-
-    monkeypatch.setattr(modadd.cache, "_files", vanishing)
-    assert cache_size() == clear_cache() > 0
 
 
 def test_a_cache_that_is_cleared_meanwhile_costs_one_entry_at_most(cache, monkeypatch):
