@@ -219,11 +219,11 @@ def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:
         tickvals=[0, 0.5, 1],
         tickformat=".0%",
     )
-    loss.add(*curve(run.steps, run.loss[:, 0], "training", "loss"))
-    accuracy.add(*curve(run.steps, run.accuracy[:, 0], "training", "training pairs"))
+    loss.add(*curve(run.steps, run.loss[:, 0], STYLES["training"], "loss"))
+    accuracy.add(*curve(run.steps, run.accuracy[:, 0], STYLES["training"], "training pairs"))
     if np.isfinite(run.validation_accuracy).any():
         held_out = run.validation_accuracy[:, 0]
-        accuracy.add(*curve(run.steps, held_out, "validation", "validation pairs"))
+        accuracy.add(*curve(run.steps, held_out, STYLES["validation"], "validation pairs"))
         for style, value in (("training", run.accuracy[-1, 0]), ("validation", held_out[-1])):
             color = font(11, STYLES[style].color)
             place = {"x": 1.0, "y": (value + 0.03) / 1.08, "xanchor": "right", "yanchor": "top"}

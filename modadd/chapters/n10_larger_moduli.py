@@ -12,9 +12,11 @@ from modadd import intervals, structure
 from modadd._compiled import engine
 from modadd._compiled.tour import TOUR
 from modadd.model import Parameters
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import centred, joined, pair_sums, regions, segments, whisker
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
+from modadd.plots.panels import Panel, font, sheet, tiles
+from modadd.plots.shares import wilsons
+from modadd.plots.traces import centred, joined, listed, pair_sums, regions, segments, whisker
+from modadd.structure import Structure
 from modadd.training import TrainingConfig, prepare
 
 SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
@@ -32,29 +34,29 @@ RECIPES = {
 """Recipes by modulus."""
 
 
-def moduli_gallery(finals: Mapping[int, np.ndarray], rows: int = 2) -> go.Figure:
-    """The first networks of each modulus: N to final embeddings (S, N, 2), one column each."""
-    each = WIDTH / len(finals)
-    side = each - 12
-    boxes = [
-        (6 + i * each, 42 + j * (side + 26), side, side)
-        for i in range(len(finals))
-        for j in range(rows)
-    ]
-    figure, panels = sheet(42 + rows * (side + 26), boxes)
-    shown = [(N, E, j) for N, E in finals.items() for j, E in enumerate(E[:rows])]
-    for panel, (N, E, j) in zip(panels, shown, strict=True):
-        E, kind = centred(E), str(structure.classify(E))
-        panel.plane(1.12 * np.abs(E).max())
-        panel.add(*joined(E, max(5.0, min(14.0, 0.44 * side / np.sqrt(N)))))
-        look = {"xanchor": "center", "font": font(12, STYLES[kind].color)}
-        panel.note(f"<b>{kind}</b>", 0.5, yshift=1, **look)
-        if j == 0:
-            panel.note(f"<b>N = {N}</b>", 0.5, xanchor="center", yshift=18, font=font(14))
+def moduli_gallery(finals: Mapping[int, np.ndarray]) -> go.Figure:
+    """The first two networks of each modulus: N to final embeddings (S, N, 2), one column each."""
+    columns = len(finals)
+    boxes = tiles(2 * columns, 42, None, columns, left=6, right=6, gap=12, below=26)
+    _, top, side, _ = boxes[-1]
+    figure, panels = sheet(top + side + 26, boxes)
+    for i, (N, E) in enumerate(finals.items()):
+        found = structure.describe(E[:2])
+        panels[i].note(f"<b>N = {N}</b>", 0.5, xanchor="center", yshift=18, font=font(14))
+        for panel, one, kind, bonds in zip(panels[i::columns], centred(E), found.kind, found.bonds):
+            panel.plane(1.12 * np.abs(one).max())
+            panel.add(*joined(one, max(5.0, min(14.0, 0.44 * side / np.sqrt(N))), listed(bonds)))
+            look = {"xanchor": "center", "font": font(12, STYLES[kind].color)}
+            panel.note(f"<b>{kind}</b>", 0.5, yshift=1, **look)
     return figure
 
 
 # --- what changes with N --------------------------------------------------------------------------
+
+
+def lattices(kinds: np.ndarray) -> np.ndarray:
+    """Which of kinds (S,) are lattices, bools."""
+    return np.isin(kinds, ["grid", "stripe"])
 
 
 def lattice_shape(patch: structure.Grid) -> np.ndarray:
@@ -75,10 +77,9 @@ def lattice_shape(patch: structure.Grid) -> np.ndarray:
     return (np.abs(tau.real) + 1j * np.abs(tau.imag))[..., 0][()]
 
 
-def shapes(E: np.ndarray) -> np.ndarray:
-    """Shapes τ of the lattices among embeddings (S, N, 2)."""
-    found = structure.describe(E)
-    return lattice_shape(found.grid)[np.isin(found.kind, ["grid", "stripe"])]
+def shapes(found: Structure) -> np.ndarray:
+    """Shapes τ of the lattices among S embeddings, as described."""
+    return lattice_shape(found.grid)[lattices(found.kind)]
 
 
 class Measured(NamedTuple):
@@ -91,14 +92,13 @@ class Measured(NamedTuple):
     accuracy: intervals.Effect
 
 
-def measure(E: np.ndarray, accuracy: np.ndarray) -> Measured:
-    """Measure final embeddings (S, N, 2) and accuracies (S,); S of at least two."""
-    kinds = structure.classify(E)
-    lattice = np.isin(kinds, ["grid", "stripe"])
-    near = np.abs(shapes(E) - HEXAGONAL) < NEAR
-    shares = [intervals.Effect(x.mean(), *intervals.wilson(int(x.sum()), x.size))
-              if x.size else intervals.Effect(np.nan, 0.0, 1.0)
-              for x in (kinds == "circle", lattice, near)]  # fmt: skip
+def measure(E: np.ndarray, found: Structure, accuracy: np.ndarray) -> Measured:
+    """Measure final embeddings (S, N, 2), as described, and accuracies (S,); S of at least two."""
+    lattice, near = lattices(found.kind), np.abs(shapes(found) - HEXAGONAL) < NEAR
+    shares = (
+        intervals.Effect(*wilsons(hits)) if hits.size else intervals.Effect(np.nan, 0.0, 1.0)
+        for hits in (found.kind == "circle", lattice, near)
+    )
     closed = structure.closure(E[lattice])
     closure = intervals.mean(closed) if len(closed) > 1 else intervals.Effect(*[np.nan] * 3)
     return Measured(*shares, closure, intervals.mean(accuracy))
@@ -126,11 +126,17 @@ def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -
     for i, (panel, (name, title)) in enumerate(zip(panels, TITLES.items())):
         values = np.array([getattr(one, name) for one in found.values()]).T
         style = STYLES[("circle", "grid", "grid", "grid", "network")[i]]
-        look = {"mode": "lines+markers", "line": {"color": style.color, "width": 1.5}}
-        look |= {"marker": {"size": 8, "color": style.color, "symbol": style.symbol}}
-        bars = whisker(*values, style.color)
-        hover = "N = %{x}: %{y:.2f}<extra></extra>"
-        panel.add(go.Scatter(x=n, y=values[0], error_y=bars, hovertemplate=hover, **look))
+        panel.add(
+            go.Scatter(
+                x=n,
+                y=values[0],
+                mode="lines+markers",
+                line={"color": style.color, "width": 1.5},
+                marker=style.marker(8),
+                error_y=whisker(*values, style.color),
+                hovertemplate="N = %{x}: %{y:.2f}<extra></extra>",
+            )
+        )
         panel.note(f"<b>{title}</b>", yshift=6)
         top = 0.6 if name == "closure" else 1.04
         ticks = {"tickvals": [0, 0.25, 0.5]} if name == "closure" else {"tickvals": [0, 0.5, 1]}
@@ -151,12 +157,17 @@ def _shape_map(panel: Panel, taus: Mapping[int, np.ndarray]) -> None:
     tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(taus))]
     for (N, tau), tone in zip(taus.items(), tones):
         marker = {"size": 6, "color": tone, "line": {"width": 0.6, "color": INK}}
-        data = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
-        hover = (
-            "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°<extra>" + f"N = {N}</extra>"
+        shape = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
+        panel.add(
+            go.Scatter(
+                x=tau.real,
+                y=tau.imag,
+                mode="markers",
+                marker=marker,
+                customdata=np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1),
+                hovertemplate=f"{shape}<extra>N = {N}</extra>",
+            )
         )
-        where = {"x": tau.real, "y": tau.imag, "customdata": data, "hovertemplate": hover}
-        panel.add(go.Scatter(**where, mode="markers", marker=marker))
     for word, tau in (("square", SQUARE), ("hexagonal", HEXAGONAL)):
         marker = {"size": 18, "symbol": "circle-open", "color": INK}
         panel.add(
@@ -164,7 +175,7 @@ def _shape_map(panel: Panel, taus: Mapping[int, np.ndarray]) -> None:
         )
         look = {"xanchor": "center", "yanchor": "top", "yshift": -10, "font": font(11)}
         panel.text(word, tau.real, np.log10(tau.imag), **look)
-    words = [f'<span style="color:{tone}">●</span> {N}' for N, tone in zip(taus, tones)]
+    words = [f"{colored('●', tone)} {N}" for N, tone in zip(taus, tones)]
     panel.note("<b>Shapes of lattices</b>", yshift=24)
     panel.note("N =  " + "  ".join(words), yshift=6, font=font(11))
     heights = {"type": "log", "range": np.log10([0.66, top]), "title": {"text": "height, Im τ"}}
@@ -188,26 +199,25 @@ class Cells(NamedTuple):
     random_shape: np.ndarray  #: (M,) τ of the same lattice with random steps
 
 
-def cells(E: np.ndarray, seed: int = 0) -> Cells:
-    """Lattices among embeddings (S, N, 2), N prime, as cells of their superlattice.
+def cells(E: np.ndarray, found: Structure) -> Cells:
+    """Lattices among embeddings (S, N, 2), as described, N prime, as cells of their superlattice.
 
     The label i u + j v (mod N) does not tell a lattice point from another that lies a vector of
     L = {(i, j): i u + j v ≡ 0 mod N} away. So a patch chooses one point of each coset of L, and its
     ideal is the Wigner–Seitz cell of L: the points nearer to the middle than to any of its copies.
     """
-    rng, rows = np.random.default_rng(seed), []
-    n = E.shape[-2]
-    kinds = structure.classify(E)
-    for tokens in E[np.isin(kinds, ["grid", "stripe"])].astype(float):
-        found = structure.grid(tokens)
-        u, v = (int(step) for step in found.steps)
-        g = found.vectors @ [1, 1j]
+    rng, rows, n = np.random.default_rng(0), [], E.shape[-2]
+    chosen = lattices(found.kind)
+    steps, vectors = found.grid.steps[chosen].tolist(), found.grid.vectors[chosen]
+    for tokens, (u, v), g in zip(E[chosen].astype(float), steps, vectors @ [1, 1j]):
         area = n * abs((g[0].conj() * g[1]).imag)
         other = rng.choice(np.arange(1, (n + 1) // 2), 2, replace=False) * rng.choice([-1, 1], 2)
         drawn = superlattice(int(other[0]), int(other[1]), g, n)
         basis = superlattice(u, v, g, n)
-        both = [_compactness(z, basis, area) for z in (tokens @ [1, 1j], _random(u, v, g, n, rng))]
-        rows.append([*both[0], basis[1] / basis[0], *both[1], drawn[1] / drawn[0]])
+        own, chance = (
+            _compactness(z, basis, area) for z in (tokens @ [1, 1j], _random(u, v, g, n, rng))
+        )
+        rows.append([*own, basis[1] / basis[0], *chance, drawn[1] / drawn[0]])
     columns = np.array(rows).reshape(-1, 6).T
     tau, drawn_tau = (np.abs(c.real) + 1j * np.abs(c.imag) for c in columns[2::3])
     moment, nearest, _, other_moment, other_nearest, _ = columns.real
@@ -274,27 +284,33 @@ def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
     plane.add(*joined(np.stack([z.real, z.imag], -1), 13))
     words = []
     for style, name, field, shift in (
-        ("grid", "trained", "moment", -0.12),
-        ("floor", "random patches of the same lattice", "random_moment", 0.12),
+        (STYLES["grid"], "trained", "moment", -0.12),
+        (STYLES["floor"], "random patches of the same lattice", "random_moment", 0.12),
     ):
         low, middle, high = (
             [np.quantile(getattr(one, field), q) for one in found.values()]
             for q in (0.25, 0.5, 0.75)
         )
-        color, y = STYLES[style].color, np.arange(len(found)) + shift
-        marker = {"size": 9, "color": color, "symbol": STYLES[style].symbol}
-        bars = whisker(middle, low, high, color, 3)
-        hover = "median %{x:.3f}<extra>" + name + "</extra>"
-        look = {"mode": "markers", "marker": marker, "hovertemplate": hover}
-        moments.add(go.Scatter(x=middle, y=y, error_x=bars, **look))
-        words.append(f'<span style="color:{color}">{"■" if style == "grid" else "●"} {name}</span>')
+        moments.add(
+            go.Scatter(
+                x=middle,
+                y=np.arange(len(found)) + shift,
+                mode="markers",
+                marker=style.marker(9),
+                error_x=whisker(middle, low, high, style.color, 3),
+                hovertemplate="median %{x:.3f}<extra>" + name + "</extra>",
+            )
+        )
+        words.append(style.key(name))
     moments.note("<b>Second moment</b> over the area: median and middle half", yshift=8)
     moments.note("   ".join(words), 0, 0, yanchor="top", yshift=-44)
     hexagon = 5 / (18 * 3**0.5)
     moments.add(*segments([[hexagon, -0.5]], [[hexagon, len(found) - 0.5]]))
-    rows = {"range": [len(found) - 0.5, -0.5], "tickvals": list(range(len(found)))}
-    rows["ticktext"] = [f"N = {N}" for N in found]
-    moments.axes({"rangemode": "tozero", "nticks": 6, "title": {"text": "line: a hexagon"}}, rows)
+    names = {"tickvals": list(range(len(found))), "ticktext": [f"N = {N}" for N in found]}
+    moments.axes(
+        {"rangemode": "tozero", "nticks": 6, "title": {"text": "line: a hexagon"}},
+        {"range": [len(found) - 0.5, -0.5], **names},
+    )
     return figure
 
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import TrainingConfig, intervals, structure, theory, train
+from modadd import TrainingConfig, structure, theory, train
 from modadd._progress import progress_bar
 from modadd.model import Parameters
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
-from modadd.plots.panels import Panel, font, sheet
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
+from modadd.plots.panels import Panel, font, rows, sheet
+from modadd.plots.shares import wilsons
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, whisker
 from modadd.run import Run
@@ -70,18 +71,12 @@ def radius(E: np.ndarray) -> np.ndarray:
 class Ramp(NamedTuple):
     """S circles held at L decays in turn, each for long enough to come to rest."""
 
-    decays: np.ndarray
-    """(L,) λ, increasing"""
-    radius: np.ndarray
-    """(L, S) at the end of each hold"""
-    loss: np.ndarray
-    """(L, S) regularised"""
-    embeddings: np.ndarray
-    """(L, S, N, 2)"""
-    alive: np.ndarray
-    """(L, S) bools: larger than half the radius at which circles end"""
-    rest: Run
-    """the networks that were still alive before the last hold, at its end"""
+    decays: np.ndarray  #: (L,) λ, increasing
+    radius: np.ndarray  #: (L, S) at the end of each hold
+    loss: np.ndarray  #: (L, S) regularised
+    embeddings: np.ndarray  #: (L, S, N, 2)
+    alive: np.ndarray  #: (L, S) bools: larger than half the radius at which circles end
+    rest: Run  #: the networks that were still alive before the last hold, at its end
 
 
 def pace(config: TrainingConfig) -> float:
@@ -168,12 +163,9 @@ def simplest(modulus: int, sizes: np.ndarray) -> np.ndarray:
 class Units(NamedTuple):
     """The U hidden units of circles, in the circle's own order of axes: that of label y at ky."""
 
-    place: np.ndarray
-    """(U,) direction, 0 to N: integers are axes of labels"""
-    strength: np.ndarray
-    """(U,) |w1| |w2|, as a share of all units of its network"""
-    profile: np.ndarray
-    """(U, N) outgoing weights of length 1, to the label k axes from the one it is normal to"""
+    place: np.ndarray  #: (U,) direction, 0 to N: integers are axes of labels
+    strength: np.ndarray  #: (U,) |w1| |w2|, as a share of all units of its network
+    profile: np.ndarray  #: (U, N) of length 1, to the label k axes from the one it is normal to
 
 
 def units(run: Run) -> Units:
@@ -216,12 +208,9 @@ def oddness(run: Run) -> float:
 class Motion(NamedTuple):
     """Two differences that decay as exp(−2λt) whatever the loss, as measured at T steps."""
 
-    time: np.ndarray
-    """(T,) ληt: steps times learning rate times decay"""
-    ellipses: np.ndarray
-    """(T, 2, 2) EᵀE − W1 W1ᵀ"""
-    balance: np.ndarray
-    """(T, H) |w1|² + b1² − |w2|² of every hidden unit"""
+    time: np.ndarray  #: (T,) ληt: steps times learning rate times decay
+    ellipses: np.ndarray  #: (T, 2, 2) EᵀE − W1 W1ᵀ
+    balance: np.ndarray  #: (T, H) |w1|² + b1² − |w2|² of every hidden unit
 
 
 def motion(run: Run) -> Motion:
@@ -253,15 +242,6 @@ def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     panel.note(f"<b>{title}</b>", yshift=8)
 
 
-def _vertical(panel: Panel, x: float, text: str = "") -> None:
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    where = {"x0": x, "x1": x, "y0": 0, "y1": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    panel.figure.add_shape(type="line", line=line, **where)
-    place = {"x": x, "y": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    look = {"xanchor": "right", "yanchor": "top", "xshift": -4, "font": font(11, MUTED)}
-    panel.figure.add_annotation(text=text, **place, **look)
-
-
 def _line(x, y, color: str, dash: str = "solid", width: float = 2, hover: str = "") -> go.Scatter:
     look = {"mode": "lines", "line": {"color": color, "dash": dash, "width": width}}
     shown = {"hovertemplate": hover + "<extra></extra>"} if hover else {"hoverinfo": "skip"}
@@ -269,12 +249,11 @@ def _line(x, y, color: str, dash: str = "solid", width: float = 2, hover: str = 
 
 
 def _dots(x, y, style: str, size: float = 6, opacity: float = 1.0, hover: str = "%{y:.3f}"):
-    marker = {"size": size, "color": STYLES[style].color, "symbol": STYLES[style].symbol}
     return go.Scatter(
         x=np.ravel(x),
         y=np.ravel(y),
         mode="markers",
-        marker=marker | {"opacity": opacity},
+        marker=STYLES[style].marker(size, opacity=opacity),
         hovertemplate=hover + "<extra></extra>",
         cliponaxis=False,
     )
@@ -305,8 +284,10 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     _decay_axis(sizes, high, "Radius", {"rangemode": "tozero"})
     _decay_axis(losses, high, "Regularised loss", {"rangemode": "tozero"})
     sizes.axes({"title": {"text": ""}})
-    _vertical(sizes, limit.ends, "λ<sub>c</sub>, computed")
-    _vertical(losses, limit.ends)
+    sizes.rule(limit.ends)
+    losses.rule(limit.ends)
+    at_top = {"yref": f"{sizes.y} domain", "xanchor": "right", "yanchor": "top", "xshift": -4}
+    sizes.text("λ<sub>c</sub>, computed", limit.ends, 1, **at_top, font=font(11, MUTED))
     losses.add(_line([0, high], [np.log(n)] * 2, MUTED, "dash", 1))
     losses.note("knowing nothing: ln N", 0.02, 1, font=font(11, MUTED), yanchor="top")
     for panel, y, measured in (
@@ -394,26 +375,24 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
             "side": "top",
             "title": {"text": "decay, as a share of the λ<sub>c</sub> computed"},
         },
-        {"range": [len(ramps) - 0.5, -0.5], "visible": False},
+        rows(len(ramps)),
     )
     for row, (name, ramp) in enumerate(ramps.items()):
-        alive = ramp.alive[2:].mean(1)
-        color = [blend(PAPER, STYLES["circle"].color, share) for share in alive]
+        alive = ramp.alive[2:]
+        color = [blend(PAPER, STYLES["circle"].color, share) for share in alive.mean(1)]
         rim = {"color": STYLES["circle"].color, "width": 1.5}
-        words = [f"{count} of {len(a)}" for count, a in zip(ramp.alive[2:].sum(1), ramp.alive[2:])]
         panel.add(
             go.Scatter(
                 x=list(range(len(shares))),
                 y=[row] * len(shares),
                 mode="markers",
                 marker={"size": 17, "color": color, "line": rim},
-                text=words,
+                text=[f"{held.sum()} of {held.size}" for held in alive],
                 hovertemplate="%{text} alive<extra>" + name + "</extra>",
             )
         )
-        where = {"x": 0, "y": row, "xref": f"{panel.x} domain", "yref": panel.y}
-        panel.figure.add_annotation(text=name, xanchor="right", xshift=-8, **where)
-    _vertical(panel, SHARES[2:].index(1.0))
+        panel.beside(name, row, xshift=-8)
+    panel.rule(shares.index(1.0))
     return figure
 
 
@@ -504,11 +483,7 @@ def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
-    """Regularised losses of circles and of lattices over the bias scale.
-
-    Args:
-        levels: β to the losses of circles and of lattices.
-    """
+    """Regularised losses over the bias scale: β to those of circles, and of lattices."""
     figure, (panel,) = sheet(300, [(66, 56, 470, 180)])
     panel.note("<b>Regularised loss</b> at rest", yshift=8)
     x = np.log2(list(levels))
@@ -538,7 +513,7 @@ def schedules_figure(
     tall = 44 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    words = [f'<span style="color:{STYLES[k].color}">■ {k}</span>' for k in structure.KINDS]
+    words = [colored(f"■ {kind}", STYLES[kind].color) for kind in structure.KINDS]
     kinds.note("  ".join(words), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
         share = np.array([(found == kind).mean() for kind in structure.KINDS])
@@ -548,16 +523,14 @@ def schedules_figure(
             hover = f"{kind}: {part:.0%}<extra>{name}</extra>"
             color = {"color": STYLES[kind].color}
             kinds.add(go.Bar(**bar, marker=color, hovertemplate=hover))
-        left = {"x": 0, "y": row, "xref": f"{kinds.x} domain", "yref": kinds.y}
-        figure.add_annotation(text=name, xanchor="right", xshift=-8, align="right", **left)
+        kinds.beside(name, row, xshift=-8, align="right")
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-    kinds.axes(share, {"range": [len(schedules) - 0.5, -0.5], "visible": False})
+    kinds.axes(share, rows(len(schedules)))
     births.note("<b>Grown from random starts</b>", yshift=8)
-    mean = np.array([b.mean() for b in born.values()])
-    ends = np.array([intervals.wilson(int(b.sum()), len(b)) for b in born.values()])
-    dots = _dots(list(born), mean, "network", 8, hover="%{x}: %{y:.0%}")
-    dots.error_y = whisker(mean, *ends.T, STYLES["network"].color)
+    grown = np.array([wilsons(grew) for grew in born.values()]).T
+    dots = _dots(list(born), grown[0], "network", 8, hover="%{x}: %{y:.0%}")
+    dots.error_y = whisker(*grown, STYLES["network"].color)
     births.add(dots)
     births.axes({"range": [0, 1.08], "title": {"text": "λ / λ<sub>c</sub>"}}, share)
-    _vertical(births, 1.0)
+    births.rule(1.0)
     return figure

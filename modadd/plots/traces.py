@@ -12,9 +12,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from modadd import model, structure
-from modadd._lattice import spacing
 from modadd.model import Parameters
-from modadd.plots.palette import INK, MUTED, PAPER, STYLES, blend, faded, text_on, token_colors
+from modadd.plots.palette import INK, MUTED, PAPER, Style, blend, faded, text_on, token_colors
 from modadd.plots.panels import square_root
 from modadd.plots.png import indexed_png
 from modadd.task import ModularAddition
@@ -171,15 +170,18 @@ def regions(
     return [go.Image(source=source, x0=middle[0], y0=middle[0], dx=step, dy=step, hoverinfo="skip")]
 
 
-def curve(x: ArrayLike, y: ArrayLike, style: str, name: str) -> list[go.Trace]:
-    """One scalar over steps, (T,) each, in one of palette.STYLES."""
-    line = {"color": STYLES[style].color, "dash": STYLES[style].dash, "width": 2}
-    hover = "step %{customdata}: %{y:.3g}<extra>" + name + "</extra>"
+def curve(
+    x: ArrayLike, y: ArrayLike, style: Style, name: str, digits: str = ".3g"
+) -> list[go.Trace]:
+    """One scalar over steps, (T,) each."""
+    hover = f"step %{{customdata}}: %{{y:{digits}}}<extra>{name}</extra>"
     where = {"x": square_root(x), "y": np.asarray(y), "customdata": np.asarray(x)}
-    return [go.Scatter(**where, mode="lines", line=line, name=name, hovertemplate=hover)]
+    return [go.Scatter(**where, mode="lines", line=style.line(), name=name, hovertemplate=hover)]
 
 
-def band(x: ArrayLike, ys: np.ndarray, style: str, name: str) -> list[go.Trace]:
+def band(
+    x: ArrayLike, ys: np.ndarray, style: Style, name: str, opacity: float = 0.18
+) -> list[go.Trace]:
     """Over steps (T,) the median of ys (T, S), and a band that holds the middle half of the seeds.
 
     Steps at which no seed has a value are left out.
@@ -189,10 +191,8 @@ def band(x: ArrayLike, ys: np.ndarray, style: str, name: str) -> list[go.Trace]:
         return [go.Scatter(x=[None], y=[None]), *curve([], [], style, name)]
     x, ys = np.asarray(x)[there], np.asarray(ys)[there]
     low, median, high = np.nanquantile(ys, [0.25, 0.5, 0.75], axis=1)
-    return [
-        *area(square_root(x), low, high, STYLES[style].color, 0.18),
-        *curve(x, median, style, name),
-    ]
+    shade = area(square_root(x), low, high, style.color, opacity)
+    return [*shade, *curve(x, median, style, name)]
 
 
 def area(
@@ -209,10 +209,3 @@ def area(
             hoverinfo="skip",
         )
     ]
-
-
-def neighbour_distance(E: np.ndarray) -> float:
-    """Median distance of a token to its nearest neighbour, as `structure` measures it."""
-    centred = E - E.mean(0)
-    rms = np.sqrt((centred**2).sum(-1).mean())
-    return float(rms * spacing((centred[:, 0] + 1j * centred[:, 1])[None] / rms)[0])
