@@ -25,8 +25,6 @@ MODULUS = 17  # 5 to 31
 FIRST_SEED = 3000  # seeds that served no trial
 
 # %%
-import numpy as np
-
 from modadd import TrainingConfig, notebook, structure, train
 from modadd.chapters import n03_clustering_and_alignment as chapter
 from modadd.plots import show
@@ -130,6 +128,8 @@ for rivals in chapter.RIVALS:
 
 # %%
 # NBVAL_CHECK_OUTPUT
+import numpy as np
+
 lattice = np.isin(kinds, ("grid", "stripe"))
 start, end = (chapter.distances(E[lattice]).same_label for E in (run.embeddings[0], run.final))
 farther, gap = [(each > 1).mean() for each in (start, end)], ((end > 0.3) & (end < 0.8)).mean()

@@ -8,26 +8,20 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import forces, predictions
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
-from modadd.plots.panels import WIDTH, Panel, font, holding, sheet
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, SIGNS, STYLES, Style, blend
+from modadd.plots.panels import Panel, font, holding, sheet, tiles
 from modadd.plots.sliders import animate
 from modadd.plots.traces import area, embeddings, segments
 from modadd.predictions import Agreement
 from modadd.run import Run
 
 _FIELD = STYLES["simulation"].color
-LAW_STYLES = dict(
-    zip(
-        predictions.LAWS,
-        (
-            Style(INK, "diamond", "dash"),
-            Style(_FIELD, "circle", "solid"),
-            Style(blend(_FIELD, PAPER, 0.4), "square", "dashdot"),
-            Style(STYLES["measured"].color, "cross", "dot"),
-        ),
-        strict=True,
-    )
-)
+LAW_STYLES = {
+    "label charges": Style(INK, "diamond", "dash"),
+    "field, ideal features": Style(_FIELD, "circle", "solid"),
+    "field, initial features": Style(blend(_FIELD, PAPER, 0.4), "square", "dashdot"),
+    "field, actual features": Style(STYLES["measured"].color, "cross", "dot"),
+}
 """How the laws of `predictions.LAWS` are drawn."""
 
 EXACT = Style(INK, "circle", "solid")
@@ -61,7 +55,7 @@ def _clustering_face(panel: Panel) -> None:
     x = np.stack([-r / 2, np.zeros_like(r)], -1)
     # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
     law = 2 * np.pi * forces.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
-    _zero(panel, r[-1])
+    panel.add(*segments([[0, 0]], [[r[-1], 0]], LINE))
     _law(panel, r, r * (1 - r), STYLES["clustering"])
     _law(panel, r, law[:, 0], EXACT)
     panel.axes(
@@ -78,7 +72,7 @@ def _alignment_face(panel: Panel) -> None:
     phi = np.linspace(0, np.pi, 121)
     here = np.array([1.0, 0.0])
     other = np.stack([np.cos(phi), np.sin(phi)], -1)
-    _zero(panel, 180)
+    panel.add(*segments([[0, 0]], [[180, 0]], LINE))
     for size, words, x, y, side, opacity in (
         (1, "exact law, |x| = β", 112, 0.42, "left", 0.3),
         (3, "|x| = 3 β", 121, -0.24, "left", 0.6),
@@ -96,15 +90,9 @@ def _alignment_face(panel: Panel) -> None:
     panel.note("alignment", 0.34, 0.06, font=font(12, STYLES["alignment"].color))
 
 
-def _zero(panel: Panel, end: float) -> None:
-    flat = {"color": LINE, "width": 1}
-    panel.add(go.Scatter(x=[0, end], y=[0, 0], mode="lines", line=flat, hoverinfo="skip"))
-
-
 def _law(panel: Panel, x: np.ndarray, y: np.ndarray, style: Style, opacity: float = 1.0) -> None:
     """One curve; the exact law is thinner than its limits."""
-    width = 1.6 if style is EXACT else 2.2
-    line = {"color": style.color, "dash": style.dash, "width": width, "simplify": False}
+    line = style.line(1.6 if style is EXACT else 2.2) | {"simplify": False}
     panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, hoverinfo="skip"))
 
 
@@ -134,7 +122,7 @@ def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figur
         (weight, STYLES["clustering"], [fit.clustering for fit in fits], "clustering"),
         (weight, STYLES["alignment"], [fit.alignment for fit in fits], "alignment"),
     ):
-        line = {"color": style.color, "dash": style.dash, "width": 2, "simplify": False}
+        line = style.line() | {"simplify": False}
         hover = "%{x:.2f}: %{y:.3f}<extra>" + name + "</extra>"
         panel.add(go.Scatter(x=ratios, y=values, mode="lines", line=line, hovertemplate=hover))
     worst = int(best.argmin())
@@ -191,11 +179,9 @@ def force_balance(
         found_random: the same, with a readout that starts at random.
         steps: (T,) steps of the agreements.
     """
-    side, gap, top = 188, 12, 62
-    boxes = [(6 + i * (side + gap), top, side, side) for i in range(4)]
-    below, wide = top + side + 96, (WIDTH - 44 * 3 - 14) / 3
-    boxes += [(44 + i * (wide + 46), below, wide, 170) for i in range(3)]
-    figure, panels = sheet(below + 170 + 50, boxes)
+    boxes = tiles(4, 62, left=6, right=6, gap=12)
+    boxes += tiles(3, 346, 170, left=44, right=10, gap=46)
+    figure, panels = sheet(566, boxes)
     _arrow_panels(panels[:4], E, force, parts)
     directions = {law: agreement.cosine for law, agreement in found.items()}
     sizes = {law: agreement.coefficient for law, agreement in found.items()}
@@ -263,8 +249,8 @@ def _courses(
                 x=list(steps),
                 y=median,
                 mode="lines+markers",
-                line={"color": style.color, "dash": style.dash, "width": 1.8},
-                marker={"size": 5, "symbol": style.symbol, "color": style.color},
+                line=style.line(1.8),
+                marker=style.marker(5),
                 hovertemplate="step %{x}: %{y:.2f}<extra>" + law + "</extra>",
             )
         )
@@ -274,8 +260,8 @@ def _legend(panel: Panel) -> None:
     """The four laws in their colours, in one line above the panels."""
     left = 0
     for law, style in LAW_STYLES.items():
-        mark = {"circle": "●", "diamond": "◆", "square": "■", "cross": "✚"}[style.symbol]
-        panel.note(f"{mark} {law}", 0, yshift=42, xshift=left, font=font(12, style.color))
+        words = f"{SIGNS[style.symbol]} {law}"
+        panel.note(words, 0, yshift=42, xshift=left, font=font(12, style.color))
         left += 50 + 6 * len(law)
 
 

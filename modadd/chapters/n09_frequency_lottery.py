@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from modadd import forces, structure
 from modadd.intervals import wilson
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
-from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
+from modadd.plots.panels import Panel, font, over_steps, rows, sheet, square_root
 from modadd.plots.sliders import animate
 from modadd.plots.traces import embeddings, segments, whisker
 from modadd.run import Run
@@ -136,7 +136,7 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     lead.note("<b>… over its lead</b>", yshift=30)
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     title = {"text": "share of runs, with 95% Wilson interval"}
-    rate.axes({**share, "title": title}, {"range": [len(races) - 0.5, -0.5], "visible": False})
+    rate.axes({**share, "title": title}, rows(len(races)))
     rate.note("● circles   ○ all runs", yshift=10, font=font(12, MUTED))
     for row, (name, found) in enumerate(races.items()):
         _row(rate, row, name, found)
@@ -150,24 +150,14 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     styles = (network, bare, STYLES["simulation"])
     words = []
     for (name, found), style, nudge in zip(rates.items(), styles, (1, 0.985, 1.015)):
-        words.append(f'<span style="color:{style.color}">{_SYMBOLS[style.symbol]} {name}</span>')
+        words.append(style.key(name))
         if found:
             lead.add(_with_interval(found, nudge, name, style))
     lead.note("   ".join(words), yshift=10)
-    whole = {"y0": 0, "y1": 1, "xref": rate.x, "yref": f"{rate.y} domain"}
-    _dotted(figure, x0=chance, x1=chance, **whole)
-    whole = {"x0": 0, "x1": 1, "xref": f"{lead.x} domain", "yref": lead.y}
-    _dotted(figure, y0=chance, y1=chance, **whole)
+    rate.rule(x=chance)
+    lead.rule(y=chance)
     lead.note("chance", 1, chance + 0.01, xanchor="right", font=font(11, MUTED))
     return figure
-
-
-def _dotted(figure: go.Figure, **place) -> None:
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    figure.add_shape(type="line", line=line, **place)
-
-
-_SYMBOLS = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆"}
 
 
 def _row(panel: Panel, row: int, name: str, found: Race) -> None:
@@ -191,10 +181,8 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
                 hovertemplate=f"{wins} of {number}: {value:.0%}<extra>{name}</extra>",
             )
         )
-    left = {"x": 0, "y": row, "xref": f"{panel.x} domain", "yref": panel.y, "xanchor": "right"}
     of = f"{int(found.circle.sum())} circles of {found.lead.size}"
-    text = f"<b>{name}</b><br>{of}"
-    panel.figure.add_annotation(text=text, align="right", xshift=-12, **left)
+    panel.beside(f"<b>{name}</b><br>{of}", row, align="right", xshift=-12)
 
 
 def _with_interval(rates: list[HitRate], nudge: float, name: str, style: Style) -> go.Scatter:
@@ -205,8 +193,8 @@ def _with_interval(rates: list[HitRate], nudge: float, name: str, style: Style) 
         x=[nudge * rate.lead for rate in rates],
         y=share,
         mode="lines+markers",
-        line={"color": style.color, "width": 1.5, "dash": style.dash},
-        marker={"size": 9, "color": style.color, "symbol": style.symbol},
+        line=style.line(1.5),
+        marker=style.marker(9),
         error_y=whisker(share, *ends.T, style.color),
         customdata=[[rate.wins, rate.circles] for rate in rates],
         hovertemplate="%{customdata[0]} of %{customdata[1]}<extra>" + name + "</extra>",

@@ -127,7 +127,41 @@ def grown(recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Run
     }
 
 
+def compared(
+    runs: Mapping[str, Sequence[Run]],
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, dict[str, Agreement]]]:
+    """Kinds of the networks, those of the forecasts by name, and how these agree on each kind."""
+    kinds = {name: forecasts.kinds_of(found) for name, found in runs.items()}
+    measured = kinds.pop("Networks")
+    return (
+        measured,
+        kinds,
+        {
+            kind: forecasts.agreements(measured, kinds, "Another network", kind)
+            for kind in ("circle", "grid")
+        },
+    )
+
+
 # --- a start before training ----------------------------------------------------------------------
+
+
+def one_start_each(
+    steps: int, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Starts (S, N, 2) and details of what grows from them.
+
+    Those of five networks that share no layer (5, S), of the mean-field law (S,) and of the pure
+    kernel (S,).
+    """
+    config, count = TrainingConfig(steps=steps), len(seeds)
+    starts = np.stack([config.initial(seed).embeddings for seed in seeds])
+    layers = (range(k, k + count) for k in range(2 * 10**6, 2 * 10**6 + 5 * count, count))
+    networks = [forecasts.twins([config], [starts], other) for other in layers]
+    moving = forecasts.laws([config], [starts], seeds)
+    kernel = forecasts.laws([config], [starts], seeds, "isotropic", pace=0)
+    *five, law, pure = (details(run.final) for (run,) in (*networks, moving, kernel))
+    return starts, np.array(five), law, pure
 
 
 def details(E: np.ndarray) -> np.ndarray:
@@ -243,12 +277,50 @@ def read(networks: np.ndarray, said: Sequence[np.ndarray], scores: Sequence[Arra
     )
 
 
+def answers(
+    starts: np.ndarray, five: np.ndarray, law: np.ndarray, kernel: np.ndarray
+) -> dict[str, Reading]:
+    """How well five networks are told: by nothing, by their start, by the law, by other networks.
+
+    Takes what `one_start_each` gives.
+    """
+    usual = np.full(len(starts), "grid " + usual_steps(five))
+    chance = regression(features_of(starts), _circles(five))
+    strongest = np.array([f"circle {k}" for k in structure.circle(starts).frequency])
+    guess = np.where(chance > 0.5, strongest, usual)
+    rest = [np.delete(five, k, axis=0) for k in range(len(five))]
+
+    def same(said: np.ndarray, scores: ArrayLike) -> Reading:
+        """One answer for all five networks."""
+        return read(five, [said] * len(five), [scores] * len(five))
+
+    first = [others[0] for others in rest]
+    votes, shares = [vote(others) for others in rest], [_circles(others).mean(0) for others in rest]
+    return {
+        "majority kind": same(usual, np.zeros(len(starts))),
+        "five numbers of the start": same(guess, chance),
+        "pure kernel": same(kernel, _circles(kernel)),
+        "another network": read(five, first, [_circles(one) for one in first]),
+        "mean-field law": same(law, _circles(law)),
+        "majority of four networks": read(five, votes, shares),
+    }
+
+
 def kind(details: np.ndarray) -> np.ndarray:
     """The kind alone: the first word of each."""
     return np.vectorize(lambda word: word.split()[0])(details)
 
 
+def _circles(details: np.ndarray) -> np.ndarray:
+    return kind(details) == "circle"
+
+
 # --- figures --------------------------------------------------------------------------------------
+
+_GUESS = STYLES["floor"]
+_ASKED = dict.fromkeys(("another network", "majority of four networks"), STYLES["network"])
+_ASKED |= dict.fromkeys(("pure kernel", "mean-field law"), STYLES["simulation"])
+"""How answers are drawn that ask networks, or the law."""
 
 
 def over_all(
@@ -347,10 +419,11 @@ def _shares(panel: Panel, hits: np.ndarray, style: Style, shift: float) -> None:
     )
 
 
-def readings(found: Mapping[str, Reading], styles: Mapping[str, Style]) -> go.Figure:
+def readings(found: Mapping[str, Reading]) -> go.Figure:
     """How well each thing, by name, tells what becomes of a start, with 95 % intervals."""
-    titles, looks = ("Same kind", "... and frequency, or steps"), {k: styles[k] for k in found}
-    figure, panels = effect_rows(titles, looks, left=216, tall=30, below=46)
+    titles, styles = ("Same kind", "... and frequency, or steps"), dict.fromkeys(found, _GUESS)
+    styles |= {name: look for name, look in _ASKED.items() if name in found}
+    figure, panels = effect_rows(titles, styles, left=216, tall=30, below=46)
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     for i, panel in enumerate(panels):
         panel.axes(share | {"title": {"text": "share of networks"}})
