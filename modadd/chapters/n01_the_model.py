@@ -11,7 +11,16 @@ from modadd import model
 from modadd.model import Parameters
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
-from modadd.plots.traces import bonds, curve, embeddings, joined, pair_sums, regions, segments
+from modadd.plots.traces import (
+    bonds,
+    curve,
+    embeddings,
+    joined,
+    marks,
+    pair_sums,
+    regions,
+    segments,
+)
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -109,17 +118,8 @@ def _units(panel: Panel, places: np.ndarray, h: np.ndarray) -> None:
         "opacity": 1,
         "line": {"width": 0.8, "color": PAPER},
     }
-    panel.add(
-        go.Scatter(
-            x=places[:, 0],
-            y=places[:, 1],
-            customdata=h,
-            mode="markers",
-            marker=marker,
-            name="hidden",
-            hovertemplate="activation %{customdata:.2f}<extra></extra>",
-        )
-    )
+    hover = "activation %{customdata:.2f}"
+    panel.add(marks(*places.T, marker, hover, customdata=h, name="hidden"))
 
 
 def _bars(panel: Panel, places: np.ndarray, p: np.ndarray, right: int) -> None:
@@ -185,16 +185,8 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     _progress(one, *courses)
     rim = {"color": PAPER, "line": {"width": 1.6, "color": STYLES["training"].color}, "size": 8}
     for panel, values in zip(courses, (one.loss, one.accuracy), strict=True):
-        panel.add(
-            go.Scatter(
-                x=square_root(one.steps[chosen]),
-                y=values[chosen, 0],
-                mode="markers",
-                marker=rim,
-                cliponaxis=False,
-                hoverinfo="skip",
-            )
-        )
+        steps = square_root(one.steps[chosen])
+        panel.add(marks(steps, values[chosen, 0], rim, cliponaxis=False))
     return figure
 
 

@@ -20,7 +20,7 @@ from modadd.intervals import Effect
 from modadd.plots.palette import INK, MUTED, STROKES, STYLES, colored, faded
 from modadd.plots.panels import Panel, font, holding, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import band, joined, pair_sums
+from modadd.plots.traces import band, joined, line, pair_sums
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -341,18 +341,11 @@ def _shapes(E: np.ndarray, kind: str, top: float) -> tuple[list, list]:
 def _hill(within: tuple, every: tuple, rise: float, kind: str) -> list[go.Trace]:
     """The density within labels in its kind's colour, that over all couples as a line."""
     (x, y), (every_x, every_y) = within, every
-    filled = go.Scatter(
-        x=np.concatenate([x[:1], x, x[-1:]]),
-        y=np.concatenate([[0], rise * y, [0]]).astype(np.float32),
-        mode="lines",
-        line={"color": STYLES[kind].color, "width": 1.4},
-        fill="toself",
-        fillcolor=faded(STYLES[kind].color, 0.28),
-        hoverinfo="skip",
-    )
-    line = {"color": MUTED, "width": 1.2, "dash": "dot"}
-    outline = go.Scatter(x=every_x, y=rise * every_y, mode="lines", line=line, hoverinfo="skip")
-    return [filled, outline]
+    x, y = np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[0], rise * y, [0]])
+    color = STYLES[kind].color
+    fill = {"fill": "toself", "fillcolor": faded(color, 0.28)}
+    filled = line(x, y.astype(np.float32), color, 1.4, **fill)
+    return [filled, line(every_x, rise * every_y, MUTED, 1.2, "dot")]
 
 
 def _population(
@@ -385,9 +378,8 @@ def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray
     for i, (name, color, dash) in enumerate(
         (("shared axes", STYLES["alignment"].color, "solid"), ("circle score", INK, "dash"))
     ):
-        line = {"color": color, "width": 2, "dash": dash}
         x, y = steps[shown], found[name][shown]
-        panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, name=name))
+        panel.add(line(x, y, color, dash=dash, name=name, hoverinfo="all"))
         place = {"x": 1, "y": 0.05 + 0.13 * i, "xanchor": "right"}
         panel.note(f"{STROKES[dash]} {name}", **place, font=font(12, color))
     panel.axes(

@@ -11,7 +11,7 @@ from modadd import forces, predictions
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, SIGNS, STYLES, Style, blend
 from modadd.plots.panels import Panel, font, holding, sheet, tiles
 from modadd.plots.sliders import animate
-from modadd.plots.traces import area, embeddings, segments
+from modadd.plots.traces import area, embeddings, marks, segments
 from modadd.predictions import Agreement
 from modadd.run import Run
 
@@ -150,15 +150,7 @@ def arrows(starts: np.ndarray, vectors: np.ndarray, color: str) -> list[go.Trace
     head = {"symbol": "triangle-up", "size": 6.5, "angle": turn.round(1), "color": color}
     (shafts,) = segments(starts, ends, color, 1.6)
     shafts.update(x=np.float32(shafts.x), y=np.float32(shafts.y), cliponaxis=False)
-    heads = go.Scatter(
-        x=ends[:, 0].astype(np.float32),
-        y=ends[:, 1].astype(np.float32),
-        mode="markers",
-        marker=head,
-        hoverinfo="skip",
-        cliponaxis=False,
-    )
-    return [shafts, heads]
+    return [shafts, marks(*ends.T.astype(np.float32), head, cliponaxis=False)]
 
 
 def force_balance(
@@ -244,16 +236,8 @@ def _courses(
         style = LAW_STYLES[law]
         low, median, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=1)
         panel.add(*area(steps, low, high, style.color, 0.16))
-        panel.add(
-            go.Scatter(
-                x=list(steps),
-                y=median,
-                mode="lines+markers",
-                line=style.line(1.8),
-                marker=style.marker(5),
-                hovertemplate="step %{x}: %{y:.2f}<extra>" + law + "</extra>",
-            )
-        )
+        hover, line = "step %{x}: %{y:.2f}", style.line(1.8)
+        panel.add(marks(list(steps), median, style.marker(5), hover, law, line=line))
 
 
 def _legend(panel: Panel) -> None:

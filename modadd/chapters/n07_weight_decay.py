@@ -18,7 +18,7 @@ from modadd.plots.palette import INK, MUTED, PAPER, STROKES, STYLES, Style, blen
 from modadd.plots.panels import Panel, font, sheet, square_root, tiles
 from modadd.plots.shares import effect_rows as rows_of_effects
 from modadd.plots.shares import mean
-from modadd.plots.traces import band, segments, whisker
+from modadd.plots.traces import band, line, marks, segments, whisker
 from modadd.run import Run
 
 ROLES = {
@@ -238,19 +238,10 @@ def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
 def _dose(x: np.ndarray, values: list[np.ndarray], style: Style, name: str = "") -> list[go.Trace]:
     """A line through means of values (S,), dotted from the rate 0 to the next, with whiskers."""
     means, lows, highs = np.array([intervals.mean(v) for v in values]).T
-    line = {"color": style.color, "width": 2}
-    bare = {"mode": "lines", "hoverinfo": "skip"}
+    look = {"error_y": whisker(means, lows, highs, style.color), "cliponaxis": False}
+    look["customdata"] = np.where(x > x[0], 10**x, 0)
     return [
-        go.Scatter(x=x[:2], y=means[:2], line=line | {"dash": "dot"}, **bare),
-        go.Scatter(x=x[1:], y=means[1:], line=line, cliponaxis=False, **bare),
-        go.Scatter(
-            x=x,
-            y=means,
-            mode="markers",
-            marker=style.marker(7),
-            error_y=whisker(means, lows, highs, style.color),
-            customdata=np.where(x > x[0], 10**x, 0),
-            hovertemplate="λ = %{customdata:.1g}: %{y:.3f}<extra>" + name + "</extra>",
-            cliponaxis=False,
-        ),
+        line(x[:2], means[:2], style.color, dash="dot"),
+        line(x[1:], means[1:], style.color, cliponaxis=False),
+        marks(x, means, style.marker(7), "λ = %{customdata:.1g}: %{y:.3f}", name, **look),
     ]

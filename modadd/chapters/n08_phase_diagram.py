@@ -16,7 +16,7 @@ from modadd.intervals import Effect, rank_correlation
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend, colored
 from modadd.plots.panels import Panel, font, sheet, tiles
 from modadd.plots.shares import diagonal, effect_rows, mean, upright, wilsons
-from modadd.plots.traces import segments, whisker
+from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
 from modadd.training import TrainingConfig
 
@@ -145,17 +145,9 @@ def _legend(scales: Sequence[float]) -> str:
 def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name: str) -> None:
     """Share of hits (C, S) over x (C,), with Wilson intervals."""
     found = wilsons(hits)
-    panel.add(
-        go.Scatter(
-            x=x,
-            y=found[0],
-            mode="markers",
-            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}},
-            error_y=whisker(*found, blend(color, PAPER, 0.55), 1),
-            name=name,
-            hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
-        )
-    )
+    marker = {"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}}
+    look = {"error_y": whisker(*found, blend(color, PAPER, 0.55), 1), "name": name}
+    panel.add(marks(x, found[0], marker, "%{y:.0%} circles at %{x:.2f}", name, **look))
 
 
 def on_the_diagonal(
@@ -233,15 +225,6 @@ def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progre
         panel.axes(ticks | title, {"rangemode": "tozero", "nticks": 5})
         for (name, found), look in zip(rows.items(), looks):
             means = np.array([intervals.mean(one[i]) for one in found]).T
-            panel.add(
-                go.Scatter(
-                    x=x,
-                    y=means[0],
-                    mode="lines+markers",
-                    line=look.line(),
-                    marker=look.marker(8),
-                    error_y=whisker(*means, look.color),
-                    hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
-                )
-            )
+            lines = {"line": look.line(), "error_y": whisker(*means, look.color)}
+            panel.add(marks(x, means[0], look.marker(8), "%{y:.2f}", name, **lines))
     return figure

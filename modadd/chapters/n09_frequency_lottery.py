@@ -13,7 +13,7 @@ from modadd.intervals import wilson
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
 from modadd.plots.panels import Panel, font, over_steps, rows, sheet, square_root
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, segments, whisker
+from modadd.plots.traces import embeddings, line, marks, segments, whisker
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -171,16 +171,10 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
         if not number:
             continue
         value = wins / number
-        panel.add(
-            go.Scatter(
-                x=[value],
-                y=[row + drop],
-                mode="markers",
-                marker={"size": 9, "symbol": symbol, "color": color},
-                error_x=whisker(value, *wilson(wins, number), color),
-                hovertemplate=f"{wins} of {number}: {value:.0%}<extra>{name}</extra>",
-            )
-        )
+        marker = {"size": 9, "symbol": symbol, "color": color}
+        bars = whisker(value, *wilson(wins, number), color)
+        hover = f"{wins} of {number}: {value:.0%}"
+        panel.add(marks([value], [row + drop], marker, hover, name, error_x=bars))
     of = f"{int(found.circle.sum())} circles of {found.lead.size}"
     panel.beside(f"<b>{name}</b><br>{of}", row, align="right", xshift=-12)
 
@@ -189,16 +183,10 @@ def _with_interval(rates: list[HitRate], nudge: float, name: str, style: Style) 
     """Shares of wins over the lead, moved by a factor so that intervals stand side by side."""
     share = np.array([rate.wins / rate.circles for rate in rates])
     ends = np.array([wilson(rate.wins, rate.circles) for rate in rates])
-    return go.Scatter(
-        x=[nudge * rate.lead for rate in rates],
-        y=share,
-        mode="lines+markers",
-        line=style.line(1.5),
-        marker=style.marker(9),
-        error_y=whisker(share, *ends.T, style.color),
-        customdata=[[rate.wins, rate.circles] for rate in rates],
-        hovertemplate="%{customdata[0]} of %{customdata[1]}<extra>" + name + "</extra>",
-    )
+    look = {"line": style.line(1.5), "error_y": whisker(share, *ends.T, style.color)}
+    look["customdata"] = [[rate.wins, rate.circles] for rate in rates]
+    x, hover = [nudge * rate.lead for rate in rates], "%{customdata[0]} of %{customdata[1]}"
+    return marks(x, share, style.marker(9), hover, name, **look)
 
 
 def power_movie(run: Run, seed: int) -> go.Figure:
@@ -227,12 +215,10 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     plane.note("<b>Embeddings</b>", yshift=0)
     over_steps(courses, steps[-1], "Shares over training", **ticks)
     for i in [i for i in range(len(k)) if i != winner] + [winner]:
-        line = {"color": MUTED, "width": 1}
-        if i == winner:
-            line = {"color": colors[i], "width": 2.4}
-        hover = "step %{customdata}: %{y:.0%}<extra>frequency " + f"{i + 1}</extra>"
-        where = {"x": square_root(steps), "y": share[:, i], "customdata": steps}
-        courses.add(go.Scatter(**where, mode="lines", line=line, hovertemplate=hover))
+        color, width = (colors[i], 2.4) if i == winner else (MUTED, 1)
+        told = {"hover": "step %{customdata}: %{y:.0%}", "extra": f"frequency {i + 1}"}
+        course = line(square_root(steps), share[:, i], color, width, customdata=steps, **told)
+        courses.add(course)
     ends = np.stack([k - 0.36, share[0]], -1), np.stack([k + 0.36, share[0]], -1)
 
     def moving(t: int) -> list[tuple[int, go.Trace]]:

@@ -15,7 +15,17 @@ from modadd.model import Parameters
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
 from modadd.plots.panels import Panel, font, sheet, tiles
 from modadd.plots.shares import wilsons
-from modadd.plots.traces import centred, joined, listed, pair_sums, regions, segments, whisker
+from modadd.plots.traces import (
+    centred,
+    joined,
+    line,
+    listed,
+    marks,
+    pair_sums,
+    regions,
+    segments,
+    whisker,
+)
 from modadd.structure import Structure
 from modadd.training import TrainingConfig, prepare
 
@@ -126,17 +136,9 @@ def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -
     for i, (panel, (name, title)) in enumerate(zip(panels, TITLES.items())):
         values = np.array([getattr(one, name) for one in found.values()]).T
         style = STYLES[("circle", "grid", "grid", "grid", "network")[i]]
-        panel.add(
-            go.Scatter(
-                x=n,
-                y=values[0],
-                mode="lines+markers",
-                line={"color": style.color, "width": 1.5},
-                marker=style.marker(8),
-                error_y=whisker(*values, style.color),
-                hovertemplate="N = %{x}: %{y:.2f}<extra></extra>",
-            )
-        )
+        look = {"line": {"color": style.color, "width": 1.5}}
+        look["error_y"] = whisker(*values, style.color)
+        panel.add(marks(n, values[0], style.marker(8), "N = %{x}: %{y:.2f}", **look))
         panel.note(f"<b>{title}</b>", yshift=6)
         top = 0.6 if name == "closure" else 1.04
         ticks = {"tickvals": [0, 0.25, 0.5]} if name == "closure" else {"tickvals": [0, 0.5, 1]}
@@ -152,27 +154,16 @@ def _shape_map(panel: Panel, taus: Mapping[int, np.ndarray]) -> None:
     top = max([8, *(1.1 * tau.imag.max() for tau in taus.values() if tau.size)])
     arc = np.exp(1j * np.linspace(np.pi / 3, np.pi / 2, 40))
     border = np.concatenate([[0.5 + 1j * top], arc, [1j * top]])
-    line = {"color": MUTED, "width": 1, "simplify": False}
-    panel.add(go.Scatter(x=border.real, y=border.imag, mode="lines", line=line, hoverinfo="skip"))
+    panel.add(line(border.real, border.imag, MUTED, 1).update(line_simplify=False))
     tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(taus))]
     for (N, tau), tone in zip(taus.items(), tones):
         marker = {"size": 6, "color": tone, "line": {"width": 0.6, "color": INK}}
-        shape = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
-        panel.add(
-            go.Scatter(
-                x=tau.real,
-                y=tau.imag,
-                mode="markers",
-                marker=marker,
-                customdata=np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1),
-                hovertemplate=f"{shape}<extra>N = {N}</extra>",
-            )
-        )
+        hover = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
+        shape = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
+        panel.add(marks(tau.real, tau.imag, marker, hover, f"N = {N}", customdata=shape))
     for word, tau in (("square", SQUARE), ("hexagonal", HEXAGONAL)):
         marker = {"size": 18, "symbol": "circle-open", "color": INK}
-        panel.add(
-            go.Scatter(x=[tau.real], y=[tau.imag], mode="markers", marker=marker, hoverinfo="skip")
-        )
+        panel.add(marks([tau.real], [tau.imag], marker))
         look = {"xanchor": "center", "yanchor": "top", "yshift": -10, "font": font(11)}
         panel.text(word, tau.real, np.log10(tau.imag), **look)
     words = [f"{colored('●', tone)} {N}" for N, tone in zip(taus, tones)]
@@ -276,8 +267,7 @@ def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
     plane.note("<b>One lattice</b>, and copies of it by L", yshift=8)
     copies = (z[:, None] + around).ravel()
     copies = copies[np.maximum(np.abs(copies.real), np.abs(copies.imag)) < reach]
-    look = {"mode": "markers", "marker": {"size": 6, "color": LINE}, "hoverinfo": "skip"}
-    plane.add(go.Scatter(x=copies.real, y=copies.imag, **look))
+    plane.add(marks(copies.real, copies.imag, {"size": 6, "color": LINE}))
     corners = _corners(a, b)
     ends = np.stack([corners.real, corners.imag], -1)
     plane.add(*segments(ends[:-1], ends[1:], STYLES["grid"].color, 1.5))
@@ -291,16 +281,9 @@ def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
             [np.quantile(getattr(one, field), q) for one in found.values()]
             for q in (0.25, 0.5, 0.75)
         )
-        moments.add(
-            go.Scatter(
-                x=middle,
-                y=np.arange(len(found)) + shift,
-                mode="markers",
-                marker=style.marker(9),
-                error_x=whisker(middle, low, high, style.color, 3),
-                hovertemplate="median %{x:.3f}<extra>" + name + "</extra>",
-            )
-        )
+        y, bars = np.arange(len(found)) + shift, whisker(middle, low, high, style.color, 3)
+        hover = "median %{x:.3f}"
+        moments.add(marks(middle, y, style.marker(9), hover, name, error_x=bars))
         words.append(style.key(name))
     moments.note("<b>Second moment</b> over the area: median and middle half", yshift=8)
     moments.note("   ".join(words), 0, 0, yanchor="top", yshift=-44)
@@ -413,11 +396,5 @@ def _crossings(points: np.ndarray, parameters: Parameters, reach: float) -> go.S
     at = points[leg] + share * (points[leg + 1] - points[leg])
     seen = (np.abs(at) <= reach).all(1)
     at, unit = at[seen], unit[seen]
-    return go.Scatter(
-        x=at[:, 0],
-        y=at[:, 1],
-        mode="markers",
-        marker={"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}},
-        customdata=unit,
-        hovertemplate="hidden unit %{customdata} switches<extra></extra>",
-    )
+    marker = {"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}}
+    return marks(*at.T, marker, "hidden unit %{customdata} switches", customdata=unit)

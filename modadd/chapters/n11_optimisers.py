@@ -13,7 +13,7 @@ from modadd import intervals, structure
 from modadd.plots.palette import INK, LINE, MUTED, STYLES, colored
 from modadd.plots.panels import Panel, font, rows, sheet, tiles
 from modadd.plots.shares import tables
-from modadd.plots.traces import joined, segments
+from modadd.plots.traces import joined, marks, segments
 from modadd.training import TrainingConfig
 
 _ROW = 34  # px
@@ -81,22 +81,16 @@ def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: Ar
         low, high = found.interval(kind)
         share, style = found.share(kind), STYLES[kind]
         panel.add(*segments([[low, y]], [[high, y]], style.color, 2))
-        hover = f"{name}, {kind}: {share:.0%} ({low:.0%} to {high:.0%})<extra></extra>"
-        panel.add(_points([share], [y], style.marker(8), hover))
+        hover = f"{name}, {kind}: {share:.0%} ({low:.0%} to {high:.0%})"
+        panel.add(marks([share], [y], style.marker(8), hover, cliponaxis=False))
     spread = y + 0.5 * ((np.arange(len(r2)) * 0.618) % 1 - 0.5)
     marker = {"size": 4, "color": STYLES["training"].color, "opacity": 0.4}
-    panels[4].add(_points(r2, spread, marker, f"{name}: %{{x:.2f}}<extra></extra>"))
+    panels[4].add(marks(r2, spread, marker, name + ": %{x:.2f}", cliponaxis=False))
     mean = intervals.mean(r2) if len(r2) > 1 else None
     if mean and mean.high > mean.low:
         panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], INK, 2))
         look = {"size": 9, "color": INK, "symbol": "line-ns-open", "line": {"width": 2}}
-        panels[4].add(_points([mean.mean], [y], look, f"{name}, mean: {mean}<extra></extra>"))
-
-
-def _points(x: ArrayLike, y: ArrayLike, marker: dict, hover: str) -> go.Scatter:
-    return go.Scatter(
-        x=x, y=y, mode="markers", marker=marker, hovertemplate=hover, cliponaxis=False
-    )
+        panels[4].add(marks([mean.mean], [y], look, f"{name}, mean: {mean}", cliponaxis=False))
 
 
 def one_start(ends: Mapping[str, np.ndarray], default: str) -> go.Figure:

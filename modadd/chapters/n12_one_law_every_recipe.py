@@ -15,7 +15,7 @@ from modadd.intervals import Effect
 from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import Panel, font, sheet, tiles
 from modadd.plots.shares import diagonal, effect_rows, mean, upright, wilsons
-from modadd.plots.traces import segments, whisker
+from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
 from modadd.training import TrainingConfig
 
@@ -405,18 +405,9 @@ def knob_by_knob(
 
 def _shares(panel: Panel, hits: np.ndarray, style: Style, shift: float) -> None:
     """Shares of hits (V, S), one beside the other, with Wilson intervals."""
-    found = wilsons(hits)
-    panel.add(
-        go.Scatter(
-            x=np.arange(len(hits)) + shift,
-            y=found[0],
-            mode="lines+markers",
-            line=style.line(1.5),
-            marker=style.marker(6),
-            error_y=whisker(*found, style.color, 1),
-            hovertemplate="%{y:.0%} circles<extra></extra>",
-        )
-    )
+    found, x = wilsons(hits), np.arange(len(hits)) + shift
+    look = {"line": style.line(1.5), "error_y": whisker(*found, style.color, 1)}
+    panel.add(marks(x, found[0], style.marker(6), "%{y:.0%} circles", **look))
 
 
 def readings(found: Mapping[str, Reading]) -> go.Figure:

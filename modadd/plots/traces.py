@@ -93,14 +93,43 @@ def whisker(
     return {"type": "data", "symmetric": False} | ends | look
 
 
+def marks(
+    x: ArrayLike, y: ArrayLike, marker: dict, hover: str = "", extra: str = "", **look
+) -> go.Scatter:
+    """Marks at x and y (M,), joined where `look` has a line; pointing at one shows hover and extra.
+
+    `marker` and `look` are as plotly has them.
+    """
+    mode = "lines+markers" if "line" in look else "markers"
+    return go.Scatter(x=x, y=y, mode=mode, marker=marker, **_hover(hover, extra) | look)
+
+
+def line(
+    x: ArrayLike,
+    y: ArrayLike,
+    color: str,
+    width: float = 2,
+    dash: str = "solid",
+    hover: str = "",
+    extra: str = "",
+    **look,
+) -> go.Scatter:
+    """A line through x and y (M,), `width` px wide; otherwise as `marks`."""
+    style = {"color": color, "width": width, "dash": dash}
+    return go.Scatter(x=x, y=y, mode="lines", line=style, **_hover(hover, extra) | look)
+
+
+def _hover(hover: str, extra: str) -> dict:
+    return {"hovertemplate": f"{hover}<extra>{extra}</extra>"} if hover else {"hoverinfo": "skip"}
+
+
 def segments(
     starts: ArrayLike, ends: ArrayLike, color: str = MUTED, width: float = 1
 ) -> list[go.Trace]:
     """Straight lines from starts (B, 2) to ends (B, 2), as one trace."""
     starts = np.asarray(starts, dtype=float)
     points = np.stack([starts, ends, np.full_like(starts, np.nan)], 1).reshape(-1, 2)
-    line = {"color": color, "width": width}
-    return [go.Scatter(x=points[:, 0], y=points[:, 1], mode="lines", line=line, hoverinfo="skip")]
+    return [line(*points.T, color, width)]
 
 
 def pair_sums(
@@ -174,9 +203,9 @@ def curve(
     x: ArrayLike, y: ArrayLike, style: Style, name: str, digits: str = ".3g"
 ) -> list[go.Trace]:
     """One scalar over steps, (T,) each."""
-    hover = f"step %{{customdata}}: %{{y:{digits}}}<extra>{name}</extra>"
-    where = {"x": square_root(x), "y": np.asarray(y), "customdata": np.asarray(x)}
-    return [go.Scatter(**where, mode="lines", line=style.line(), name=name, hovertemplate=hover)]
+    hover, steps = f"step %{{customdata}}: %{{y:{digits}}}", np.asarray(x)
+    look = {"dash": style.dash, "customdata": steps, "name": name}
+    return [line(square_root(steps), y, style.color, hover=hover, extra=name, **look)]
 
 
 def band(
