@@ -142,7 +142,7 @@ print(f"lattices: under 10 % of distances are in the gap:    {gap < 0.1}")
 
 # %%
 squares, last = chapter.mean_squared_distances(run.embeddings), chapter.distances(run.final)
-deviation = np.abs(squares.same_label / squares.all_pairs - 1).max()
+deviation = np.abs(squares.same_label / squares.everything - 1).max()
 distinct = np.square(last.same_label).mean() / np.square(last.everything).mean()
 print(f"same label over all, ordered pairs: 1 within {deviation:.0e}")
 print(f"distinct pairs: {distinct:.2f}; 1 + 2/N = {1 + 2 / MODULUS:.2f}")

@@ -90,24 +90,9 @@ def _plane(panel: Panel, E: np.ndarray, x: np.ndarray, pair: tuple[int, int]) ->
     panel.add(*segments(corners, np.stack([x, x]), MUTED, 1))
     cross = np.array([[4, 0], [0, 4]])
     panel.add(*segments(origin - cross, origin + cross, INK, 1.2))
-    for token, place in ((pair[0], E[pair[0]]), (pair[1], E[pair[1]]), (sum(pair) % len(E), x)):
-        panel.add(*_disc(token, place, len(E)))
+    panel.add(*embeddings(E, 22, tokens=pair[:1]), *embeddings(E, 22, tokens=pair[1:]))
+    panel.add(*embeddings(np.broadcast_to(x, E.shape), 22, tokens=[sum(pair) % len(E)]))
     panel.text("<b>x</b>", x[0] - 4, x[1] - 21, xanchor="left", font=font(13))
-
-
-def _disc(token: int, point: np.ndarray, N: int) -> list[go.Trace]:
-    """One token or label of Z_N as a large numbered disc at a point (2,)."""
-    (trace,) = embeddings(np.broadcast_to(point, (N, 2)), 22)
-    for holder, name in (
-        (trace, "x"),
-        (trace, "y"),
-        (trace, "text"),
-        (trace.marker, "color"),
-        (trace.marker.line, "color"),
-        (trace.textfont, "color"),
-    ):
-        holder[name] = [holder[name][token]]
-    return [trace]
 
 
 def _units(panel: Panel, places: np.ndarray, h: np.ndarray) -> None:

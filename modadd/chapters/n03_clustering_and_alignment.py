@@ -26,28 +26,16 @@ from modadd.task import ModularAddition
 
 
 class Couples(NamedTuple):
-    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
+    """Something of the couples of pair sums: one number for each couple, or for all together."""
 
-    same_label: np.ndarray  #: (..., M)
-    everything: np.ndarray  #: (..., D)
-
-
-class Order(NamedTuple):
-    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
-
-    same_label: np.ndarray  #: (...) within labels
-    everything: np.ndarray  #: (...) over all couples
-
-
-class MeanSquares(NamedTuple):
-    """Mean squared distances between pair sums, over ordered pairs."""
-
-    same_label: np.ndarray  #: (...) over couples with one label
-    all_pairs: np.ndarray  #: (...) over all couples
+    same_label: np.ndarray  #: (..., M) of the M couples with one label, or (...)
+    everything: np.ndarray  #: (..., D) of all D couples, or (...)
 
 
 def distances(E: ArrayLike) -> Couples:
     """Distances |x_p − x_q| between the pair sums of E (..., N, 2), over the rms of all of them.
+
+    One a couple of distinct unordered pairs.
 
     The unit is taken over ordered pairs (`mean_squared_distances`), in which the mean
     square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
@@ -59,7 +47,7 @@ def distances(E: ArrayLike) -> Couples:
     ((15,), (105,))
     """
     task, x = _pair_sums(E)
-    unit = np.sqrt(mean_squared_distances(E).all_pairs)[..., None]
+    unit = np.sqrt(mean_squared_distances(E).everything)[..., None]
     return Couples(
         *(np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit for p, q in _couples(task))
     )
@@ -81,9 +69,10 @@ def angles(E: ArrayLike) -> tuple[Couples, Couples]:
     return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
 
 
-def nematic_order(E: ArrayLike) -> Order:
+def nematic_order(E: ArrayLike) -> Couples:
     """Mean of cos 2Δφ over couples of distinct pairs of E (..., N, 2), weighted by |x_p|² |x_q|².
 
+    1 if all sums lie on one axis, 0 if their axes are independent, −1 at least.
     Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
     antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
     Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
@@ -105,13 +94,13 @@ def nematic_order(E: ArrayLike) -> Order:
         whole = (sizes**2).sum(-1) - own
         return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
 
-    return Order(
+    return Couples(
         mean(double @ onehot, size @ onehot),
         mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
     )
 
 
-def mean_squared_distances(E: ArrayLike) -> MeanSquares:
+def mean_squared_distances(E: ArrayLike) -> Couples:
     """Mean |x_p − x_q|² over couples of ordered pairs of E (..., N, 2), in the unit of E squared.
 
     The two are equal for any embeddings (derived here, from the sum rules): like pair sums can
@@ -135,7 +124,7 @@ def mean_squared_distances(E: ArrayLike) -> MeanSquares:
         squared = 2 * count * (np.square(x).sum(-1) @ weights) - 2 * first
         return squared.sum(-1) / np.square(count).sum()
 
-    return MeanSquares(mean(ordered), mean(ordered.sum(1, keepdims=True)))
+    return Couples(mean(ordered), mean(ordered.sum(1, keepdims=True)))
 
 
 def _pair_sums(E: ArrayLike) -> tuple[ModularAddition, np.ndarray]:

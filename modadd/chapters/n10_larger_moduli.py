@@ -203,16 +203,13 @@ def cells(E: np.ndarray, found: Structure) -> Cells:
     for tokens, (u, v), g in zip(E[chosen].astype(float), steps, vectors @ [1, 1j]):
         area = n * abs((g[0].conj() * g[1]).imag)
         other = rng.choice(np.arange(1, (n + 1) // 2), 2, replace=False) * rng.choice([-1, 1], 2)
-        drawn = superlattice(int(other[0]), int(other[1]), g, n)
-        basis = superlattice(u, v, g, n)
-        own, chance = (
-            _compactness(z, basis, area) for z in (tokens @ [1, 1j], _random(u, v, g, n, rng))
-        )
+        basis, drawn = superlattice(u, v, g, n), superlattice(*other.tolist(), g, n)
+        own = _compactness(tokens @ [1, 1j], basis, area)
+        chance = _compactness(_random(u, v, g, n, rng), basis, area)
         rows.append([*own, basis[1] / basis[0], *chance, drawn[1] / drawn[0]])
-    columns = np.array(rows).reshape(-1, 6).T
-    tau, drawn_tau = (np.abs(c.real) + 1j * np.abs(c.imag) for c in columns[2::3])
-    moment, nearest, _, other_moment, other_nearest, _ = columns.real
-    return Cells(moment, nearest, tau, other_moment, other_nearest, drawn_tau)
+    columns = np.array(rows, complex).reshape(-1, 6).T
+    columns = np.abs(columns.real) + 1j * np.abs(columns.imag)
+    return Cells(*(column if i in (2, 5) else column.real for i, column in enumerate(columns)))
 
 
 def superlattice(u: int, v: int, g: np.ndarray, modulus: int) -> tuple[complex, complex]:

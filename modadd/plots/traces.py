@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,21 +20,26 @@ from modadd.plots.png import indexed_png
 from modadd.task import ModularAddition
 
 
-def embeddings(E: np.ndarray, size: float = 15, opacity: float = 1.0) -> list[go.Trace]:
+def embeddings(
+    E: np.ndarray, size: float = 15, opacity: float = 1.0, tokens: Sequence[int] | None = None
+) -> list[go.Trace]:
     """Tokens as discs of `size` px at their embeddings E (N, 2), numbered where size allows.
 
-    The opacity is that of the discs on the paper; their numbers stay legible.
+    The opacity is that of the discs on the paper; their numbers stay legible. `tokens` are those
+    that are drawn; None: all.
     """
-    colors = [blend(color, PAPER, 1 - opacity) for color in token_colors(len(E))]
+    shown = range(len(E)) if tokens is None else tokens
+    every = token_colors(len(E))
+    colors = [blend(every[token], PAPER, 1 - opacity) for token in shown]
     rims = [blend(color, INK, 0.3) for color in colors]  # 3 : 1 against the paper
     return [
         go.Scatter(
-            x=E[:, 0],
-            y=E[:, 1],
+            x=E[shown, 0],
+            y=E[shown, 1],
             mode="markers+text" if size >= 11 else "markers",
             cliponaxis=False,
             marker={"size": size, "color": colors, "line": {"width": 0.8, "color": rims}},
-            text=[str(a) for a in range(len(E))],
+            text=[str(token) for token in shown],
             textfont={
                 "size": max(8, round(0.6 * size)),
                 "color": [text_on(color) for color in colors],
@@ -155,16 +161,9 @@ def pair_sums(
         marker = {"size": size, "color": own, "line": rim}
         if inner:
             marker = {"size": size, "color": PAPER, "line": {"width": 1.6, "color": own}}
-        return go.Scatter(
-            x=x[chosen, 0],
-            y=x[chosen, 1],
-            mode="markers",
-            name=name,
-            marker=marker,
-            customdata=np.column_stack([task.pairs, task.labels])[chosen].astype(np.int16),
-            hovertemplate="%{customdata[0]} + %{customdata[1]} ≡ %{customdata[2]}"
-            f"<extra>{name}</extra>",
-        )
+        data = np.column_stack([task.pairs, task.labels])[chosen].astype(np.int16)
+        hover = "%{customdata[0]} + %{customdata[1]} ≡ %{customdata[2]}"
+        return marks(*x[chosen].T, marker, hover, name, name=name, customdata=data)
 
     bare, dark = {"width": 0}, {"width": 1, "color": INK}
     traces = [
@@ -173,11 +172,10 @@ def pair_sums(
     ]
     if hollow.any():
         # A dark ring around the hollow disc: a disc under it.
-        wrong = x[hollow & ~right]
         ring = {"size": size + 4.5, "color": INK, "line": bare}
         traces += [
             trace("held out, right", right & hollow, size, bare, inner=True),
-            go.Scatter(x=wrong[:, 0], y=wrong[:, 1], mode="markers", marker=ring, hoverinfo="skip"),
+            marks(*x[hollow & ~right].T, ring),
             trace("held out, wrong", ~right & hollow, size, bare, inner=True),
         ]
     return traces
