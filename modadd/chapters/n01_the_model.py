@@ -52,8 +52,8 @@ def network_diagram(parameters: Parameters, pair: tuple[int, int]) -> go.Figure:
     panel.axes({"range": [0, WIDTH], **bare}, {"range": [HEIGHT, 0], **bare})
     scale = REACH / max(np.abs(E).max(), np.abs(x).max()) * np.array([1, -1])
     order = np.argsort(np.argsort(-np.arctan2(w1[1], w1[0])))
-    unit = np.stack([HIDDEN + 8.0 * (order % 2), _rows(len(h))[order]], -1)
-    label = np.stack([np.full(N, OUTPUT), _rows(N)], -1)
+    unit = np.stack([HIDDEN + 8.0 * (order % 2), np.linspace(TOP, BOTTOM, len(h))[order]], -1)
+    label = np.stack([np.full(N, OUTPUT), np.linspace(TOP, BOTTOM, N)], -1)
 
     _fan(panel, MIDDLE + scale * x, unit, h, MUTED)
     _fan(panel, label[y] - [9, 0], unit, np.maximum(-h * w2[:, y], 0), MUTED)
@@ -67,10 +67,6 @@ def network_diagram(parameters: Parameters, pair: tuple[int, int]) -> go.Figure:
     logits = "p = softmax(W<sub>2</sub><sup>T</sup> h + b<sub>2</sub>)"
     _words(panel, OUTPUT - 8, f"{a} + {b} ≡ {y} (mod {N})", logits)
     return figure
-
-
-def _rows(count: int) -> np.ndarray:
-    return np.linspace(TOP, BOTTOM, count) if count > 1 else np.array([(TOP + BOTTOM) / 2])
 
 
 def _fan(panel: Panel, point: np.ndarray, units: np.ndarray, size: np.ndarray, color: str) -> None:
@@ -188,14 +184,8 @@ def _sums_over_regions(panel: Panel, one: Run, t: int, reach: float) -> None:
 def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:
     """Loss and accuracy of a run with one seed."""
     over_steps(loss, run.steps[-1], "Loss", rangemode="tozero", nticks=4)
-    over_steps(
-        accuracy,
-        run.steps[-1],
-        "Accuracy",
-        range=[-0.03, 1.05],
-        tickvals=[0, 0.5, 1],
-        tickformat=".0%",
-    )
+    share = {"range": [-0.03, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    over_steps(accuracy, run.steps[-1], "Accuracy", **share)
     loss.add(*curve(run.steps, run.loss[:, 0], STYLES["training"], "loss"))
     accuracy.add(*curve(run.steps, run.accuracy[:, 0], STYLES["training"], "training pairs"))
     if np.isfinite(run.validation_accuracy).any():

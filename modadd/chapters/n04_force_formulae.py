@@ -103,13 +103,9 @@ def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figur
     """
     figure, (share, weight) = sheet(330, [(60, 44, 330, 216), (484, 44, 286, 216)])
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if ratios[0] <= t * 1.01]
-    x_axis = {
-        "type": "log",
-        "tickvals": ticks,
-        "ticktext": [f"{t:g}" for t in ticks],
-        "range": np.log10([ratios[0], ratios[-1]]),
-        "title": {"text": "size of the pair sums over the bias, rms |x| / β"},
-    }
+    x_axis = {"type": "log", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}
+    x_axis["range"] = np.log10([ratios[0], ratios[-1]])
+    x_axis["title"] = {"text": "size of the pair sums over the bias, rms |x| / β"}
     share.axes(x_axis, {"range": [0.6, 1.05], "tickvals": [0.6, 0.7, 0.8, 0.9, 1.0]})
     weight.axes(x_axis, {"range": [-0.06, 1.12], "nticks": 6})
     share.note("<b>Share of the exact force explained (R²)</b>", yshift=10)
@@ -223,13 +219,8 @@ def _courses(
 ) -> None:
     """Median and middle half over seeds of an agreement (T, S), one curve a law."""
     ticks = [1, 2, 5, 10, 20, 50, 100, 200]
-    x_axis = {
-        "type": "log",
-        "tickvals": ticks,
-        "ticktext": [str(t) for t in ticks],
-        "range": np.log10([0.93, 1.07 * max(steps)]),
-        "title": {"text": "step"},
-    }
+    x_axis = {"type": "log", "tickvals": ticks, "ticktext": [str(t) for t in ticks]}
+    x_axis |= {"range": np.log10([0.93, 1.07 * max(steps)]), "title": {"text": "step"}}
     panel.axes(x_axis, {"range": limits, "tickvals": [0, 0.5, 1]})
     panel.note(f"<b>{title}</b>", yshift=10)
     for law, values in laws.items():
@@ -274,14 +265,8 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
             if i > 0:
                 found = predictions.agreement(force[frame], values[frame])
                 words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
-            note = go.Scatter(
-                x=[0],
-                y=[0.95 * reach],
-                text=[words],
-                mode="text",
-                textfont=font(12, MUTED),
-                hoverinfo="skip",
-            )
+            look = {"text": [words], "textfont": font(12, MUTED), "hoverinfo": "skip"}
+            note = go.Scatter(x=[0], y=[0.95 * reach], mode="text", **look)
             drawn = arrows(E, 0.16 * reach * values[frame, 0] / size, color)
             traces += [(i, trace) for trace in (*embeddings(E, 13, 0.45), *drawn, note)]
         return traces

@@ -18,12 +18,8 @@ from modadd.plots.traces import area, centred, joined, listed, marks, segments, 
 from modadd.structure import KINDS, Census
 
 SHARES = {"range": [-0.03, 1], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-COLUMNS = {
-    "tickvals": list(range(4)),
-    "ticktext": list(KINDS),
-    "tickangle": 0,
-    "range": [-0.6, 3.6],
-}
+COLUMNS = {"tickvals": list(range(4)), "ticktext": list(KINDS), "range": [-0.6, 3.6]}
+COLUMNS["tickangle"] = 0
 
 
 def force_color(alignment_force: float) -> str:

@@ -141,12 +141,8 @@ def _shared_axis(row: int, values: np.ndarray) -> dict:
         decades = np.arange(np.ceil(low), np.floor(high) + 1).astype(int)
         words = {0: "1", -1: "0.1", -2: "0.01"} if row == 0 else {}
         names = [words.get(d, f"10{str(d).translate(_RAISED)}") for d in decades]
-        return {
-            "type": "log",
-            "range": [low, high],
-            "tickvals": (10.0**decades).tolist(),
-            "ticktext": names,
-        }
+        ticks = {"tickvals": (10.0**decades).tolist(), "ticktext": names}
+        return {"type": "log", "range": [low, high], **ticks}
     reach = 1.04 * values.max()
     ticks = [tick for tick in (0, 0.2, 0.4, 0.8) if tick <= max(reach, 0.2)]
     names = [f"{t:.0%}" if row == 3 else f"{t:g}" for t in ticks]

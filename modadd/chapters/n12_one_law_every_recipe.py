@@ -133,14 +133,8 @@ def compared(
     """Kinds of the networks, those of the forecasts by name, and how these agree on each kind."""
     kinds = {name: forecasts.kinds_of(found) for name, found in runs.items()}
     measured = kinds.pop("Networks")
-    return (
-        measured,
-        kinds,
-        {
-            kind: forecasts.agreements(measured, kinds, "Another network", kind)
-            for kind in ("circle", "grid")
-        },
-    )
+    given = measured, kinds, "Another network"
+    return measured, kinds, {k: forecasts.agreements(*given, k) for k in ("circle", "grid")}
 
 
 # --- a start before training ----------------------------------------------------------------------
@@ -269,12 +263,11 @@ def read(networks: np.ndarray, said: Sequence[np.ndarray], scores: Sequence[Arra
         said: K details (S,).
         scores: K times (S,), the higher the more a circle.
     """
-    whole = np.mean([one == other for one, other in zip(networks, said)], 0)
-    coarse = np.mean([kind(one) == kind(other) for one, other in zip(networks, said)], 0)
-    areas = [ranking(s, kind(one) == "circle") for one, s in zip(networks, scores)]
-    return Reading(
-        intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole), float(np.mean(areas))
-    )
+    said = np.array(said)
+    coarse, whole = (kind(networks) == kind(said)).mean(0), (networks == said).mean(0)
+    areas = [ranking(s, circles) for s, circles in zip(scores, _circles(networks))]
+    each = intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole)
+    return Reading(*each, float(np.mean(areas)))
 
 
 def answers(
@@ -353,15 +346,10 @@ def over_all(
             diagonal(panel, networks == kind, kinds == kind, styles, names, axis)
             if i:
                 panel.axes(None, {"ticktext": ["", "", ""]})
-    _legend(panels[0])
+    keys = [style.key(knob) for knob, style in KNOBS.items()]
+    for line, shift in ((keys[:5], 62), (keys[5:], 44)):
+        panels[0].note("   ".join(line), yshift=shift, font=font(11))
     return figure
-
-
-def _legend(panel: Panel) -> None:
-    """Names of the knobs, in two lines above the figure."""
-    entries = [style.key(knob) for knob, style in KNOBS.items()]
-    for i, part in enumerate((entries[:5], entries[5:])):
-        panel.note("   ".join(part), yshift=62 - 18 * i, font=font(11))
 
 
 def knob_by_knob(
@@ -390,16 +378,10 @@ def knob_by_knob(
         panel.note(f"<b>{knob.capitalize()}</b>", yshift=6)
         for kinds, style, shift in ((networks, network, -0.09), (law, simulation, 0.09)):
             _shares(panel, kinds[chosen] == "circle", style, shift)
-        panel.axes(
-            {
-                "range": [-0.5, len(chosen) - 0.5],
-                "tickvals": list(range(len(chosen))),
-                "ticktext": labels,
-                "tickangle": -60 if len(chosen) > 5 else 0,
-            },
-            {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]}
-            | {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]},
-        )
+        x = {"range": [-0.5, len(chosen) - 0.5], "tickvals": list(range(len(chosen)))}
+        x |= {"ticktext": labels, "tickangle": -60 if len(chosen) > 5 else 0}
+        panel.axes(x, {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]})
+        panel.axes(None, {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]})
     return figure
 
 
