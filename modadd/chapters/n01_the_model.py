@@ -136,11 +136,7 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     """One seed at chosen steps: embeddings; pair sums over decision regions; loss and accuracy.
 
     Lines join the neighbours of the final structure, in all panels. Validation pairs are hollow.
-
-    Args:
-        run: with all parameters.
-        seed: one of its seeds.
-        steps: 1 to 6 steps; the nearest recorded ones are shown.
+    The run holds all parameters; of up to six steps the nearest recorded ones are shown.
     """
     one = run.select(seed)
     chosen = [one.nearest(step) for step in steps]

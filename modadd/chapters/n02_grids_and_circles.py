@@ -118,11 +118,9 @@ def below(some: np.ndarray, others: np.ndarray) -> str:
 
 
 def census_bars(kinds: np.ndarray, **measures: np.ndarray) -> go.Figure:
-    """Share of each kind with its Wilson interval; beside it measures, one point an embedding.
+    """Share of each of kinds (S,) with its Wilson interval; beside it measures, a point a network.
 
-    Args:
-        kinds: (S,) words of structure.KINDS.
-        **measures: title=(S,) values, say accuracy=run.accuracy[-1].
+    Measures are given by title: accuracy=run.accuracy[-1], (S,).
     """
     height = 44 * len(structure.KINDS)
     beside = tiles(len(measures), 44, height, left=446, right=14, gap=40)

@@ -247,12 +247,8 @@ def tendencies(
 ) -> go.Figure:
     """Same-label pair sums of two runs at a few steps, and the time courses of the population.
 
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each: final embeddings, distances, angles.
-        steps: the steps of the ridges, the nearest recorded ones are taken.
-        kinds: (S,) the final kind of every seed, words of structure.KINDS.
-        signs: as `signs` gives them.
+    Of two seeds of the run, one row each: final embeddings, and distances and angles at the recorded
+    steps nearest to those given. Of all seeds: their final kinds (S,) and their `signs`.
     """
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)
@@ -381,10 +377,7 @@ def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray
 def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
     """Pair sums, same-label distances and angles of two runs under one slider.
 
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each.
-        frames: at most so many recorded steps, the last among them.
+    `seeds` are two of the run's, one row each; at most so many recorded steps become `frames`.
     """
     boxes = []
     for top in (56, 336):

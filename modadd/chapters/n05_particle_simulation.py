@@ -47,10 +47,7 @@ def example(swept: np.ndarray, kinds: np.ndarray) -> int:
     """The start that shows most clearly what the knob does.
 
     It begins as a grid and passes through all kinds but "other", as far as there is such a one.
-
-    Args:
-        swept: (A, S, N, 2) what each start becomes at increasing alignment forces.
-        kinds: (A, S) their kinds.
+    What starts become at increasing alignment forces is (A, S, N, 2), and of kinds (A, S).
     """
     passed = sum((kinds == kind).any(0) for kind in KINDS[:3]) + (kinds[0] == "grid")
     clarity = np.maximum(structure.circle(swept).score, structure.grid(swept).score).min(0)
@@ -171,10 +168,9 @@ def _whiskered(x: float, census: Census, kind: str, hollow: bool = False) -> go.
 
 
 def carry_over(pairs: Mapping[str, tuple[Census, Census]]) -> go.Figure:
-    """Two-force runs (open) beside networks (filled), one panel a condition, one column a kind.
+    """Two-force runs (open) beside networks (filled), one column a kind.
 
-    Args:
-        pairs: title to the census of two-force runs and that of networks; at most five.
+    One panel a title, which has the census of two-force runs, and that of networks.
     """
     figure, panels = sheet(290, tiles(len(pairs), 66, 190, left=52, gap=22))
     for panel, (title, (simulated, network)) in zip(panels, pairs.items(), strict=True):

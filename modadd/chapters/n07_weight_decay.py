@@ -16,8 +16,7 @@ from modadd import intervals, structure
 from modadd.intervals import Effect
 from modadd.plots.palette import INK, MUTED, PAPER, STROKES, STYLES, Style, blend
 from modadd.plots.panels import Panel, font, sheet, square_root, tiles
-from modadd.plots.shares import effect_rows as rows_of_effects
-from modadd.plots.shares import mean
+from modadd.plots.shares import effect_sheet, mean
 from modadd.plots.traces import band, line, marks, segments, whisker
 from modadd.run import Run
 
@@ -177,7 +176,7 @@ def effect_rows(found: Mapping[str, Gain]) -> go.Figure:
     """What `gains` found, with 95 % intervals: one row a condition."""
     titles = ("Residual: ratio", "Closure: gain", "Validation accuracy: gain")
     styles = {name: ROLES[gain.role] for name, gain in found.items()}
-    figure, panels = rows_of_effects(titles, styles, left=150)
+    figure, panels = effect_sheet(titles, styles, left=150)
     for i, panel in enumerate(panels, 1):
         panel.axes({"nticks": 5})
         panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], MUTED))

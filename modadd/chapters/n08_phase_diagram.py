@@ -15,7 +15,7 @@ from modadd.forecasts import Agreement
 from modadd.intervals import Effect, rank_correlation
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend, colored
 from modadd.plots.panels import Panel, font, sheet, tiles
-from modadd.plots.shares import diagonal, effect_rows, mean, upright, wilsons
+from modadd.plots.shares import diagonal, effect_sheet, mean, upright, wilsons
 from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
 from modadd.training import TrainingConfig
@@ -159,12 +159,8 @@ def on_the_diagonal(
 ) -> go.Figure:
     """Predicted over measured share of circles, a point a cell, one panel for each of the others.
 
-    Args:
-        networks: kinds (R × C, S).
-        others: title to kinds (R × C, S).
-        found: title to its agreement with the networks.
-        scales: (R,) initial scales, told apart by colour.
-        bias_scales: (C,) β.
+    Kinds are (R × C, S), those of the others by title, as is their agreement with the networks.
+    Scales (R,) of the start are told apart by colour; bias scales are (C,).
     """
     boxes = tiles(len(others), 84, left=58, right=22, gap=22)
     figure, panels = sheet(84 + boxes[0][2] + 56, boxes)
@@ -184,14 +180,9 @@ def on_the_diagonal(
 
 
 def effects(found: Mapping[str, Knobs], styles: Mapping[str, Style]) -> go.Figure:
-    """What both knobs do to the share of circles, with 95 % intervals: one row each.
-
-    Args:
-        found: name to its effects, the networks first.
-        styles: name to how it is drawn.
-    """
+    """What both knobs do to the share of circles, with 95 % intervals; the networks come first."""
     titles = ("Start, largest less smallest", "Bias, most less least")
-    figure, panels = effect_rows(titles, {name: styles[name] for name in found}, left=190)
+    figure, panels = effect_sheet(titles, {name: styles[name] for name in found}, left=190)
     first = next(iter(found.values()))
     ends = [end for pair in found.values() for effect in pair for end in effect]
     reach = [min(ends) - 0.04, max(*ends, 0) + 0.04]
@@ -208,9 +199,7 @@ def effects(found: Mapping[str, Knobs], styles: Mapping[str, Style]) -> go.Figur
 def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progress]]) -> go.Figure:
     """What networks keep of their start, turn and shed by when half is learnt, over the bias scale.
 
-    Args:
-        bias_scales: (C,) β, evenly spaced in their logarithm.
-        rows: name of a start to the progress of its runs, (C,); at most two.
+    β (C,) are evenly spaced in their logarithm; one or two starts have a name, and C runs each.
     """
     titles = ("Start kept, R²", "Units turned, degrees", "Share of the bias in a unit")
     figure, panels = sheet(286, [(56 + 254 * i, 60, 206, 168) for i in range(3)])

@@ -124,10 +124,7 @@ def told(found: Race) -> str:
 def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> go.Figure:
     """How often the frequency that starts strongest wins, against chance; and over its lead.
 
-    Args:
-        races: by name, the rows of the left panel, best eight at most.
-        by_lead: by name up to three for the right panel.
-        modulus: N, for chance.
+    Races have names: those of the rows at the left, and up to three by their lead.
     """
     chance = 2 / (modulus - 1)
     height = 40 * len(races)
@@ -190,12 +187,7 @@ def _with_interval(rates: list[HitRate], nudge: float, name: str, style: Style) 
 
 
 def power_movie(run: Run, seed: int) -> go.Figure:
-    """Shares of the Fourier power of one seed over training, under a slider that needs no kernel.
-
-    Args:
-        run: whose first snapshot is step 0.
-        seed: one of its seeds.
-    """
+    """Shares of one seed's Fourier power from step 0 on, under a slider that needs no kernel."""
     one = run.select(seed)
     E, steps = one.embeddings[:, 0], one.steps
     share = fourier_power(E)

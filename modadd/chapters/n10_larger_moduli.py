@@ -126,9 +126,7 @@ TITLES = {
 def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -> go.Figure:
     """What was measured over N, with 95 % intervals; and the map of the shapes of lattices.
 
-    Args:
-        found: N to what its networks became.
-        taus: N to shapes τ (L,) of its lattices.
+    For each N what its networks became, and shapes τ (L,) of its lattices.
     """
     boxes = [(52 + i % 2 * 250, 34 + i // 2 * 150, 200, 84) for i in range(5)]
     figure, (*panels, chart) = sheet(470, [*boxes, (560, 50, 222, 350)])
@@ -247,12 +245,7 @@ def _random(u: int, v: int, g: np.ndarray, modulus: int, rng: np.random.Generato
 
 
 def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
-    """One lattice within its Wigner–Seitz cell; second moments of all, beside random patches.
-
-    Args:
-        E: (N, 2) of a lattice, N prime.
-        found: by modulus.
-    """
+    """A lattice E (N, 2) in its Wigner–Seitz cell; second moments of all, beside random patches."""
     figure, (plane, moments) = sheet(380, [(10, 44, 330, 310), (430, 44, 350, 250)])
     patch = structure.grid(E)
     a, b = superlattice(*(int(s) for s in patch.steps), patch.vectors @ [1, 1j], len(E))

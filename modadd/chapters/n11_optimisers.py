@@ -51,10 +51,8 @@ def recipes(
 ) -> go.Figure:
     """Census of each recipe with 95 % Wilson intervals, and agreement with the default recipe.
 
-    Args:
-        finals: name of a recipe to its final embeddings (S, N, 2), the seeds in one order.
-        default: (S, N, 2) those of the default recipe.
-        levels: name to (S,) values of R², whose mean is drawn as a line for comparison.
+    Final embeddings (S, N, 2), by name and of the default recipe, have their seeds in one order.
+    Levels are R² (S,) by name, whose means are drawn as lines for comparison.
     """
     tall = _ROW * len(finals)
     boxes = [(124 + 96 * i, 62, 82, tall) for i in range(4)]
@@ -94,12 +92,7 @@ def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: Ar
 
 
 def one_start(ends: Mapping[str, np.ndarray], default: str) -> go.Figure:
-    """Embeddings that different recipes reach from one start, turned onto those of the default.
-
-    Args:
-        ends: name to embeddings (N, 2), the default recipe's among them.
-        default: its name.
-    """
+    """Embeddings (N, 2) that recipes reach from one start, turned onto those of the default one."""
     boxes = tiles(len(ends), 40, across=5, left=10, right=10, gap=0, below=48)
     _, top, side, _ = boxes[-1]
     figure, panels = sheet(top + side + 14, boxes)

@@ -14,7 +14,7 @@ from modadd.forecasts import Agreement
 from modadd.intervals import Effect
 from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import Panel, font, sheet, tiles
-from modadd.plots.shares import diagonal, effect_rows, mean, upright, wilsons
+from modadd.plots.shares import diagonal, effect_sheet, mean, upright, wilsons
 from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
 from modadd.training import TrainingConfig
@@ -256,12 +256,8 @@ class Reading(NamedTuple):
 def read(networks: np.ndarray, said: Sequence[np.ndarray], scores: Sequence[ArrayLike]) -> Reading:
     """Hold what was said of each network (K, S) against it, one said and score (S,) a network.
 
-    A start counts once, with the mean over its networks; the interval is over the starts.
-
-    Args:
-        networks: details (K, S).
-        said: K details (S,).
-        scores: K times (S,), the higher the more a circle.
+    A start counts once, with the mean over its networks; the interval is over the starts. Networks
+    and what is said are details; scores are the higher the more a circle.
     """
     said = np.array(said)
     coarse, whole = (kind(networks) == kind(said)).mean(0), (networks == said).mean(0)
@@ -324,11 +320,8 @@ def over_all(
 ) -> go.Figure:
     """Predicted over measured shares of circles, and of lattices, a point a recipe.
 
-    Args:
-        recipes: (C,) of them.
-        networks: kinds (C, S).
-        others: title to kinds (C, S), one column of panels each.
-        found: "circle" and "grid" to title to agreement.
+    Kinds are (C, S), those of the others by title, one column of panels each; `found` has their
+    agreement with the networks, by "circle" and "grid", and by title.
     """
     boxes = tiles(2 * len(others), 96, None, len(others), left=62, right=24, gap=24, below=64)
     _, top, side, _ = boxes[-1]
@@ -358,13 +351,9 @@ def knob_by_knob(
     law: np.ndarray,
     axes: Mapping[str, str],
 ) -> go.Figure:
-    """Share of circles over the values of each knob, measured and by the law.
+    """Share of circles over the values of each knob, measured and by the law: of kinds (C, S).
 
-    Args:
-        recipes: (C,) of them, the default one first.
-        networks: kinds (C, S).
-        law: kinds (C, S).
-        axes: knob to the field of TrainingConfig that it turns.
+    `axes` has for each knob the field of TrainingConfig that it turns.
     """
     boxes = tiles(len(axes), 62, 130, across=4, left=52, right=20, gap=20, below=82)
     figure, panels = sheet(boxes[-1][1] + 130 + 68, boxes)
@@ -396,7 +385,7 @@ def readings(found: Mapping[str, Reading]) -> go.Figure:
     """How well each thing, by name, tells what becomes of a start, with 95 % intervals."""
     titles, styles = ("Same kind", "... and frequency, or steps"), dict.fromkeys(found, _GUESS)
     styles |= {name: look for name, look in _ASKED.items() if name in found}
-    figure, panels = effect_rows(titles, styles, left=216, tall=30, below=46)
+    figure, panels = effect_sheet(titles, styles, left=216, tall=30, below=46)
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     for i, panel in enumerate(panels):
         panel.axes(share | {"title": {"text": "share of networks"}})

@@ -382,9 +382,7 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
 def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp]) -> go.Figure:
     """The end of circles over N: computed, and where networks lived and died.
 
-    Args:
-        ends: N to `theory.critical_decay(N)`.
-        ramps: N to the circles held at SHARES of it.
+    For each N `theory.critical_decay(N)`, and for some the circles held at SHARES of it.
     """
     figure, (panel, ratio) = sheet(320, [(64, 44, 330, 210), (470, 44, 310, 210)])
     n = np.array(sorted(ends))
@@ -413,11 +411,7 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
 
 
 def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go.Figure:
-    """How much more than λ the best other hidden unit would earn, over the decay, for each N.
-
-    Args:
-        found: N to pairs of a decay and `theory.certificate` there.
-    """
+    """How much more than λ the best other hidden unit would earn: N to decays and certificates."""
     figure, (panel,) = sheet(300, [(76, 44, 560, 190)])
     panel.note("<b>Excess of the best other hidden unit over λ</b>", yshift=8)
     moduli = list(found)
@@ -487,9 +481,7 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
-    Args:
-        schedules: name to kinds (S,) at its end.
-        born: λ / λc to bools (S,), of networks that grew.
+    A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
     """
     tall = 44 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])

@@ -111,7 +111,7 @@ def upright(panel: Panel, words: str, shift: float = -34) -> None:
     panel.note(words, 0, 0.5, font=font(12, MUTED), **look)
 
 
-def effect_rows(
+def effect_sheet(
     titles: Sequence[str],
     styles: Mapping[str, Style],
     left: float,
