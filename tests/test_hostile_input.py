@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hostile import NEVER, anything, check, defined_in, names
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,3 +219,16 @@ def test_anything_is_taken_or_refused_by_name(function, data, no_work_before_che
     argument = data.draw(st.sampled_from(sorted(CALLS[function])))
     value = data.draw(anything)
     throw(function, CALLS[function] | {argument: value}, no_work_before_checks)
+
+
+@pytest.mark.parametrize("function", CALLS, ids=lambda f: f.__qualname__)
+def test_lists_and_tensors_that_learn_are_as_good_as_arrays(function):
+    def found(**changes) -> str:
+        result = function(**CALLS[function] | changes)
+        with np.printoptions(floatmode="unique"):
+            return repr(result.final if isinstance(result, Run) else result)
+
+    for name, value in CALLS[function].items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            assert found(**{name: value.tolist()}) == found()
+            assert found(**{name: torch.tensor(value, requires_grad=True)}) == found()

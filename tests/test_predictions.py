@@ -4,11 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from samples import check_frames, noise
+from samples import check_frames, noise, words
 
 from modadd import TrainingConfig, forces, predictions, train
-from modadd.chapters import n04_force_formulae
-from modadd.chapters import n04_force_formulae as _forces
+from modadd.chapters import n04_force_formulae as chapter
 from modadd.predictions import LAWS
 
 STEPS = [1, 3, 8]
@@ -81,21 +80,17 @@ def test_predictions_take_a_run_that_is_recorded_at_every_step():
 # The figures: that they can be drawn, and say what they should
 
 
-def words(figure) -> str:
-    return " ".join(note.text for note in figure.layout.annotations)
-
-
 def test_scrubbing_frames_carry_what_changes_and_no_more(run):
-    figure = n04_force_formulae.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
+    figure = chapter.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
     check_frames(figure, ["1", "3", "8"])
 
 
 def test_two_faces_and_two_terms():
-    assert "Alignment" in words(n04_force_formulae.two_faces())
+    assert "Alignment" in words(chapter.two_faces())
     E, ratios = noise(2, 5), np.array([0.2, 1.0, 5.0])
     fits = [forces.two_term_fit(ratio * E) for ratio in ratios]
     worst = min(fit.r2 for fit in fits)
-    assert f"{worst:.3f}" in words(n04_force_formulae.two_terms(ratios, fits))
+    assert f"{worst:.3f}" in words(chapter.two_terms(ratios, fits))
 
 
 def test_force_balance_scores_the_sum(run):
@@ -103,7 +98,7 @@ def test_force_balance_scores_the_sum(run):
     law = predictions.predicted(run, STEPS, "label charges")
     parts = {"clustering": law[0, 0], "alignment": law[0, 0], "sum": 2 * F[0, 0]}
     found = {"label charges": predictions.agreement(F, law)}
-    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, found, found, STEPS)
+    figure = chapter.force_balance(E, F[0, 0], parts, found, found, STEPS)
     assert "direction 1.00, size 0.50" in words(figure)
     direction, size, _ = (trace for trace in figure.data if trace.mode == "lines+markers")
     np.testing.assert_allclose(direction.y, np.median(found["label charges"].cosine, axis=1))
@@ -111,7 +106,7 @@ def test_force_balance_scores_the_sum(run):
 
 
 def test_arrows_point_along_their_vectors():
-    up, right = _forces.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")[1].x
+    up, right = chapter.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")[1].x
     assert (up, right) == (0, 2)
-    angles = _forces.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")
+    angles = chapter.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")
     assert list(angles[1].marker.angle) == [0, 90]

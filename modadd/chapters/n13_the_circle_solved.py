@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from modadd import TrainingConfig, intervals, structure, theory, train
+from modadd import TrainingConfig, structure, theory, train
 from modadd._progress import progress_bar
 from modadd.model import Parameters
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
-from modadd.plots.panels import Panel, font, sheet
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
+from modadd.plots.panels import Panel, font, rows, sheet
+from modadd.plots.shares import wilsons
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, whisker
+from modadd.plots.traces import embeddings, line, marks, whisker
 from modadd.run import Run
 
 SHARES = (0.5, 0.8, 0.93, 0.97, 0.985, 1.0, 1.015, 1.03)
@@ -70,18 +71,12 @@ def radius(E: np.ndarray) -> np.ndarray:
 class Ramp(NamedTuple):
     """S circles held at L decays in turn, each for long enough to come to rest."""
 
-    decays: np.ndarray
-    """(L,) λ, increasing"""
-    radius: np.ndarray
-    """(L, S) at the end of each hold"""
-    loss: np.ndarray
-    """(L, S) regularised"""
-    embeddings: np.ndarray
-    """(L, S, N, 2)"""
-    alive: np.ndarray
-    """(L, S) bools: larger than half the radius at which circles end"""
-    rest: Run
-    """the networks that were still alive before the last hold, at its end"""
+    decays: np.ndarray  #: (L,) λ, increasing
+    radius: np.ndarray  #: (L, S) at the end of each hold
+    loss: np.ndarray  #: (L, S) regularised
+    embeddings: np.ndarray  #: (L, S, N, 2)
+    alive: np.ndarray  #: (L, S) bools: larger than half the radius at which circles end
+    rest: Run  #: the networks that were still alive before the last hold, at its end
 
 
 def pace(config: TrainingConfig) -> float:
@@ -168,12 +163,9 @@ def simplest(modulus: int, sizes: np.ndarray) -> np.ndarray:
 class Units(NamedTuple):
     """The U hidden units of circles, in the circle's own order of axes: that of label y at ky."""
 
-    place: np.ndarray
-    """(U,) direction, 0 to N: integers are axes of labels"""
-    strength: np.ndarray
-    """(U,) |w1| |w2|, as a share of all units of its network"""
-    profile: np.ndarray
-    """(U, N) outgoing weights of length 1, to the label k axes from the one it is normal to"""
+    place: np.ndarray  #: (U,) direction, 0 to N: integers are axes of labels
+    strength: np.ndarray  #: (U,) |w1| |w2|, as a share of all units of its network
+    profile: np.ndarray  #: (U, N) of length 1, to the label k axes from the one it is normal to
 
 
 def units(run: Run) -> Units:
@@ -216,12 +208,9 @@ def oddness(run: Run) -> float:
 class Motion(NamedTuple):
     """Two differences that decay as exp(−2λt) whatever the loss, as measured at T steps."""
 
-    time: np.ndarray
-    """(T,) ληt: steps times learning rate times decay"""
-    ellipses: np.ndarray
-    """(T, 2, 2) EᵀE − W1 W1ᵀ"""
-    balance: np.ndarray
-    """(T, H) |w1|² + b1² − |w2|² of every hidden unit"""
+    time: np.ndarray  #: (T,) ληt: steps times learning rate times decay
+    ellipses: np.ndarray  #: (T, 2, 2) EᵀE − W1 W1ᵀ
+    balance: np.ndarray  #: (T, H) |w1|² + b1² − |w2|² of every hidden unit
 
 
 def motion(run: Run) -> Motion:
@@ -245,6 +234,8 @@ def departure(found: Motion) -> float:
 
 # --- figures -------------------------------------------------------------------------------------
 
+BLUE = STYLES["circle"].color
+
 
 def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     ticks = [t for t in (0, 0.01, 0.02, 0.03, 0.04, 0.05) if t < high]
@@ -253,31 +244,9 @@ def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     panel.note(f"<b>{title}</b>", yshift=8)
 
 
-def _vertical(panel: Panel, x: float, text: str = "") -> None:
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    where = {"x0": x, "x1": x, "y0": 0, "y1": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    panel.figure.add_shape(type="line", line=line, **where)
-    place = {"x": x, "y": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    look = {"xanchor": "right", "yanchor": "top", "xshift": -4, "font": font(11, MUTED)}
-    panel.figure.add_annotation(text=text, **place, **look)
-
-
-def _line(x, y, color: str, dash: str = "solid", width: float = 2, hover: str = "") -> go.Scatter:
-    look = {"mode": "lines", "line": {"color": color, "dash": dash, "width": width}}
-    shown = {"hovertemplate": hover + "<extra></extra>"} if hover else {"hoverinfo": "skip"}
-    return go.Scatter(x=x, y=y, **look, **shown)
-
-
-def _dots(x, y, style: str, size: float = 6, opacity: float = 1.0, hover: str = "%{y:.3f}"):
-    marker = {"size": size, "color": STYLES[style].color, "symbol": STYLES[style].symbol}
-    return go.Scatter(
-        x=np.ravel(x),
-        y=np.ravel(y),
-        mode="markers",
-        marker=marker | {"opacity": opacity},
-        hovertemplate=hover + "<extra></extra>",
-        cliponaxis=False,
-    )
+def _dots(x, y, style: str, size: float, opacity: float = 1.0, hover: str = "%{y:.3f}", **look):
+    marker = STYLES[style].marker(size, opacity=opacity)
+    return marks(np.ravel(x), np.ravel(y), marker, hover, cliponaxis=False, **look)
 
 
 def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
@@ -305,9 +274,11 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     _decay_axis(sizes, high, "Radius", {"rangemode": "tozero"})
     _decay_axis(losses, high, "Regularised loss", {"rangemode": "tozero"})
     sizes.axes({"title": {"text": ""}})
-    _vertical(sizes, limit.ends, "λ<sub>c</sub>, computed")
-    _vertical(losses, limit.ends)
-    losses.add(_line([0, high], [np.log(n)] * 2, MUTED, "dash", 1))
+    sizes.rule(limit.ends)
+    losses.rule(limit.ends)
+    at_top = {"yref": f"{sizes.y} domain", "xanchor": "right", "yanchor": "top", "xshift": -4}
+    sizes.text("λ<sub>c</sub>, computed", limit.ends, 1, **at_top, font=font(11, MUTED))
+    losses.add(line([0, high], [np.log(n)] * 2, MUTED, 1, "dash"))
     losses.note("knowing nothing: ln N", 0.02, 1, font=font(11, MUTED), yanchor="top")
     for panel, y, measured in (
         (sizes, curve.radius, ramp.radius),
@@ -315,7 +286,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     ):
         shown = curve.weight_decay > 0.8 * ramp.decays[0]
         for chosen, dash in ((shown & curve.stable, "solid"), (shown & ~curve.stable, "dot")):
-            panel.add(_line(curve.weight_decay[chosen], y[chosen], STYLES["circle"].color, dash))
+            panel.add(line(curve.weight_decay[chosen], y[chosen], BLUE, dash=dash))
         decays = np.broadcast_to(ramp.decays[:, None], measured.shape)
         panel.add(_dots(decays, measured, "network", 4, 0.5))
 
@@ -325,7 +296,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     def moving(t: int) -> list[tuple[int, go.Trace]]:
         there = decay[t] < limit.ends
         expected = theory.circle(n, decay[t]).radius if there else np.nan
-        dotted = _line(*(expected * round_trip), STYLES["circle"].color, "dot", 1.5)
+        dotted = line(*(expected * round_trip), BLUE, 1.5, "dot")
         here = [_dots([decay[t]], [y], "network", 11) for y in (size[t], cost[t])]
         return [(0, dotted), *((0, trace) for trace in embeddings(E[t], 15)), *enumerate(here, 1)]
 
@@ -356,9 +327,9 @@ def unit_figure(found: Units, expected: theory.Circle) -> go.Figure:
     x = np.broadcast_to(k, strong.shape)
     profiles.add(_dots(x, strong, "network", 4, 0.15, "%{x}: %{y:.2f}"))
     v = expected.profile / np.linalg.norm(expected.profile)
-    profiles.add(_line(k[order], v[order], STYLES["circle"].color))
+    profiles.add(line(k[order], v[order], BLUE))
     plain = (1 / n - (k == 0)) / np.sqrt(1 - 1 / n)
-    profiles.add(_line(k[order], plain[order], MUTED, "dot", 1.5))
+    profiles.add(line(k[order], plain[order], MUTED, 1.5, "dot"))
     profiles.axes({"title": {"text": "label, in axes from the one the unit is normal to"}})
     return figure
 
@@ -374,7 +345,7 @@ def motion_figure(found: Motion) -> go.Figure:
         panel.note(f"<b>{title}</b>", yshift=8)
         for column in (values / values[0]).T:
             panel.add(_dots(found.time, column, "network", 5, 0.5, "%{x:.2f}: %{y:.3f}"))
-        panel.add(_line(found.time, law, STYLES["circle"].color))
+        panel.add(line(found.time, law, BLUE))
         y = {"type": "log", "tickvals": [1, 0.1, 0.01], "ticktext": ["1", "0.1", "0.01"]}
         panel.axes({"title": {"text": "ληt"}}, y)
     panels[0].axes(None, {"title": {"text": "over its value at the start"}})
@@ -394,35 +365,24 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
             "side": "top",
             "title": {"text": "decay, as a share of the λ<sub>c</sub> computed"},
         },
-        {"range": [len(ramps) - 0.5, -0.5], "visible": False},
+        rows(len(ramps)),
     )
     for row, (name, ramp) in enumerate(ramps.items()):
-        alive = ramp.alive[2:].mean(1)
-        color = [blend(PAPER, STYLES["circle"].color, share) for share in alive]
-        rim = {"color": STYLES["circle"].color, "width": 1.5}
-        words = [f"{count} of {len(a)}" for count, a in zip(ramp.alive[2:].sum(1), ramp.alive[2:])]
-        panel.add(
-            go.Scatter(
-                x=list(range(len(shares))),
-                y=[row] * len(shares),
-                mode="markers",
-                marker={"size": 17, "color": color, "line": rim},
-                text=words,
-                hovertemplate="%{text} alive<extra>" + name + "</extra>",
-            )
-        )
-        where = {"x": 0, "y": row, "xref": f"{panel.x} domain", "yref": panel.y}
-        panel.figure.add_annotation(text=name, xanchor="right", xshift=-8, **where)
-    _vertical(panel, SHARES[2:].index(1.0))
+        alive = ramp.alive[2:]
+        color = [blend(PAPER, BLUE, share) for share in alive.mean(1)]
+        marker = {"size": 17, "color": color, "line": {"color": BLUE, "width": 1.5}}
+        x, y = list(range(len(shares))), [row] * len(shares)
+        words = [f"{held.sum()} of {held.size}" for held in alive]
+        panel.add(marks(x, y, marker, "%{text} alive", name, text=words))
+        panel.beside(name, row, xshift=-8)
+    panel.rule(shares.index(1.0))
     return figure
 
 
 def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp]) -> go.Figure:
     """The end of circles over N: computed, and where networks lived and died.
 
-    Args:
-        ends: N to `theory.critical_decay(N)`.
-        ramps: N to the circles held at SHARES of it.
+    For each N `theory.critical_decay(N)`, and for some the circles held at SHARES of it.
     """
     figure, (panel, ratio) = sheet(320, [(64, 44, 330, 210), (470, 44, 310, 210)])
     n = np.array(sorted(ends))
@@ -434,8 +394,8 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         (ratio, 1 / law, "The same, divided by its N<sup>−2/3</sup> law"),
     ):
         where.note(f"<b>{title}</b>", yshift=8)
-        where.add(_line(n, law * scale, MUTED, "dot", 1.5))
-        where.add(_line(n, computed * scale, STYLES["circle"].color))
+        where.add(line(n, law * scale, MUTED, 1.5, "dot"))
+        where.add(line(n, computed * scale, BLUE))
         where.axes(ticks)
     panel.axes(None, {"type": "log", "tickvals": [0.005, 0.01, 0.02, 0.05, 0.1]})
     for modulus, ramp in ramps.items():
@@ -445,18 +405,13 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         lived, died = ramp.decays[share > 0.5].max(), ramp.decays[share <= 0.5].min()
         for where, scale in ((panel, 1.0), (ratio, 1 / np.interp(modulus, n, law))):
             middle = scale * np.sqrt(lived * died)
-            dot = _dots([modulus], [middle], "network", 8)
-            dot.error_y = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
-            where.add(dot)
+            bars = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
+            where.add(_dots([modulus], [middle], "network", 8, error_y=bars))
     return figure
 
 
 def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go.Figure:
-    """How much more than λ the best other hidden unit would earn, over the decay, for each N.
-
-    Args:
-        found: N to pairs of a decay and `theory.certificate` there.
-    """
+    """How much more than λ the best other hidden unit would earn: N to decays and certificates."""
     figure, (panel,) = sheet(300, [(76, 44, 560, 190)])
     panel.note("<b>Excess of the best other hidden unit over λ</b>", yshift=8)
     moduli = list(found)
@@ -465,8 +420,7 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         tone = blend(LINE, INK, (i + 1) / len(moduli))
         excess = np.maximum(value - 1, 1e-10)
         share = decay / theory.critical_decay(n).ends
-        trace = _line(share, excess, tone, hover="%{x:.2f}: %{y:.1g}")
-        panel.add(trace.update(mode="lines+markers"))
+        panel.add(marks(share, excess, {}, "%{x:.2f}: %{y:.1g}", line={"color": tone, "width": 2}))
         look = {"xanchor": "left", "xshift": 12, "font": font(12, tone)}
         panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, **look)
     x = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1], "title": {"text": "λ / λ<sub>c</sub>"}}
@@ -504,11 +458,7 @@ def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
-    """Regularised losses of circles and of lattices over the bias scale.
-
-    Args:
-        levels: β to the losses of circles and of lattices.
-    """
+    """Regularised losses over the bias scale: β to those of circles, and of lattices."""
     figure, (panel,) = sheet(300, [(66, 56, 470, 180)])
     panel.note("<b>Regularised loss</b> at rest", yshift=8)
     x = np.log2(list(levels))
@@ -517,7 +467,7 @@ def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.F
         values = [pair[i] for pair in levels.values()]
         means = [found.mean() if len(found) else np.nan for found in values]
         every = np.repeat(at, [len(found) for found in values])
-        panel.add(_line(at, means, mark.color, mark.dash))
+        panel.add(line(at, means, mark.color, dash=mark.dash))
         panel.add(_dots(every, np.concatenate(values), style, 5, 0.35))
         words = f"{'●■'[i]} {name}, and their mean"
         panel.note(words, 1, 0.9 - 0.14 * i, xshift=14, font=font(12, mark.color))
@@ -531,14 +481,12 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
-    Args:
-        schedules: name to kinds (S,) at its end.
-        born: λ / λc to bools (S,), of networks that grew.
+    A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
     """
     tall = 44 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    words = [f'<span style="color:{STYLES[k].color}">■ {k}</span>' for k in structure.KINDS]
+    words = [colored(f"■ {kind}", STYLES[kind].color) for kind in structure.KINDS]
     kinds.note("  ".join(words), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
         share = np.array([(found == kind).mean() for kind in structure.KINDS])
@@ -548,16 +496,13 @@ def schedules_figure(
             hover = f"{kind}: {part:.0%}<extra>{name}</extra>"
             color = {"color": STYLES[kind].color}
             kinds.add(go.Bar(**bar, marker=color, hovertemplate=hover))
-        left = {"x": 0, "y": row, "xref": f"{kinds.x} domain", "yref": kinds.y}
-        figure.add_annotation(text=name, xanchor="right", xshift=-8, align="right", **left)
+        kinds.beside(name, row, xshift=-8, align="right")
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-    kinds.axes(share, {"range": [len(schedules) - 0.5, -0.5], "visible": False})
+    kinds.axes(share, rows(len(schedules)))
     births.note("<b>Grown from random starts</b>", yshift=8)
-    mean = np.array([b.mean() for b in born.values()])
-    ends = np.array([intervals.wilson(int(b.sum()), len(b)) for b in born.values()])
-    dots = _dots(list(born), mean, "network", 8, hover="%{x}: %{y:.0%}")
-    dots.error_y = whisker(mean, *ends.T, STYLES["network"].color)
-    births.add(dots)
+    grown = np.array([wilsons(grew) for grew in born.values()]).T
+    look = {"hover": "%{x}: %{y:.0%}", "error_y": whisker(*grown, STYLES["network"].color)}
+    births.add(_dots(list(born), grown[0], "network", 8, **look))
     births.axes({"range": [0, 1.08], "title": {"text": "λ / λ<sub>c</sub>"}}, share)
-    _vertical(births, 1.0)
+    births.rule(1.0)
     return figure
