@@ -248,7 +248,7 @@ def tendencies(
     """Same-label pair sums of two runs at a few steps, and the time courses of the population.
 
     Of two seeds of the run, one row each: final embeddings, and distances and angles at the
-    recorded steps nearest to those given. Of all seeds: final kinds (S,), and their `signs`.
+    recorded steps nearest to those given. Of all seeds: their final kinds (S,) and their `signs`.
     """
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)

@@ -17,6 +17,7 @@ from modadd.plots.panels import Panel, font, sheet, tiles
 from modadd.plots.shares import diagonal, effect_sheet, mean, upright, wilsons
 from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
+from modadd.sweep import sweep
 from modadd.training import TrainingConfig
 
 # --- recipes --------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def words(recipe: Recipe) -> str:
 def grown(recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Run]]:
     """Networks of each recipe, and what three forecasts grow from the same starts."""
     configs, others = [recipe.config for recipe in recipes], [seed + 10**6 for seed in seeds]
-    networks = forecasts.networks(configs, seeds)
+    networks = sweep(configs, seeds, snapshots=2)
     starts = [run.embeddings[0] for run in networks]
     return {
         "Networks": networks,
