@@ -12,6 +12,7 @@ import secrets
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,8 @@ SCALARS = ("loss", "accuracy", "validation_accuracy", "force_rms", "residual_rms
 
 FORMAT = 1
 """Version of the run file; raised when the meaning of its content changes."""
+VERSION = metadata.version("modadd")
+"""Of the package; looked up once, as that takes as long as writing a small file."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,7 +153,7 @@ class Run:
         path, arrays = Path(path), self._arrays()
         header = {
             "format": FORMAT,
-            "modadd": metadata.version("modadd"),
+            "modadd": VERSION,
             "numpy": np.__version__,
             "source": self.source,
             "settings": self.settings,
@@ -206,8 +209,19 @@ def _read(file: BinaryIO) -> Run:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """The array in an npy file."""
-    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    """The array in an npy file of version 1, which `numpy.savez` writes."""
+    if content[:8] != b"\x93NUMPY\1\0":
+        raise ValueError("it holds something else than arrays")
+    start = 10 + int.from_bytes(content[8:10], "little")
+    shape, by_columns, kind = _npy_header(content[8:start])
+    numbers = np.frombuffer(content, kind, offset=start).copy()
+    return numbers.reshape(shape, order="F" if by_columns else "C")
+
+
+@lru_cache(maxsize=256)
+def _npy_header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and type; remembered, as the entries of an ensemble have equal ones."""
+    return np.lib.format.read_array_header_1_0(io.BytesIO(text))
 
 
 def _float32(name: str, value: object, shape: tuple) -> np.ndarray:
