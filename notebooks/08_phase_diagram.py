@@ -32,6 +32,7 @@ from modadd.chapters import n08_phase_diagram as chapter
 from modadd.plots import phase_diagram, show
 from modadd.plots.palette import STYLES
 from modadd.plots.shares import tables
+from modadd.sweep import sweep
 
 count, steps = notebook.sizes(PROFILE, quick=(16, 500), full=(60, 2000))
 seeds = range(FIRST_SEED, FIRST_SEED + count)
@@ -41,10 +42,8 @@ configs = [TrainingConfig(steps=steps, **dict(zip(knobs, pair))) for pair in zip
 
 # %%
 recorded = {"snapshots": 24, "keep_parameters": True}
-smallest, largest = (
-    forecasts.networks(part, seeds, **recorded) for part in (configs[:6], configs[-6:])
-)
-networks = [*smallest, *forecasts.networks(configs[6:-6], seeds), *largest]
+smallest, largest = (sweep(part, seeds, **recorded) for part in (configs[:6], configs[-6:]))
+networks = [*smallest, *sweep(configs[6:-6], seeds, snapshots=2), *largest]
 kinds = {"networks": forecasts.kinds_of(networks)}
 fine = np.array([structure.classify(run.final) for run in networks]).reshape(6, 6, -1)
 show(
@@ -218,7 +217,7 @@ def paced(configs, starts, seeds):
 
 # %%
 more = range(FIRST_SEED + 1000, FIRST_SEED + 1000 + 3 * count)
-corner = forecasts.networks(configs[4:6], more)
+corner = sweep(configs[4:6], more, snapshots=2)
 begun = [run.embeddings[0] for run in corner]
 small, large = paced(configs[4:6], begun, more), paced(configs[-6:], starts[-6:], seeds)
 small["networks"], large["networks"] = forecasts.kinds_of(corner) == "circle", table[5]

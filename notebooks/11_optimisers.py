@@ -34,13 +34,14 @@ from modadd.chapters import n11_optimisers as chapter
 from modadd.chapters.n11_optimisers import adam
 from modadd.plots import show
 from modadd.plots.shares import tables
+from modadd.sweep import sweep
 from modadd.training import train_with
 
 each, count = notebook.sizes(PROFILE, quick=(16, 60), full=(64, 500))
 bias_scales, sizes = [0, 0.1, 0.3, 1], [0.05, 0.14, 0.5, 1]
 cells = [(size, beta) for size in sizes for beta in bias_scales]
 configs, begun = [adam(*cell) for cell in cells], range(FIRST_SEED, FIRST_SEED + each)
-networks = forecasts.networks(configs, begun)
+networks = sweep(configs, begun, snapshots=2)
 kinds = forecasts.kinds_of(networks)
 show(
     chapter.map_of_kinds(kinds, sizes, bias_scales),

@@ -32,12 +32,13 @@ from modadd import TrainingConfig, forecasts, intervals, notebook, structure
 from modadd.chapters import n12_one_law_every_recipe as chapter
 from modadd.plots import show
 from modadd.plots.palette import STYLES
+from modadd.sweep import sweep
 
 count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 700), full=(64, 400, 2000))
 seeds, others = (range(k, k + count) for k in (FIRST_SEED, FIRST_SEED + 10**6))
 recipes = chapter.recipes(STEPS)
 configs = [recipe.config for recipe in recipes]
-networks = forecasts.networks(configs, seeds)
+networks = sweep(configs, seeds, snapshots=2)
 starts = [run.embeddings[0] for run in networks]
 runs = {
     "Mean-field law": forecasts.laws(configs, starts, seeds),

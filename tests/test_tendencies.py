@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import check_frames, noise, ring
+from samples import check_frames, noise, ring, turned, words
 
 from modadd import ModularAddition, TrainingConfig, structure, train
 from modadd.chapters import n03_clustering_and_alignment as chapter
@@ -49,9 +49,9 @@ def test_a_circle_shares_axes_within_labels_only():
 
 def test_measures_take_batches_and_ignore_rotation_and_scale():
     E = noise(2, 3, 11)
-    turned = 3 * E @ np.array([[0.6, 0.8], [-0.8, 0.6]])
+    moved = 3 * E @ turned(0.9, mirrored=True)
     for measure in (chapter.distances, chapter.nematic_order):
-        for found, expected in zip(measure(turned), measure(E), strict=True):
+        for found, expected in zip(measure(moved), measure(E), strict=True):
             assert np.allclose(found, expected)
             assert found.shape[:2] == (2, 3)
     assert np.allclose(chapter.nematic_order(E).same_label[1, 2],
@@ -109,10 +109,6 @@ def test_a_sign_is_as_good_as_it_orders_the_runs():
 
 
 # The figures: that they can be drawn, and say what they should
-
-
-def words(figure) -> str:
-    return " ".join(note.text for note in figure.layout.annotations)
 
 
 @pytest.fixture(scope="module")

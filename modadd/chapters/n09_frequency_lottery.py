@@ -55,7 +55,7 @@ def toy_force(E: np.ndarray) -> np.ndarray:
     task = ModularAddition(E.shape[-2])
     x, ordered = task.pair_sums(E), task.multiplicity
     pull = forces.label_charges(task) * ordered * (x @ x.mT)  # from ordered pairs q
-    return forces.scatter(2 * ordered[:, None] * (pull @ x), task)
+    return task.scatter(2 * ordered[:, None] * (pull @ x))
 
 
 def fourier_power(E: np.ndarray) -> np.ndarray:
