@@ -70,6 +70,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+@pytest.fixture
+def kernel(monkeypatch, tmp_path):
+    """What reaches a notebook whose figures go to tmp_path: (content, metadata) of each output."""
+    shown = []
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    monkeypatch.setattr("modadd.plots.export._in_kernel", lambda: True)
+    keep = lambda content, metadata=None, **_: shown.append((content, metadata))  # noqa: E731
+    monkeypatch.setattr("IPython.display.display", keep)
+    return shown
+
+
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """Path of Chrome or Chromium. Without one: skip, but fail where CI is set."""
