@@ -414,7 +414,7 @@ def motion_figure(found: Motion) -> go.Figure:
 
 def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
     """Share of circles alive at each share of the predicted end, one row a condition."""
-    top, tall = 60, 28 * len(ramps)
+    top, tall = 60, 24 * len(ramps)
     figure, (panel,) = sheet(top + tall + 20, [(250, top, 520, tall)])
     shares = SHARES[2:]
     panel.axes(
@@ -456,7 +456,8 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
     figure, (panel, ratio) = sheet(320, [(64, 44, 330, 210), (470, 44, 310, 210)])
     n = np.array(sorted(ends))
     computed = np.array([ends[i].ends for i in n])
-    law = computed[-1] * (n / n[-1]) ** (-2 / 3)
+    constant = computed[-1] * n[-1] ** (2 / 3)
+    law = constant * n ** (-2 / 3)
     ticks = {"type": "log", "tickvals": [5, 10, 20, 50, 100, 200], "title": {"text": "N"}}
     for where, scale, title in (
         (panel, np.ones(len(n)), "Largest decay a circle survives"),
@@ -472,7 +473,7 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         if not (share > 0.5).any() or (share > 0.5).all():
             continue
         lived, died = ramp.decays[share > 0.5].max(), ramp.decays[share <= 0.5].min()
-        for where, scale in ((panel, 1.0), (ratio, 1 / np.interp(modulus, n, law))):
+        for where, scale in ((panel, 1.0), (ratio, modulus ** (2 / 3) / constant)):
             middle = scale * np.sqrt(lived * died)
             dot = _dots([modulus], [middle], "network", 8)
             dot.error_y = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
@@ -526,16 +527,22 @@ def grows(share: float, seeds: Sequence[int]) -> np.ndarray:
     return radius(run.final) > limit.radius / 2
 
 
-def schedule(run: Run) -> dict[str, np.ndarray]:
-    """Kinds (S,) of networks whose decay is raised and lowered again, and of the control."""
-    up = go_on(run, 0.018, 800)
+def kinds(E: np.ndarray) -> np.ndarray:
+    """Kinds of embeddings (S, N, 2), or "dead": within half the radius at which circles end."""
+    dead = radius(E) <= theory.critical_decay(E.shape[-2]).radius / 2
+    return np.where(dead, "dead", structure.classify(E))
+
+
+def schedule(run: Run, decay: float) -> dict[str, np.ndarray]:
+    """Kinds (S,) of networks before and after, first of the control, then with the decay raised."""
+    up = go_on(run, decay, 800)
     runs = {
         "at 0.003": run,
-        "raised to 0.018": up,
-        "and back": go_on(up, 0.003, 600),
         "0.003 all along": go_on(run, 0.003, 1400),
+        f"raised to {decay}": up,
+        f"back from {decay}": go_on(up, 0.003, 600),
     }
-    return {name: structure.classify(found.final) for name, found in runs.items()}
+    return {name: kinds(found.final) for name, found in runs.items()}
 
 
 class Turned(NamedTuple):
@@ -549,7 +556,7 @@ class Turned(NamedTuple):
     p: float  #: two-sided, over the networks that differ from their control
 
 
-def turned(before: np.ndarray, _: np.ndarray, after: np.ndarray, same: np.ndarray) -> Turned:
+def turned(before: np.ndarray, same: np.ndarray, _: np.ndarray, after: np.ndarray) -> Turned:
     """Count circles, (S,) bools each at the four moments of a `schedule`."""
     found = binomtest(int((after & ~same).sum()), int((after ^ same).sum()))
     lost, made, control = (before & ~after).sum(), (after & ~before).sum(), (same & ~before).sum()
@@ -588,22 +595,21 @@ def schedules_figure(
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
     Args:
-        schedules: name to kinds (S,) at its end.
+        schedules: name to `kinds` (S,) at its end.
         born: λ / λc to bools (S,), of networks that grew.
     """
     tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    words = [colored(f"■ {kind}", STYLES[kind].color) for kind in structure.KINDS]
-    kinds.note("  ".join(words), yshift=8)
+    colors = {kind: STYLES[kind].color for kind in structure.KINDS} | {"dead": LINE}
+    kinds.note("  ".join(colored(f"■ {kind}", c) for kind, c in colors.items()), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
-        share = np.array([(found == kind).mean() for kind in structure.KINDS])
-        for kind, part, base in zip(structure.KINDS, share, share.cumsum() - share):
+        share = np.array([(found == kind).mean() for kind in colors])
+        for kind, part, base in zip(colors, share, share.cumsum() - share):
             bar = {"x": [part], "y": [row], "base": [base], "orientation": "h"}
             bar |= {"width": 0.7, "offset": -0.35}
             hover = f"{kind}: {part:.0%}<extra>{name}</extra>"
-            color = {"color": STYLES[kind].color}
-            kinds.add(go.Bar(**bar, marker=color, hovertemplate=hover))
+            kinds.add(go.Bar(**bar, marker={"color": colors[kind]}, hovertemplate=hover))
         kinds.beside(name, row, xshift=-8, align="right")
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
     kinds.axes(share, rows(len(schedules)))
