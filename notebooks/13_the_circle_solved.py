@@ -120,7 +120,7 @@ print(f"of |w1| |w2|, within 0.05 of midway: {near:.1%}")
 # readout each have the same sum of squares, $N R^2$.
 
 # %%
-short = chapter.go_on(circles, 0.003, 8000, learning_rate=0.03)
+short = chapter.go_on(circles, 0.003, 4000, learning_rate=0.03)
 squares = {}
 for name in ("embeddings", "w1", "w2"):
     squares[name] = [
@@ -209,12 +209,11 @@ for name, held in tested.items():
 
 # %% [markdown]
 # Some rows are filled at 1 itself. Just beyond its end a curve like this is passed slowly, more slowly than a hold
-# is long. Held on at exactly $\lambda_c$ they let go, too:
+# is long. The rings of figure 13, held on at exactly $\lambda_c$, let go, too:
 
 # %%
-near_end = chapter.placed(TrainingConfig(), 0.9, range(first, first + count))
-at_end = chapter.turn_up(near_end, end * np.array([0.985, 1, 1, 1]))
-print("alive at 0.985, and after one, two, three holds at 1:", at_end.alive.sum(1), "of", count)
+at_end = chapter.turn_up(ramp.rest, [end] * 3)
+print("alive after one, two, three holds at 1:", at_end.alive.sum(1), "of", at_end.radius.shape[1])
 
 # %% [markdown]
 # The radius errs most near the end, where the curve is steep, and more where steps are long or units few: a
@@ -270,7 +269,7 @@ show(
 # can be computed, too; and networks without and with biases tell what else there is.
 
 # %%
-for n in (7, 11, 17, 23):
+for n in (7, 11, 17):
     for share in (0.01, 0.03, 0.1):
         known = theory.circle(n, share * ends[n].ends)
         R, U = chapter.two_sided(n, known.weight_decay)
@@ -283,14 +282,17 @@ for n in (7, 11, 17):
     for share, beta in ((0.03, 0.0), (0.03, 1.0), (0.1, 0.0), (0.1, 1.0)):
         known = theory.circle(n, share * ends[n].ends)
         config = TrainingConfig(n, learning_rate=0.1, bias_scale=beta)
-        run, first = chapter.placed(config, share, range(first, first + 2)), first + 2
+        run, first = chapter.placed(config, share, [first]), first + 1
         R, U = chapter.radius(run.final).mean(), chapter.regularised_loss(run)[-1].mean()
         off[n, share, beta] = R / known.radius - 1, U / known.loss - 1
         print(f"N = {n:2} at {share:4}, networks, β = {beta:g}:", end=" ")
         print("radius {:+.1%}, loss {:+.1%}".format(*off[n, share, beta]))
 
 # %% [markdown]
-# TEXT_SMALL
+# At a tenth of the limit the curve holds within 1 % for 17 tokens; of fewer tokens it asks for more decay. Below,
+# the computed loss is too high, by up to an eighth in this table, and the radius errs by several percent, either way.
+# Without biases the freedom of $n$ and $-n$ accounts for it. With biases networks find something cheaper still:
+# at small decay circles do make use of them.
 #
 # All of this holds the embeddings: that no other arrangement is better is another question, to which the answer is
 # no (below).
@@ -337,7 +339,7 @@ show(
 # control gets the same steps at the old decay.
 
 # %%
-rest23 = train(TrainingConfig(23), range(FIRST_SEED + 500, FIRST_SEED + 564), **kept)
+rest23 = train(TrainingConfig(23), range(FIRST_SEED + 500, FIRST_SEED + 532), **kept)
 schedules = {
     (17, 0.018): chapter.schedule(grown, 0.018),
     (23, 0.018): chapter.schedule(rest23, 0.018),
@@ -383,14 +385,14 @@ for share, found in zip((0.5, 0.66, 0.8), became):
 passed = 0.003 * curve.radius[0] / curve.weight_decay[0]  # small circles: λ grows as R
 print(f"the pass at λ = 0.003: radius {passed:.3f}")
 fallen, back = [], []
-for steps in (120, 144, 168, 216, 264, 480):
+for steps in (120, 168, 216, 480):
     run = chapter.go_on(ramp.rest, 1.02 * end, steps)
     fallen.append(chapter.radius(run.final))
-    back.append(chapter.radius(chapter.go_on(run, 0.003, 3000).final))
+    back.append(chapter.radius(chapter.go_on(run, 0.003, 1500).final))
     print(f"let fall for {steps} steps, to {np.median(fallen[-1]):.1e}:", end=" ")
     print(f"back at 0.003 the radius is {np.median(back[-1]):.3f}")
 for decay in (0.0003, 0.0):
-    lowered = chapter.radius(chapter.go_on(run, decay, 3000).final)
+    lowered = chapter.radius(chapter.go_on(run, decay, 1500).final)
     print(f"the last ones at {decay}: largest radius {lowered.max():.0e}")
 
 # %% [markdown]
@@ -406,7 +408,7 @@ alive = np.concatenate([h.alive for name, h in tested.items() if name not in out
 for share, row in zip(chapter.SHARES, alive):
     if share != 1.0:
         print(f"alive at {share:5} of the computed end: {row.mean():.0%}")
-print("held on at the limit itself, alive:", at_end.alive[-1].sum())
+print("held on three times at the limit itself, alive:", at_end.alive[-1].sum())
 outside |= {"N = 7, longer steps", "N = 17, H = 16 < N"}
 errors = [chapter.relative_errors(h) for name, h in tested.items() if name not in outside]
 worst = [max(np.nanmax(np.abs(e[i][:4])) for e in errors) for i in (0, 1)]
@@ -452,10 +454,9 @@ tests = {
     key: chapter.turned(*(kinds == "circle" for kinds in found.values()))
     for key, found in schedules.items()
 }
-for (N, decay), t in tests.items():
-    more = t.p < (0.01 if N == 17 else 0.05)
-    print(f"N = {N}, raised to {decay}: more circles than without (sign test): {more}", end=", ")
-    print(f"unmakes none: {t.lost == 0}")
+print(f"N = 17: decay raised and lowered makes circles of others: {tests[17, 0.018].made > 0}")
+print(f"... more than without, sign test, p < 0.01: {tests[17, 0.018].p < 0.01}")
+print(f"N = 17 and 23: it unmakes none: {not any(t.lost for t in tests.values())}")
 half = became[0]
 lattice = [np.isin(f, ["grid", "stripe"]).mean() for f in became]
 print("lattices at half of the circle's end: over 9 in 10 alive:", (half != "dead").mean() > 0.9)
@@ -465,7 +466,7 @@ print("at 0.8 none is a lattice:", lattice[-1] == 0)
 # %%
 for (N, decay), t in tests.items():
     print(f"N = {N}, raised to {decay}: {t.made} of {t.others} became circles,", end=" ")
-    print(f"{t.control} in the control, p = {t.p:.1g};", end=" ")
+    print(f"{t.control} in the control, p = {t.p:.1g}, below 0.05: {t.p < 0.05};", end=" ")
     print(f"{t.lost} of {t.before} lost (up to {intervals.wilson(t.lost, t.before)[1]:.0%})")
     for name, kinds in schedules[N, decay].items():
         print(f"    {name:16}", ", ".join(f"{(kinds == k).sum()} {k}" for k in counted))
