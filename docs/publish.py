@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
-import joblib
 import jupytext
 import nbformat
 import pdoc
@@ -172,13 +171,11 @@ def code_of_widgets(source: Path) -> list[list[str]]:
     return [code[: i + 1] for i, cell in enumerate(code) if "widgets." in cell]
 
 
-def state_of(name: str, cells: list[str]) -> tuple[str, dict, float]:
+def state_of(cells: list[str]) -> dict:
     """What the widget that the last of these code cells shows needs on a page.
 
-    Runs those statements of the cells on which it depends, and no others. Returns the name, too,
-    and the seconds it took.
+    Runs those statements of the cells on which it depends, and no others.
     """
-    start = time.time()
     *before, last = (statement for cell in cells for statement in ast.parse(cell).body)
     shown = last.value
     if getattr(shown.func, "id", "") == "show":
@@ -194,10 +191,9 @@ def state_of(name: str, cells: list[str]) -> tuple[str, dict, float]:
             needed |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
             kept.append(text)
     space: dict = {}
-    with contextlib.redirect_stderr(io.StringIO()):  # progress bars of two at a time
+    with contextlib.redirect_stderr(io.StringIO()):  # progress bars
         exec("\n".join(reversed(kept)), space)
-        state = eval(ast.unparse(shown), space)._page_state()
-    return name, state, time.time() - start
+        return eval(ast.unparse(shown), space)._page_state()
 
 
 def write_state(into: Path, name: str, state: dict) -> None:
@@ -207,12 +203,12 @@ def write_state(into: Path, name: str, state: dict) -> None:
 
 
 def write_states(into: Path, code: dict[str, list[str]]) -> None:
-    """Compute what all widgets show, two at a time, and say which are done."""
-    jobs = (joblib.delayed(state_of)(*each) for each in code.items())
-    done = joblib.Parallel(2, return_as="generator_unordered")(jobs)
-    for i, (name, state, seconds) in enumerate(done, 1):
-        write_state(into, name, state)
-        print(f"[{i}/{len(code)}] {name}, {seconds:.0f} s", file=sys.stderr, flush=True)
+    """Compute what all widgets show, and say which are done."""
+    for i, (name, cells) in enumerate(code.items(), 1):
+        start = time.time()
+        write_state(into, name, state_of(cells))
+        said = f"[{i}/{len(code)}] {name}, {time.time() - start:.0f} s"
+        print(said, file=sys.stderr, flush=True)
 
 
 def read_figure(output, anchor: str, into: Path) -> Figure:

@@ -1,7 +1,8 @@
 """modadd: a paper one can run, on clustering and alignment in modular addition.
 
 Arguments are checked where they are given: a ValueError names the argument, its value and what is
-allowed.
+allowed. Training and simulations end in a DivergenceError, which names step and seed, when they
+stop being finite, and on Ctrl-C in Interrupted, which holds what was recorded.
 """
 
 from importlib import metadata

@@ -9,27 +9,20 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
 import numpy as np
 
-LARGEST = 1e30
-"""Bound of every size and rate: what is computed in float32 must have room to be multiplied."""
-MODULUS = 4096
-"""Largest N: the unordered pairs, 8.4 million there, are held in memory."""
-HIDDEN = 2**16
-"""Largest hidden width H."""
-STEPS = 10**12
-"""Most steps: beyond them a float64 no longer tells neighbours in a schedule apart."""
-SEED = 2**63 - 1
-"""Largest seed: a run keeps its seeds as int64."""
-THREADS = 1024
-"""Most threads or jobs at a time."""
-SNAPSHOTS = 10**6
-"""Most snapshots that may be asked for by number."""
-_MANY = 10**6
-"""Most elements of an argument that may be any iterable, so that an endless one is refused."""
+LARGEST = 1e30  # of every size and rate, so that float32 has room for products
+MODULUS = 4096  # largest N: its unordered pairs, 8.4 million, are held in memory
+HIDDEN = 2**16  # largest hidden width H
+STEPS = 10**12  # beyond, a float64 no longer tells neighbours in a schedule apart
+SEED = 2**63 - 1  # largest seed: a run keeps its seeds as int64
+THREADS = 1024  # most threads or jobs at a time
+SNAPSHOTS = 10**6  # most snapshots that may be asked for by number
+_MANY = 10**6  # most elements of what may be any iterable, so that an endless one is refused
 
 
 def shown(value: object) -> str:
@@ -67,8 +60,6 @@ def real(
 ) -> float:
     """A finite float in [low, high], or ]low, high]."""
     left, right = "]" if open_low else "[", "[" if math.isinf(high) else "]"
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
     try:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError
@@ -103,12 +94,10 @@ def instance(name: str, value: object, kind: type) -> object:
     return value
 
 
-def mapping(name: str, value: object, low: int = 1) -> Mapping:
-    """A dict that maps words to something, at least so many of them."""
+def mapping(name: str, value: object) -> Mapping:
+    """A dict that maps words to something."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise refuse(name, "a dict whose keys are str", value)
-    if len(value) < low:
-        raise ValueError(f"{name} must hold at least {low}, got {len(value) or 'none'}")
     return value
 
 
@@ -128,107 +117,74 @@ def sequence(name: str, value: object, low: int = 1, high: int = _MANY) -> list:
 
 
 _KINDS = {"iuf": "real numbers", "iu": "integers", "b": "bools", "UO": "words"}
-"""What numpy's kinds of types are called."""
 
 
 def numeric(name: str, value: object, shape: tuple, kinds: str = "iuf") -> np.ndarray:
-    """An array of any shape and precision; of a tensor, without its gradient.
+    """An array of the wanted shape in its own precision; of a tensor, without its gradient.
 
     Args:
         name: of the argument.
         value: numbers, nested in lists, in an array or in a torch tensor; or bools, or words.
-        shape: axes wanted, as `array` takes them, for the message.
+        shape: axes wanted; a leading ... stands for any number of batch axes, a str for any
+            length, as an error shall name it.
         kinds: of numpy's types that are taken.
     """
+    axes = ", ".join("..." if axis is ... else str(axis) for axis in shape)
+    wanted = f"({axes}{',' * (len(shape) == 1)})"
     try:
         found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError):  # ragged lists, say
         found = None
     if found is None or found.dtype.kind not in kinds:
-        raise refuse(name, f"{_KINDS.get(kinds, 'numbers')} of shape {_axes(shape)}", value)
+        raise refuse(name, f"{_KINDS.get(kinds, 'numbers')} of shape {wanted}", value)
+    fixed = [axis for axis in shape if axis is not ...]
+    ends = found.shape[max(found.ndim - len(fixed), 0) :]
+    right = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
+    if not right or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
+        raise ValueError(f"{name} must have shape {wanted}, got {found.shape}")
     return found
 
 
-def array(
-    name: str, value: object, shape: tuple = (...,), *, finite: bool = True, limit: float = math.inf
-) -> np.ndarray:
-    """Numbers as a float64 array of the wanted shape.
-
-    Args:
-        name: of the argument.
-        value: what `numeric` takes.
-        shape: axes wanted; a leading ... stands for any number of batch axes, a str for any
-            length, as an error shall name it.
-        finite: refuse NaN and infinity.
-        limit: the largest size that an entry may have.
-    """
+def array(name: str, value: object, shape: tuple = (...,), limit: float = math.inf) -> np.ndarray:
+    """What `numeric` takes, as float64, finite and within ±limit."""
     found = numeric(name, value, shape)
     with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes infinite
         found = found.astype(np.float64)
-    fits(name, found, shape)
-    if finite and not np.isfinite(found).all():
+    if not np.isfinite(found).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     if limit < math.inf and (np.abs(found) > limit).any():
         raise ValueError(f"{name} must be within ±{limit:g}, got {np.abs(found).max():g}")
     return found
 
 
-def fits(name: str, found: np.ndarray, shape: tuple) -> None:
-    """Refuse an array that has other axes than `shape` says, as `array` takes it."""
-    fixed = [axis for axis in shape if axis is not ...]
-    ends = found.shape[max(found.ndim - len(fixed), 0) :]
-    right = found.ndim == len(fixed) or (found.ndim > len(fixed) and shape[:1] == (...,))
-    if not right or any(isinstance(want, int) and want != n for want, n in zip(fixed, ends)):
-        raise ValueError(f"{name} must have shape {_axes(shape)}, got {found.shape}")
-
-
-def _axes(shape: tuple) -> str:
-    words = ["..." if axis is ... else str(axis) for axis in shape]
-    return f"({', '.join(words)}{',' * (len(words) == 1)})"
-
-
 def embeddings(name: str, value: object, limit: float = math.inf) -> np.ndarray:
     """Embeddings (..., N, 2) as float64, N >= 3, finite."""
-    found = array(name, value, finite=False)
+    found = array(name, value, limit=limit)
     if found.ndim < 2 or found.shape[-1] != 2 or found.shape[-2] < 3:
         wide = found.ndim > 1 and found.shape[-1] > 2
         advice = "; of more than two dimensions choose two, such as principal components" * wide
         raise ValueError(
             f"{name} must have shape (..., N, 2) with N >= 3, got {found.shape}{advice}"
         )
-    return array(name, found, (..., "N", 2), limit=limit)
+    return found
 
 
 def words(name: str, value: object, shape: tuple, allowed: tuple[str, ...]) -> np.ndarray:
     """Allowed words in an array of the wanted shape."""
     found = numeric(name, value, shape, "UO")
-    fits(name, found, shape)
     for word in found.ravel():
         choice(name, word, allowed)
     return found.astype(str)
 
 
-def bools(name: str, value: object, count: int) -> np.ndarray:
-    """Bools (..., count), at least one of each set True."""
-    found = numeric(name, value, (..., count), "b")
-    fits(name, found, (..., count))
-    if not found.any(axis=-1).all():
-        raise ValueError(f"{name} must hold at least one pair, got none")
-    return found
-
-
 def seeds(name: str, value: object) -> tuple[int, ...]:
     """Distinct seeds in [0, 2**63), one or several."""
-    values = [value] if is_single(value) else sequence(name, value, 0)
-    if not values:
-        raise ValueError(f"{name} must hold at least one seed, got none")
-    known: dict[int, None] = {}
-    for each in values:
-        number = integer(name, each, 0, SEED)
-        if number in known:
-            raise ValueError(f"{name} must be distinct, got {number} more than once")
-        known[number] = None
-    return tuple(known)
+    values = [value] if is_single(value) else sequence(name, value)
+    found = Counter(integer(name, each, 0, SEED) for each in values)
+    if found.total() > len(found):
+        seed = found.most_common(1)[0][0]
+        raise ValueError(f"{name} must be distinct, got {seed} more than once")
+    return tuple(found)
 
 
 def is_single(value: object) -> bool:

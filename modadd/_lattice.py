@@ -7,8 +7,8 @@ of all K = N // 2 steps. Definitions, units and sources stand with `structure.gr
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from modadd._compiled.components import components
 
 STEP_TOLERANCE = 0.3
 """Differences this near (in spacings) to their mode are the same lattice vector."""
@@ -40,7 +40,7 @@ def patch(z: np.ndarray) -> tuple[np.ndarray, ...]:
     joining = best[there]
     modes = np.take_along_axis(modes[there], joining - 1, 1)
     matches = np.take_along_axis(matches[there], joining[..., None] - 1, 1)
-    label, size = _components(matches, joining)
+    label, size = components(matches, joining)
     joined = label == np.take_along_axis(label, size.argmax(-1)[:, None], 1)
     coordinates = _coordinates(matches, joining, joined)
     vectors, r2 = _affine_fit(z[there], coordinates, joined, modes)
@@ -88,26 +88,12 @@ def _best_steps(modes: np.ndarray, matches: np.ndarray, reach: np.ndarray) -> np
     able = (support >= 2) & (length > reach[:, None])
     s, pair = np.nonzero(able[:, first] & able[:, second] & spans)
     candidates = np.stack([first[pair], second[pair]], -1)
-    _, size = _components(matches[s[:, None], candidates], candidates + 1)
+    _, size = components(matches[s[:, None], candidates], candidates + 1)
     merit = np.zeros((S, len(first) + 1), int)  # one more, so that no axis is empty
     merit[s, pair] = 2 * modulus * size.max(-1, initial=0) + support[s[:, None], candidates].sum(-1)
     best = merit.argmax(-1)
     steps = np.stack([np.append(first, 0)[best], np.append(second, 0)[best]], -1) + 1
     return np.where(merit.max(-1, keepdims=True) > 0, steps, 0)
-
-
-def _components(matches: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label and size (M, N) of the component of each token, joined by two steps (M, 2).
-
-    matches (M, 2, N) says whether a token a is joined with a + step.
-    """
-    M, _, modulus = matches.shape
-    m, axis, a = np.nonzero(matches)
-    b = (a + steps[m, axis]) % modulus
-    nodes = M * modulus  # all M graphs side by side are one graph
-    edges = (np.ones(len(m), np.int8), (m * modulus + a, m * modulus + b))
-    label = connected_components(coo_array(edges, shape=(nodes, nodes)), directed=False)[1]
-    return label.reshape(M, modulus), np.bincount(label)[label].reshape(M, modulus)
 
 
 def _coordinates(matches: np.ndarray, steps: np.ndarray, joined: np.ndarray) -> np.ndarray:

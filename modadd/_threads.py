@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -12,16 +11,6 @@ import numpy as np
 
 from modadd._progress import progress_bar
 from modadd.run import Interrupted, Run
-
-
-def _without_torch_threads() -> None:
-    """Torch's threads do not outlive a fork: a child that called for them would wait for ever."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_without_torch_threads)
 
 
 def cores() -> int:
@@ -69,9 +58,6 @@ def run_in_threads(
 
     Raises:
         Interrupted: on Ctrl-C, or when another thread sets stop[0]; holds the seeds under way.
-
-    >>> run_in_threads(lambda seed, stop: f"run of {seed}", [7], print, 1, False, "work")
-    run of 7
     """
     threads = threads or cores()
     flag = np.zeros(1, np.uint8)

@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -23,28 +24,21 @@ import numpy as np
 import platformdirs
 
 from modadd._progress import progress_bar
-from modadd.run import FORMAT, SCALARS, Interrupted, Run, RunFileError
+from modadd._threads import run_in_threads
+from modadd.run import FORMAT, Interrupted, Run, RunFileError
 
 UNUSED = 30 * 24 * 3600.0
 """Seconds after which entries that another version of the code has made are deleted."""
 
 
 def cache_folder() -> Path:
-    """Folder of the cache: $MODADD_CACHE, or the platform's cache folder for modadd.
-
-    >>> cache_folder().name in ("cache", "modadd")
-    True
-    """
+    """Folder of the cache: $MODADD_CACHE, or the platform's cache folder for modadd."""
     return Path(os.environ.get("MODADD_CACHE") or platformdirs.user_cache_dir("modadd"))
 
 
 @cache
 def code_version() -> str:
-    """Hash of what decides a run's bits, besides its key: the modules that make runs, and packages.
-
-    >>> len(code_version())
-    64
-    """
+    """Hash of what decides a run's bits, besides its key: modules that make runs, and packages."""
     packages = ("numpy", "numba", "llvmlite")
     digest = hashlib.sha256(" ".join(map(metadata.version, packages)).encode())
     for path in modules_behind("training", "particles"):
@@ -73,33 +67,44 @@ def modules_behind(*names: str) -> list[Path]:
 
 
 def cached(
-    key: dict | None,
+    title: str,
+    settings: dict,
+    steps: np.ndarray,
     seeds: Sequence[int],
-    compute: Callable[[list[int], Callable[[Run], None]], None],
+    work: Callable[[int, np.ndarray], Run],
+    *,
+    given: Mapping[str, np.ndarray] | None = None,
+    parameters: bool = False,
+    threads: int | None = None,
+    cache: bool = False,
     progress: bool = False,
+    stop: np.ndarray | None = None,
 ) -> Run:
     """The Run of all seeds in their order, from the cache where they are there.
 
-    Args:
-        key: JSON-compatible; everything that decides the result, besides seed and code version;
-            "settings" and "steps" in it are those of the Run. None: do without the cache.
-        seeds: (S,) seeds.
-        compute: called with the missing seeds and a function that it must call with the Run of
-            each seed as soon as this is done; so that what is finished survives an interruption.
-        progress: show a progress bar where loading takes longer than a second.
-
     A damaged entry is computed again, with a warning. Where the cache cannot be written, a warning
-    says so and the result is returned all the same.
+    says so and the result is returned all the same. What is finished survives an interruption.
+
+    Args:
+        title: what is done.
+        settings, steps, seeds: those of the Run.
+        work, threads, progress, stop: how to compute a seed, as for `run_in_threads`.
+        given: arrays (S, ...) that decide the result besides settings and seeds.
+        parameters: whether the Run has them.
+        cache: whether to use it.
 
     >>> from modadd import TrainingConfig, train
     >>> run = train(TrainingConfig(modulus=5, hidden=8, steps=9), seeds=3, progress=False)
-    >>> cached(None, [3], lambda missing, keep: keep(run)).seeds.tolist()
+    >>> cached("work", run.settings, run.steps, [3], lambda seed, stop: run).seeds.tolist()
     [3]
     """
-    ensemble = Ensemble(seeds)
-    folder = None
-    if key is not None and _has_place():
-        folder = _folder(key)
+    ensemble, folder = Ensemble(seeds), None
+    if cache and _has_place():
+        key = {"settings": settings, "steps": steps.tolist(), "parameters": parameters}
+        if given:
+            digest = hashlib.sha256(b"".join(array.tobytes() for array in given.values()))
+            key |= {"given": [digest.hexdigest(), *given], "seeds": list(seeds)}
+        folder = _folder(key | {"title": title})
         _tidy(folder.parent)
         _load_entries(folder, key, ensemble, progress)
 
@@ -118,11 +123,11 @@ def cached(
 
     if ensemble.missing:
         try:
-            compute(ensemble.missing, keep)
+            run_in_threads(work, ensemble.missing, keep, threads, progress, title, stop)
         except Interrupted as stopped:
             others = ensemble.others(stopped.under_way)
             raise Interrupted(ensemble.finished, others, len(seeds)) from None
-    return ensemble.whole
+    return ensemble.run
 
 
 def _has_place() -> bool:
@@ -150,7 +155,7 @@ def _load_entries(folder: Path, key: dict, ensemble: Ensemble, progress: bool) -
         try:
             run = Run.load(path)
             content = (run.seeds.tolist(), run.steps.tolist(), run.settings, bool(run.parameters))
-            if content != ([seed], key["steps"], key["settings"], key.get("parameters", False)):
+            if content != ([seed], key["steps"], key["settings"], key["parameters"]):
                 raise RunFileError(f"{path} holds another run than its place says")
             ensemble.add(run)
         except OSError:
@@ -169,62 +174,34 @@ def _tidy(version: Path) -> None:
     with suppress(OSError):  # it has no entries yet, or the cache is read-only
         os.utime(version)
     for other in _versions():
-        with suppress(OSError):
+        with suppress(FileNotFoundError):  # another process was faster
             if time.time() - other.stat().st_mtime > UNUSED:
-                _delete(other)
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _versions() -> list[Path]:
-    """Folders of the versions of the code; nothing that others put there."""
+    """Folders of the versions of the code; nothing that others put beside them."""
     found = cache_folder().glob("*/")
     return [f for f in found if re.fullmatch(r"[0-9a-f]{24}", f.name) and not f.is_symlink()]
 
 
-def _files(version: Path) -> Iterator[Path]:
-    """Entries of a version of the code, unfinished ones too; nothing that others put there."""
-    for folder in (version, *version.glob("*/")):
-        if re.fullmatch(r"[0-9a-f]{24}", folder.name) and not folder.is_symlink():
-            with suppress(FileNotFoundError):
-                for path in folder.iterdir():
-                    if re.fullmatch(r"\d+\.npz|\.\d+\.npz\.\w+", path.name):
-                        yield path
-
-
-def _delete(version: Path) -> int:
-    """Delete a version's entries, and the folders that this leaves empty; return the bytes."""
-    freed, folders = 0, {version}
-    for path in list(_files(version)):
-        folders.add(path.parent)
-        with suppress(FileNotFoundError):  # another process was faster
-            size = path.lstat().st_size
-            path.unlink()
-            freed += size
-    for folder in sorted(folders, reverse=True):
-        with suppress(OSError):  # there are others in it
-            folder.rmdir()
-    return freed
-
-
 def cache_size() -> int:
-    """Bytes in the cache, whatever other processes write and delete meanwhile.
-
-    >>> cache_size() >= 0
-    True
-    """
+    """Bytes in the cache, whatever other processes write and delete meanwhile."""
     size = 0
-    for path in (path for version in _versions() for path in _files(version)):
-        with suppress(FileNotFoundError):
-            size += path.lstat().st_size
+    for version in _versions():
+        for folder, _, names in os.walk(version):
+            for name in names:
+                with suppress(FileNotFoundError):  # another process was faster
+                    size += os.lstat(os.path.join(folder, name)).st_size
     return size
 
 
 def clear_cache() -> int:
-    """Delete all cache entries, and nothing else; return the bytes freed.
-
-    >>> clear_cache()  # doctest: +SKIP
-    1048576
-    """
-    return sum(_delete(version) for version in _versions())
+    """Delete all cache entries, and nothing else; return the bytes freed."""
+    before = cache_size()
+    for version in _versions():
+        shutil.rmtree(version, ignore_errors=True)
+    return before - cache_size()
 
 
 class Ensemble:
@@ -243,10 +220,10 @@ class Ensemble:
                 lambda a: np.empty((len(a), len(seeds), *a.shape[2:]), a.dtype), seeds=seeds
             )
         index = [self.place[int(seed)] for seed in part.seeds]
-        for name in ("embeddings", *SCALARS):
-            getattr(self.run, name)[:, index] = getattr(part, name)
-        for into, array in zip(self.run.parameters or (), part.parameters or (), strict=True):
-            into[:, index] = array
+        into = self.run._arrays()
+        for name, array in part._arrays().items():
+            if array.ndim > 1:
+                into[name][:, index] = array
         self.filled[index] = True
 
     @property
@@ -265,14 +242,3 @@ class Ensemble:
         missing = set(self.missing)
         chosen = [[seed for seed in run.seeds if seed in missing] for run in runs]
         return [run.select(seeds) for run, seeds in zip(runs, chosen) if seeds]
-
-    @property
-    def whole(self) -> Run:
-        """The Run of all seeds.
-
-        Raises:
-            ValueError: while seeds are missing.
-        """
-        if self.missing:
-            raise ValueError(f"seed {self.missing[0]} is missing")
-        return self.run

@@ -353,18 +353,6 @@ def field_law(
     return _on_embeddings(pairs, total)
 
 
-def scatter(on_pairs: ArrayLike, task: ModularAddition) -> np.ndarray:
-    """Forces (..., P, 2) on unordered pairs, −∂/∂x_p, as forces (..., N, 2) on embeddings.
-
-    F_a = Σ_{p ∋ a} f_p, and twice for p = (a, a).
-
-    >>> scatter(np.ones((6, 2)), ModularAddition(3)).tolist()
-    [[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]
-    """
-    _checks.instance("task", task, ModularAddition)
-    return task.scatter(_checks.array("on_pairs", on_pairs, (..., len(task.pairs), 2)))
-
-
 # --- two terms -----------------------------------------------------------------------------------
 
 
@@ -410,10 +398,10 @@ def _pairs(E: ArrayLike, training: ArrayLike | None = None) -> Pairs:
     count = E.shape[-2] * (E.shape[-2] + 1) // 2
     if training is None:
         return Pairs.of(E, np.ones(count, bool))
-    chosen = _checks.bools("training", training, count)
-    if chosen.ndim > 1:
-        raise ValueError(f"training must be one set, bools of shape ({count},), got {chosen.shape}")
-    return Pairs.of(E, chosen)
+    training = _checks.numeric("training", training, (count,), "b")
+    if not training.any():
+        raise ValueError("training must hold at least one pair, got none")
+    return Pairs.of(E, training)
 
 
 def _on_embeddings(pairs: Pairs, on_pairs: np.ndarray) -> np.ndarray:

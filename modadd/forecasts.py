@@ -20,12 +20,6 @@ from modadd.run import Run
 from modadd.training import TrainingConfig, train
 
 
-def networks(configs: Sequence[TrainingConfig], seeds: Sequence[int], **options) -> list[Run]:
-    """Train each recipe on the same seeds, as `train` with these options, behind one bar."""
-    given = {"snapshots": 2, "progress": False} | options
-    return _each("networks", configs, lambda config: train(config, seeds, **given))
-
-
 def twins(
     configs: Sequence[TrainingConfig], starts: Sequence[np.ndarray], seeds: Sequence[int]
 ) -> list[Run]:

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
 
 NORMAL = 1.959963984540054
@@ -38,9 +39,10 @@ def mean(values: ArrayLike, confidence: float = 0.95) -> Effect:
     centre = float(values.mean())
     if np.ptp(values) <= 1e-12 * np.abs(values).max():  # equal up to rounding
         return Effect(centre, centre, centre)
-    from scipy.special import stdtrit  # here, as it takes a while to import
 
-    reach = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / len(values) ** 0.5
+    count = len(values)
+    quantile = scipy.special.stdtrit(count - 1, (1 + confidence) / 2)
+    reach = quantile * values.std(ddof=1) / count**0.5
     return Effect(centre, float(centre - reach), float(centre + reach))
 
 

@@ -12,12 +12,11 @@ Throughout, `parameters` are numpy arrays or torch tensors, and results are of t
 takes tensors, to be differentiated. Leading axes (...) are batches, such as an ensemble of S seeds;
 `task` is theirs; `weights` are those of `pair_weights`, (..., P); `bias_scale` is β;
 `label_smoothing` is s, the share of each target that is spread evenly over all labels. Results have
-the precision of the parameters, whatever autocast surrounds the call.
+the precision of the parameters.
 """
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -103,40 +102,14 @@ def pair_weights(task: ModularAddition, training: np.ndarray) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def _in_full(function):
-    """Let no autocast around a call round what is computed in it."""
-
-    @wraps(function)
-    def call(parameters, *arguments, **options):
-        if isinstance(parameters.b1, np.ndarray):
-            return function(parameters, *arguments, **options)
-        import torch  # here, as it takes longer to import than all else together
-
-        with torch.autocast(parameters.b1.device.type, enabled=False):
-            return function(parameters, *arguments, **options)
-
-    return call
-
-
-@_in_full
 def logits(parameters: Parameters, points: Array, bias_scale: float = 1.0) -> Array:
-    """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 (..., M, N) at points x of the plane (..., M, 2).
-
-    >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
-    >>> logits(network, np.zeros((7, 2), np.float32)).shape
-    (7, 5)
-    """
+    """Logits z = W2ᵀ ReLU(W1ᵀ x + β b1) + b2 (..., M, N) at points x of the plane (..., M, 2)."""
     before = points @ parameters.w1 + bias_scale * parameters.b1[..., None, :]
     return (before * (before > 0)) @ parameters.w2 + parameters.b2[..., None, :]
 
 
 def pair_sums(parameters: Parameters, task: ModularAddition) -> Array:
-    """Pair sums x_p = E_a + E_b (..., P, 2) of the parameters, in the order of `task.pairs`.
-
-    >>> task = ModularAddition(5)
-    >>> pair_sums(initialise(task, hidden=4, seed=0), task).shape
-    (15, 2)
-    """
+    """Pair sums x_p = E_a + E_b (..., P, 2) of the parameters, in the order of `task.pairs`."""
     first, second = task.pairs.T
     return parameters.embeddings[..., first, :] + parameters.embeddings[..., second, :]
 
@@ -164,7 +137,6 @@ def targets(task: ModularAddition, label_smoothing: float) -> np.ndarray:
     return (1 - label_smoothing) * onehot + label_smoothing / task.modulus
 
 
-@_in_full
 def loss(
     parameters: Parameters,
     task: ModularAddition,
@@ -189,7 +161,6 @@ def loss(
     return -(weights * (goal * z.log_softmax(-1)).sum(-1)).sum(-1)
 
 
-@_in_full
 def residuals(
     parameters: Parameters,
     task: ModularAddition,
@@ -212,7 +183,6 @@ def residuals(
     return goal.astype(z.dtype) - shares / shares.sum(-1, keepdims=True)
 
 
-@_in_full
 def pair_forces(
     parameters: Parameters,
     task: ModularAddition,
@@ -239,7 +209,6 @@ def pair_forces(
     return weights[..., None] * ((alpha @ parameters.w2.mT * active) @ parameters.w1.mT)
 
 
-@_in_full
 def embedding_forces(
     parameters: Parameters, task: ModularAddition, weights: Array, **options: float
 ) -> Array:
@@ -247,11 +216,6 @@ def embedding_forces(
 
     F_a is the sum of the forces on the unordered pairs that contain a, twice for (a, a). The
     options are those of `pair_forces`.
-
-    >>> task = ModularAddition(5)
-    >>> network = initialise(task, hidden=4, seed=0, readout_init="standard")
-    >>> embedding_forces(network, task, pair_weights(task, np.ones(15, bool))).shape
-    (5, 2)
     """
     return task.scatter(pair_forces(parameters, task, weights, **options))
 
@@ -262,10 +226,6 @@ def regions(
     """Predicted label at every node of a grid over the plane of pair sums, (Y, X) ints.
 
     The parameters are of one seed; x (X,) are abscissae, y (Y,) ordinates.
-
-    >>> network = initialise(ModularAddition(5), hidden=4, seed=0, readout_init="standard")
-    >>> regions(network, [-1.0, 1.0], [-1.0, 0.0, 1.0]).shape
-    (3, 2)
     """
     parameters = parameters.map(np.asarray)
     grid = np.stack(np.meshgrid(x, y), axis=-1).astype(parameters.w1.dtype)

@@ -13,9 +13,6 @@ Sizes = TypeVar("Sizes")
 def sizes(profile: str, quick: Sizes, full: Sizes) -> Sizes:
     """What a notebook takes in its two profiles, "quick" and "full".
 
-    Raises:
-        ValueError: for any other profile.
-
     >>> sizes("quick", quick=100, full=1000)
     100
     >>> sizes("Quick", quick=100, full=1000)
@@ -28,9 +25,6 @@ def sizes(profile: str, quick: Sizes, full: Sizes) -> Sizes:
 def within(low: int, high: int, **parameters: int) -> None:
     """Refuse parameters that are no integers from low to high, where a notebook does not work.
 
-    Raises:
-        ValueError: naming the first of them.
-
     >>> within(5, 31, MODULUS=4)
     Traceback (most recent call last):
     ValueError: MODULUS must be an integer in [5, 31], got 4
@@ -41,9 +35,6 @@ def within(low: int, high: int, **parameters: int) -> None:
 
 def among(values: Collection[int], **parameters: int) -> None:
     """Refuse parameters that are none of some integers, where a notebook does not work.
-
-    Raises:
-        ValueError: naming the first of them.
 
     >>> among(range(7, 24, 2), MODULUS=12)
     Traceback (most recent call last):

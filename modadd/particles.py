@@ -32,10 +32,9 @@ Cut at any L, the law stays exactly invariant under rotation, and its domain is 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import numpy as np
@@ -45,7 +44,6 @@ from modadd import _checks
 from modadd._compiled import engine as _engine
 from modadd._compiled import field as _field
 from modadd._compiled import two_forces as _two_forces
-from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.run import SCALARS, DivergenceError, Run
 from modadd.task import ModularAddition
@@ -94,16 +92,12 @@ def two_force(
     Returns:
         Run with source "two_force"; loss is V, force_rms that of −∂V/∂E, other scalars NaN.
 
-    Raises:
-        ValueError: for an argument out of range, before any work.
-        DivergenceError: naming step and seed, when positions stop being finite.
-
     >>> start = np.random.default_rng(0).standard_normal((4, 17, 2))
     >>> run = two_force(start, alignment_force=1.0, progress=False)
     >>> run.source, run.final.shape
     ('two_force', (4, 17, 2))
     """
-    start = _starts(E0, seeds)
+    E0, start = _starts(E0, seeds)
     steps = snapshot_steps(_checks.integer("steps", steps, 0), snapshots)
     _checks.options(threads, cache=cache, progress=progress)
     rule = _two_forces.TwoForces(
@@ -113,7 +107,7 @@ def two_force(
         momentum=_checks.real("momentum", momentum, 0.0, 1.0),
     )
     settings = rule._asdict()
-    task = ModularAddition(len(next(iter(start.values()))))
+    task = ModularAddition(E0.shape[1])
     pairs = (task.pairs, task.labels, task.multiplicity.astype(np.float32))
 
     def work(seed: int, stop: np.ndarray) -> Run:
@@ -123,7 +117,8 @@ def two_force(
         reached = _two_forces.descend(E, *pairs, rule, steps, stop, positions, scalars)
         return _recorded("two_force", settings, seed, steps, positions, scalars, reached)
 
-    return _run("two_force", settings, start, steps, work, threads, cache, progress)
+    options = {"threads": threads, "cache": cache, "progress": progress}
+    return cached("two-force", settings, steps, tuple(start), work, given={"E0": E0}, **options)
 
 
 def field(
@@ -169,10 +164,6 @@ def field(
     Returns:
         Run with source "field"; the scalars mean the same as a network's.
 
-    Raises:
-        ValueError: for an argument out of range, before any work.
-        DivergenceError: naming step and seed, when the positions or the loss stop being finite.
-
     Warns:
         RuntimeWarning: where a loss ends far above that of a guess, ln N: steps are too long for
             so steep a field, and what has grown there is no law's prediction.
@@ -182,8 +173,8 @@ def field(
     >>> run.accuracy[-1].tolist()
     [1.0]
     """
-    start = _starts(E0, seeds)
-    modulus = len(next(iter(start.values())))
+    E0, start = _starts(E0, seeds)
+    modulus = E0.shape[1]
     config = TrainingConfig(modulus) if config is None else config
     _checks.instance("config", config, TrainingConfig)
     if config.modulus != modulus:
@@ -230,7 +221,8 @@ def field(
         return record("field", settings, seed, theta, recipe, pairs, steps, False, stop)
 
     work = by_kernel if features == "ideal" else by_features
-    run = _run("field", settings, start, steps, work, threads, cache, progress)
+    options = {"threads": threads, "cache": cache, "progress": progress}
+    run = cached("field", settings, steps, tuple(start), work, given={"E0": E0}, **options)
     guess = math.log(modulus)
     lost = run.seeds[run.loss[-1] > 2 * guess]
     if len(lost) and not label_charges:
@@ -247,8 +239,10 @@ def field(
 # --- what both share ------------------------------------------------------------------------------
 
 
-def _starts(E0: ArrayLike, seeds: int | Iterable[int] | None) -> dict[int, np.ndarray]:
-    """Checked starts (N, 2) float32 by their seeds."""
+def _starts(
+    E0: ArrayLike, seeds: int | Iterable[int] | None
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Checked starts (S, N, 2) float32, and each (N, 2) by its seed."""
     E0 = _checks.embeddings("E0", E0, limit=_checks.LARGEST).astype(np.float32)
     if E0.ndim > 3:
         raise ValueError(f"E0 must have shape (S, N, 2) or (N, 2), got {E0.shape}")
@@ -260,7 +254,7 @@ def _starts(E0: ArrayLike, seeds: int | Iterable[int] | None) -> dict[int, np.nd
     seeds = _checks.seeds("seeds", range(len(E0)) if seeds is None else seeds)
     if len(seeds) != len(E0):
         raise ValueError(f"seeds must be {len(E0)}, one for each start, got {len(seeds)}")
-    return dict(zip(seeds, E0, strict=True))
+    return E0, dict(zip(seeds, E0, strict=True))
 
 
 def _recorded(
@@ -282,27 +276,6 @@ def _recorded(
     values = dict(zip(SCALARS, scalars[:count].T[..., None], strict=True))
     seeds = np.array([seed], np.int64)
     return Run(source, settings, seeds, steps[:count], positions[:count, None], **values)
-
-
-def _run(
-    source: str,
-    settings: dict,
-    start: dict[int, np.ndarray],
-    steps: np.ndarray,
-    work: Callable[[int, np.ndarray], Run],
-    threads: int | None,
-    cache: bool,
-    progress: bool,
-) -> Run:
-    """Simulate all starts, one seed per thread, through the cache if wanted."""
-
-    def compute(missing, keep) -> None:
-        run_in_threads(work, missing, keep, threads, progress, source.replace("_", "-"))
-
-    digest = hashlib.sha256(b"".join(E.tobytes() for E in start.values())).hexdigest()
-    key = {"source": source, "settings": settings, "steps": steps.tolist()}
-    key |= {"seeds": tuple(start), "start": digest}
-    return cached(key if cache else None, tuple(start), compute, progress)
 
 
 def _wide_limit(

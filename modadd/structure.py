@@ -296,14 +296,14 @@ def census(E_or_kinds: ArrayLike) -> Census:
     other              4 of 60    6.7%  (2.6% to 15.9%)
     grid + stripe     40 of 60   66.7%  (54.1% to 77.3%)
     """
-    given = _checks.numeric("E_or_kinds", E_or_kinds, (..., "N", 2), kinds="iufUO")
+    given = _checks.numeric("E_or_kinds", E_or_kinds, (...,), kinds="iufUO")
     if given.size == 0:
         raise ValueError(f"E_or_kinds must hold at least one embedding, got shape {given.shape}")
-    words = given.dtype.kind in "UO"
-    kinds = (given if words else classify(_checks.embeddings("E_or_kinds", given))).ravel()
-    for kind in kinds:
-        _checks.choice("E_or_kinds", kind, KINDS)
-    return Census({kind: int((kinds == kind).sum()) for kind in KINDS})
+    if given.dtype.kind in "UO":
+        kinds = _checks.words("E_or_kinds", given, (...,), KINDS)
+    else:
+        kinds = classify(_checks.embeddings("E_or_kinds", given))
+    return Census({kind: int(np.sum(kinds == kind)) for kind in KINDS})
 
 
 # --- kinds and bonds -----------------------------------------------------------------------------

@@ -51,16 +51,13 @@ def sweep(
         one Run for each configuration, in their order, with the seeds in their order.
 
     Raises:
-        ValueError, DivergenceError: as for `train`.
-        Interrupted: on Ctrl-C, within a second; it holds the finished jobs. Joblib's threads and
-            processes end with it; the workers of a Dask cluster finish the jobs they are at.
+        Interrupted: on Ctrl-C, within a second; it holds the finished jobs. The workers of a Dask
+            cluster finish the jobs they are at.
 
     >>> low, high = sweep([TrainingConfig(5, 8, 20, bias_scale=b) for b in (0, 1)], [3, 4])
     >>> low.settings["bias_scale"], high.seeds.tolist(), high.embeddings.shape
     (0.0, [3, 4], (21, 2, 5, 2))
     """
-    if isinstance(configs, TrainingConfig):
-        raise _checks.refuse("configs", "a list of TrainingConfig", configs)
     configs = _checks.sequence("configs", configs)
     for config in configs:
         _checks.instance("configs", config, TrainingConfig)
@@ -98,7 +95,7 @@ def sweep(
         raise Interrupted(finished, [], total) from None
     finally:
         stop[0] = 1  # for the jobs of this process that are still under way
-    return [ensemble.whole for ensemble in ensembles]
+    return [ensemble.run for ensemble in ensembles]
 
 
 def _job(i: int, config: TrainingConfig, seeds: Sequence[int], options: dict) -> tuple[int, Run]:

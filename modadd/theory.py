@@ -31,7 +31,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
+import scipy
 
 from modadd import _checks
 from modadd.model import Parameters
@@ -77,15 +77,15 @@ class Branch(NamedTuple):
     """All circles of one modulus, stable ones and unstable, in the order of their radius."""
 
     weight_decay: np.ndarray
-    """(M,) λ"""
+    """(200,) λ"""
     radius: np.ndarray
-    """(M,)"""
+    """(200,)"""
     loss: np.ndarray
-    """(M,) regularised"""
+    """(200,) regularised"""
     cross_entropy: np.ndarray
-    """(M,)"""
+    """(200,)"""
     stable: np.ndarray
-    """(M,) bools: a minimum of the regularised loss, not the pass between it and nothing"""
+    """(200,) bools: a minimum of the regularised loss, not the pass between it and nothing"""
 
 
 def circle(modulus: int, weight_decay: float) -> Circle:
@@ -111,7 +111,9 @@ def circle(modulus: int, weight_decay: float) -> Circle:
     low = high - 2
     while fit(np.exp(low)).decay > decay:
         low -= 2
-    root = brentq(lambda x: np.log(fit(np.exp(x)).decay / decay), low, high, xtol=1e-12)
+    root = scipy.optimize.brentq(
+        lambda x: np.log(fit(np.exp(x)).decay / decay), low, high, xtol=1e-12
+    )
     return _circle(fit(np.exp(root)), modulus)
 
 
@@ -128,25 +130,20 @@ def critical_decay(modulus: int) -> Limits:
     modulus = _odd(modulus)
     end = _end(modulus)
     fit, high = _Fits(modulus, end.u), np.log(end.ridge)
-    root = brentq(lambda x: fit(np.exp(x)).loss - np.log(modulus), high - 3, high)
+    root = scipy.optimize.brentq(lambda x: fit(np.exp(x)).loss - np.log(modulus), high - 3, high)
     return Limits(end.decay, fit(np.exp(root)).decay, end.radius)
 
 
-def branch(modulus: int, points: int = 200) -> Branch:
-    """All circles of N tokens: as R grows, λ rises to its end and falls again.
-
-    Args:
-        modulus: N, odd, 5 to 199.
-        points: how many, 3 to 10,000.
+def branch(modulus: int) -> Branch:
+    """All circles of N tokens (odd, 5 to 199): as R grows, λ rises to its end and falls again.
 
     >>> found = branch(17)
     >>> bool(np.isclose(found.weight_decay.max(), critical_decay(17).ends, rtol=1e-3))
     True
     """
     modulus = _odd(modulus)
-    points = _checks.integer("points", points, 3, 10_000)
     end = _end(modulus)
-    ridges = end.ridge * np.geomspace(300, 3e-4, points)
+    ridges = end.ridge * np.geomspace(300, 3e-4, 200)
     found = _Fits(modulus, end.u)
     columns = zip(*((f.decay, f.radius, f.loss, f.cross_entropy) for f in map(found, ridges)))
     return Branch(*map(np.array, columns), stable=ridges < end.ridge)
@@ -188,7 +185,7 @@ def network(found: Circle, hidden: int, frequency: int = 1) -> Parameters:
     )
 
 
-def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 24) -> float:
+def certificate(found: Circle, bias_scale: float = 1.0) -> float:
     """How much more than λ the best conceivable hidden unit would earn: 1 if none does.
 
     With the embeddings held, the wide hidden layer is a convex problem in the measure of its units.
@@ -201,14 +198,12 @@ def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 24) -> float
     Args:
         found: from `circle`.
         bias_scale: β, at least 0.
-        mesh: directions and biases on a side of the mesh, 2 to 1000.
 
     >>> print(f"{certificate(circle(17, 0.01)):.6f}")
     1.000000
     """
     n = _checks.instance("found", found, Circle).modulus
     bias_scale = _checks.real("bias_scale", bias_scale, 0, _checks.LARGEST)
-    mesh = _checks.integer("mesh", mesh, 2, 1000)
     task, tokens = ModularAddition(n), network(found, 2 * n)
     first, second = task.pairs.T
     x = tokens.embeddings[first] + tokens.embeddings[second]
@@ -218,9 +213,9 @@ def certificate(found: Circle, bias_scale: float = 1.0, mesh: int = 24) -> float
     alpha[np.arange(len(z)), task.labels] += 1
     alpha *= task.multiplicity[:, None] / n**2
     # Rotations and reflections of the circle carry every direction into this sector.
-    angle = np.linspace(0, np.pi / n, mesh + 1 - mesh % 2)
+    angle = np.linspace(0, np.pi / n, 25)
     largest = 0.0
-    for tilt in np.linspace(-np.pi / 2, np.pi / 2, 2 * mesh + 1):
+    for tilt in np.linspace(-np.pi / 2, np.pi / 2, 49):
         direction = np.cos(tilt) * np.stack([np.cos(angle), np.sin(angle)])
         active = np.maximum(x @ direction + bias_scale * np.sin(tilt), 0)
         largest = max(largest, np.linalg.norm(alpha.T @ active, axis=0).max())
@@ -306,7 +301,7 @@ def _end(modulus: int) -> _Fit:
     """The fit at the end of the branch, where λ is largest."""
     fit = _Fits(modulus)
     bounds = np.log(modulus * np.array([0.05, 1.0]))
-    found = minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         lambda x: -fit(np.exp(x)).decay, bounds=bounds, method="bounded", options={"xatol": 1e-6}
     )
     return fit(np.exp(found.x))

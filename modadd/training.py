@@ -6,8 +6,7 @@ They compute what `model` defines, in float32.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ from modadd import _checks, model
 from modadd._compiled import engine as _engine
 from modadd._compiled import rules as _rules
 from modadd._compiled.rules import RULES
-from modadd._threads import run_in_threads
 from modadd.cache import cached
 from modadd.model import Parameters
 from modadd.run import SCALARS, Run, check_finite
@@ -171,7 +169,6 @@ def train(
         a Run with source "network"; a snapshot shows the state before the update of its step.
 
     Raises:
-        ValueError: for an argument out of range, before any training.
         DivergenceError: naming step and seed, when a seed's loss stops being finite.
         Interrupted: on Ctrl-C, within a second; it holds what was recorded until then.
 
@@ -194,14 +191,9 @@ def train(
         ready = prepare(config, task, seed, start)
         return record("network", settings, seed, *ready, steps, keep_parameters, stop)
 
-    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
-        run_in_threads(work, missing, keep, threads, progress, "training", stop)
-
-    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-    if given:
-        digest = hashlib.sha256(b"".join(array.tobytes() for array in given.values()))
-        key |= {"start": digest.hexdigest(), "given": list(given), "seeds": seeds}
-    return cached(key if cache else None, seeds, compute, progress)
+    options = {"threads": threads, "cache": cache, "progress": progress, "stop": stop}
+    options |= {"given": given, "parameters": keep_parameters}
+    return cached("training", settings, steps, seeds, work, **options)
 
 
 def train_with(
@@ -246,10 +238,6 @@ def train_with(
     Returns:
         a Run with source "network"; its scalars are measured without noise or wiring cost.
 
-    Raises:
-        ValueError: for an argument out of range, before any training.
-        DivergenceError: naming step and seed, when a seed's loss stops being finite.
-
     >>> config = TrainingConfig(modulus=5, hidden=8, steps=20)
     >>> run = train_with("dropout", config, seeds=0, amount=0.1, cache=False, progress=False)
     >>> run.settings["optimiser"], run.final.shape
@@ -271,11 +259,8 @@ def train_with(
         ready = (theta, recipe, pairs, steps, keep_parameters, stop, by)
         return record("network", settings, seed, *ready)
 
-    def compute(missing: Sequence[int], keep: Callable[[Run], None]) -> None:
-        run_in_threads(work, missing, keep, threads, progress, rule)
-
-    key = {"settings": settings, "steps": steps.tolist(), "parameters": keep_parameters}
-    return cached(key if cache else None, seeds, compute, progress)
+    options = {"threads": threads, "cache": cache, "progress": progress}
+    return cached(rule, settings, steps, seeds, work, parameters=keep_parameters, **options)
 
 
 def _given(
@@ -309,11 +294,6 @@ def prepare(
 
     `start` holds arrays that replace those of the seed, by field of Parameters; `task` is that of
     `config`, whose pairs all seeds share.
-
-    >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> theta, recipe, pairs = prepare(config, config.task, seed=0)
-    >>> theta.size == 5 * 2 + 3 * 8 + 8 * 5 + 5
-    True
     """
     parameters = config.initial(seed)._replace(**start or {})
     training = task.training_pairs(config.train_share, seed)
@@ -356,14 +336,6 @@ def record(
 
     It is recorded at the `steps` (T,), and ends early once another thread sets stop[0]. `source`,
     `settings` and `keep_parameters` are for the Run.
-
-    Raises:
-        DivergenceError: when loss or parameters stop being finite.
-
-    >>> config = TrainingConfig(modulus=5, hidden=8)
-    >>> ready = prepare(config, config.task, seed=0)
-    >>> record("network", {}, 0, *ready, np.array([0, 9]), False, np.zeros(1, np.uint8)).modulus
-    5
     """
     theta = theta.copy()
     flat = np.empty((len(steps), theta.size), np.float32)

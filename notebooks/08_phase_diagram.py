@@ -32,6 +32,7 @@ from modadd.chapters import n08_phase_diagram as chapter
 from modadd.plots import phase_diagram, show
 from modadd.plots.palette import STYLES
 from modadd.plots.shares import tables
+from modadd.sweep import sweep
 
 count, steps = notebook.sizes(PROFILE, quick=(16, 500), full=(60, 2000))
 seeds = range(FIRST_SEED, FIRST_SEED + count)
@@ -41,10 +42,8 @@ configs = [TrainingConfig(steps=steps, **dict(zip(knobs, pair))) for pair in zip
 
 # %%
 recorded = {"snapshots": 24, "keep_parameters": True}
-smallest, largest = (
-    forecasts.networks(part, seeds, **recorded) for part in (configs[:6], configs[-6:])
-)
-networks = [*smallest, *forecasts.networks(configs[6:-6], seeds), *largest]
+smallest, largest = (sweep(part, seeds, **recorded) for part in (configs[:6], configs[-6:]))
+networks = [*smallest, *sweep(configs[6:-6], seeds, snapshots=2), *largest]
 kinds = {"networks": forecasts.kinds_of(networks)}
 fine = np.array([structure.classify(run.final) for run in networks]).reshape(6, 6, -1)
 show(
@@ -218,7 +217,7 @@ def paced(configs, starts, seeds):
 
 # %%
 more = range(FIRST_SEED + 1000, FIRST_SEED + 1000 + 3 * count)
-corner = forecasts.networks(configs[4:6], more)
+corner = sweep(configs[4:6], more, snapshots=2)
 begun = [run.embeddings[0] for run in corner]
 small, large = paced(configs[4:6], begun, more), paced(configs[-6:], starts[-6:], seeds)
 small["networks"], large["networks"] = forecasts.kinds_of(corner) == "circle", table[5]
@@ -261,28 +260,17 @@ show(
 
 # %%
 # NBVAL_CHECK_OUTPUT
-law, pure, learns = (
-    found[f"law, {what}"] for what in ("moving features", "pure kernel", "kernel that learns")
-)
+law, _, pure, learns = found.values()
+ours, forward, *_ = turned.values()
 early, alone = (intervals.rank_correlation(table, x) for x in (at_start, less_bias))
-print(
-    "the guess is worse than the bias alone:          ",
-    np.quantile(early.draws - alone.draws, 0.975) < 0,
-)
-print("larger starts, fewer circles in networks:        ", turned["networks"].scale.high < 0)
-print(
-    "... by the law run forward, too:                 ",
-    turned["law, moving features"].scale.high < 0,
-)
-print(
-    "more bias, fewer circles; by the law, too:       ",
-    max(turned[k].bias.high for k in ("networks", "law, moving features")) < 0,
-)
+worse = np.quantile(early.draws - alone.draws, 0.975) < 0
+fewer = max(ours.bias.high, forward.bias.high) < 0
+print("the guess is worse than the bias alone:          ", worse)
+print("larger starts, fewer circles in networks:        ", ours.scale.high < 0)
+print("... by the law run forward, too:                 ", forward.scale.high < 0)
+print("more bias, fewer circles; by the law, too:       ", fewer)
 print("the law is less than 0.1 behind other layers:    ", law.behind.high < 0.1)
-print(
-    "it names the kind better than unrelated networks:",
-    law.same_kind.low > unrelated.high,
-)
+print("it names the kind better than unrelated networks:", law.same_kind.low > unrelated.high)
 
 # %%
 stiff = forecasts.kinds_of(forecasts.laws(configs[:6], starts[:6], seeds, "fixed")) == "circle"

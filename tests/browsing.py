@@ -43,6 +43,15 @@ def settled(page) -> None:
     page.evaluate("() => new Promise(done => setTimeout(() => requestAnimationFrame(done), 60))")
 
 
+@contextmanager
+def redrawn(*canvases):
+    """What is done inside changes what each canvas shows."""
+    before = [pixels(canvas) for canvas in canvases]
+    yield
+    settled(canvases[0].page)
+    assert all(pixels(c) != b for c, b in zip(canvases, before, strict=True))
+
+
 def slide(slider, value) -> None:
     slider.evaluate(
         "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})) }", value

@@ -54,13 +54,13 @@ def pytest_report_header(config: pytest.Config) -> str:
     )
 
 
-FIRST = [".ipynb", "test_lab.py", "test_browser.py", "test_site.py", "test_widgets.py"]
+FIRST = [".ipynb", "test_browser.py", "test_site.py", "test_widgets.py"]
 FIRST += ["test_notebooks.py", "test_particles.py", "test_training.py", "test_theory.py"]
 """The longest, so that no worker is left with one of them when the other is done."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let JupyterLab's long run of notebooks follow nbval, whose cache it takes; then the long."""
+    """Notebooks first: what they train, the site and others take from the cache."""
 
     def place(item: pytest.Item) -> int:
         name = item.path.suffix if item.path.suffix == ".ipynb" else item.path.name

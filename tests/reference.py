@@ -1,7 +1,9 @@
-"""Training as a reader of torch's manual would write it, with autograd and torch.optim.
+"""Training as a reader of torch's manual would write it, with autograd and torch.optim; the kernel.
 
 Slow, and independent of the compiled loops.
 """
+
+import math
 
 import numpy as np
 import torch
@@ -13,11 +15,19 @@ OPTIMISERS = {"gradient_descent": torch.optim.SGD, "adam": torch.optim.Adam}
 OPTIMISERS |= {"adamw": torch.optim.AdamW}
 
 
-def train(config: TrainingConfig, seed: int, dtype=torch.float64) -> Parameters:
-    """Parameters of one seed at every step, with a leading axis of steps + 1."""
-    parameters = config.initial(seed).map(
-        lambda array: torch.tensor(array, dtype=dtype, requires_grad=True)
+def train(
+    config: TrainingConfig, seed: int, *, start: Parameters | None = None, frozen: bool = False
+) -> Parameters:
+    """Parameters of one seed at every step, with a leading axis of steps + 1.
+
+    They begin at `start`, or as the seed has it; if `frozen`, the first layer does not learn.
+    """
+    parameters = (config.initial(seed) if start is None else start).map(
+        lambda array: torch.tensor(array, dtype=torch.float64, requires_grad=True)
     )
+    if frozen:
+        for layer in (parameters.w1, parameters.b1):
+            layer.requires_grad_(False)
     own = config.weight_decay if config.embedding_decay is None else config.embedding_decay
     options = {"lr": config.learning_rate}
     if config.optimiser == "gradient_descent":
@@ -69,3 +79,13 @@ def _loss(config: TrainingConfig, seed: int, parameters: Parameters) -> torch.Te
         z, labels, reduction="none", label_smoothing=config.label_smoothing
     )
     return (losses * weight).sum() / weight.sum()
+
+
+def kernel(x: torch.Tensor, y: torch.Tensor, beta: float) -> torch.Tensor:
+    """The arc-cosine kernel (...) of points (..., 2), by its angle, for autograd."""
+    dot = (x * y).sum(-1) + beta**2
+    plane = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
+    square = plane**2 + beta**2 * ((x - y) ** 2).sum(-1)
+    parallel = square == 0  # where a root has no slope
+    cross = torch.where(parallel, 0.0, torch.where(parallel, 1.0, square).sqrt())
+    return (cross + (math.pi - torch.atan2(cross, dot)) * dot) / (2 * math.pi)

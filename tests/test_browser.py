@@ -15,6 +15,7 @@ from browsing import (
     notebook_of,
     pixels,
     reading,
+    redrawn,
     run_all_cells,
     settled,
     slide,
@@ -55,18 +56,23 @@ def page_file(tmp_path_factory):
 def show(open_page, page_file):
     """Open the page of three widgets."""
 
-    def show(address="", width=900, height=1800, **options):
+    def show(width=900, height=1800, **options):
         page = open_page(viewport={"width": width, "height": height}, offline=True, **options)
         page.set_default_timeout(PATIENCE)
-        page.goto(page_file.as_uri() + address)
-        page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 3")
-        settled(page)
+        page.goto(page_file.as_uri())
+        wait_for_widgets(page, 3)
         return page
 
     return show
 
 
-def test_scrubber_without_a_kernel(show):
+def wait_for_widgets(page, count: int) -> None:
+    drawn = "count => document.querySelectorAll('.modadd[data-drawn]').length === count"
+    page.wait_for_function(drawn, arg=count)
+    settled(page)
+
+
+def test_widgets_without_a_kernel(show):
     page = show()
     root = view(page, "scrub")
     assert root.locator("output.step").inner_text() == "step 300"  # nothing plays by itself
@@ -74,20 +80,22 @@ def test_scrubber_without_a_kernel(show):
         check(page, root)
     check_keyboard(page, root)
     check_space(page, root)
+    check_playground(page)
+    check_particles(page)
     nameless = page.evaluate(
         """() => [...document.querySelectorAll(".modadd :is(input, select, button, canvas)")]
             .filter(e => !(e.ariaLabel || e.textContent.trim() || e.labels?.length))
             .map(e => e.outerHTML)"""
     )
     assert nameless == []
+    slide(root.locator("input.cursor"), 99)
+    check_taking_away(page, root)
 
 
 def check_scrubbing(page, root):
-    canvases = [root.locator("canvas").nth(i) for i in range(3)]
-    before, accuracy = [pixels(c) for c in canvases], reading(root, "accuracy")
-    slide(root.locator("input.cursor"), 2)
-    settled(page)
-    assert all(pixels(c) != b for c, b in zip(canvases, before, strict=True))
+    accuracy = reading(root, "accuracy")
+    with redrawn(*(root.locator("canvas").nth(i) for i in range(3))):
+        slide(root.locator("input.cursor"), 2)
     assert reading(root, "accuracy") != accuracy
     assert root.locator("output.step").inner_text() != "step 300"
     box = root.locator("figure.curves canvas").bounding_box()
@@ -102,8 +110,10 @@ def check_scrubbing(page, root):
 FIND = """async (canvas, words) => {
     const said = canvas.closest(".modadd").querySelector(".words");
     const box = canvas.getBoundingClientRect();
-    for (let y = 4; y < box.height; y += 9) for (let x = 4; x < box.width; x += 9) {
-        const at = { clientX: box.x + x, clientY: box.y + y, pointerType: "mouse" };
+    for (let i = 1; i < 5000; i++) { // here and there, evenly
+        const [x, y] = [0.7549 * i % 1, 0.5698 * i % 1];
+        const place = { clientX: box.x + x * box.width, clientY: box.y + y * box.height };
+        const at = { ...place, pointerType: "mouse" };
         canvas.dispatchEvent(new PointerEvent("pointermove", at));
         await new Promise(requestAnimationFrame);
         if (new RegExp(words).test(said.innerText)) return [at.clientX, at.clientY];
@@ -209,8 +219,7 @@ def check_space(page, root):
     assert reading(view(page, "particles"), "step") == "0"
 
 
-def test_playground(show):
-    page = show()
+def check_playground(page):
     root = view(page, "playground")
     assert reading(root, "reads as") == "grid"
     assert reading(root, "grid") == "1.00"
@@ -225,10 +234,8 @@ def test_playground(show):
     root.get_by_label("structure").select_option("circle")
     assert reading(root, "reads as") == "circle"
     alike = reading(root, "nearest alike")
-    before = pixels(canvas)
-    slide(root.locator("input[type=range]"), 0.6)
-    settled(page)
-    assert pixels(canvas) != before
+    with redrawn(canvas):
+        slide(root.locator("input[type=range]"), 0.6)
     assert reading(root, "nearest alike") != alike
     root.get_by_label("structure").select_option("lattice")
     for name, value in [("tokens N", 12), ("step u", 2), ("step v", 4)]:
@@ -242,17 +249,14 @@ PARTICLES_BEYOND = """step =>
     Number(document.querySelector("[data-kind=particles] dd").innerText) > step"""
 
 
-def test_particles(show):
-    page = show()
+def check_particles(page):
     root = view(page, "particles")
     canvas = root.locator("canvas").first
     canvas.focus()
     settled(page)
-    before = pixels(canvas)
-    page.keyboard.press("PageUp")
-    page.keyboard.press("ArrowRight")
-    settled(page)
-    assert pixels(canvas) != before
+    with redrawn(canvas):
+        page.keyboard.press("PageUp")
+        page.keyboard.press("ArrowRight")
     assert root.locator(".words").inner_text().startswith("Token 0 ")
     page.keyboard.press("Escape")
     page.keyboard.press("Space")
@@ -330,10 +334,9 @@ def check_thumb(page):
     start = widgets.particles(START.copy()).initial["start"]
     E = np.reshape(start, (-1, 2)) / np.sqrt(np.mean(np.square(start)))
     x, y = E[np.abs(E).max(-1).argmin()]  # one in the middle
-    before = pixels(canvas)
     place = box["x"] + side / 2 * (1 + x / reach), box["y"] + side / 2 * (1 - y / reach)
-    assert swipe(*place) < 5
-    assert pixels(canvas) != before
+    with redrawn(canvas):
+        assert swipe(*place) < 5
 
 
 # What can be taken away
@@ -360,9 +363,8 @@ SEEN = """async ([type, content]) => {
 }"""
 
 
-def test_a_picture_a_film_and_a_line_for_a_page_can_be_taken_away(show):
-    page = show()
-    root = view(page, "scrub")
+def check_taking_away(page, root):
+    """A picture, a film, and a line for a page of one's own."""
     root.get_by_text("Take away").click()
     canvas = root.locator("canvas").first
     on_screen = pixels(canvas)
@@ -386,7 +388,8 @@ def test_a_picture_a_film_and_a_line_for_a_page_can_be_taken_away(show):
     line = root.locator(".take textarea").input_value()
     address = re.fullmatch(r'<iframe src="(.*?)" .*></iframe>', line)[1]
     assert address.endswith("page.html?only=0")
-    page = show(address.partition("page.html")[2].replace("only=0", "only=1"))
+    page.goto(address.replace("only=0", "only=1"))
+    wait_for_widgets(page, 3)
     at = "y => document.elementFromPoint(40, y).closest('.modadd-page').firstChild.dataset.kind"
     page.set_viewport_size({"width": 900, "height": 500})
     assert {page.evaluate(at, y) for y in (5, 250, 450)} == {"playground"}
@@ -395,57 +398,88 @@ def test_a_picture_a_film_and_a_line_for_a_page_can_be_taken_away(show):
 # Training in the page
 
 
-@pytest.fixture(scope="module")
-def training_file(tmp_path_factory):
-    file = tmp_path_factory.mktemp("page") / "train.html"
-    body = widgets.live_training(TrainingConfig(hidden=24)).fragment()
-    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{body}</body>')
-    return file
-
-
-def open_training(open_page, file, fragment=""):
-    page = open_page(viewport={"width": 900, "height": 1000}, offline=True)
-    page.set_default_timeout(PATIENCE)
-    page.goto(file.as_uri() + fragment)
-    page.wait_for_selector(".modadd[data-drawn]")
-    return page, view(page, "live")
-
-
 LIVE_BEYOND = """step => {
     const shown = document.querySelector("[data-kind=live] output.step").innerText;
     return Number(shown.replace(/\\D/g, "")) > step;
 }"""
+ADDRESS = """async () => {
+    while (!/beside/.test(location.hash)) await new Promise(requestAnimationFrame);
+    return location.hash;
+}"""
 
 
-def wait_for_step(page, step):
+def wait_for_step(page, step) -> None:
     page.wait_for_function(LIVE_BEYOND, arg=step - 1)
 
 
-def test_a_network_trains_in_the_page_and_its_address_names_the_state(open_page, training_file):
-    page, root = open_training(open_page, training_file)
-    root.get_by_role("button", name="forces revived").click()
-    wait_for_step(page, 2300)
+def wait_for_note(page, pattern) -> None:
+    note = "document.querySelector('[data-kind=live] .bar .note').innerText"
+    page.wait_for_function(f"/{pattern}/.test({note})")
+
+
+def pause(root) -> None:
     root.get_by_role("button", name="pause").click()
     root.get_by_role("button", name="go on", exact=True).wait_for()
+
+
+def last_step(root) -> int:
+    return int(root.locator("output.step").inner_text().split()[-1].replace(",", ""))
+
+
+def code_of(root) -> dict:
+    """What the code that a view prints makes."""
+    root.get_by_role("button", name="code for this state").click()
+    code = root.get_by_label("code that reproduces")
+    code.wait_for()
+    names = {}
+    exec(code.input_value(), names)
+    return names
+
+
+@pytest.fixture
+def train_at(open_page, tmp_path):
+    """Open the page that trains under an address."""
+    file = tmp_path / "train.html"
+    body = widgets.live_training(TrainingConfig(hidden=24)).fragment()
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{body}</body>')
+
+    def train_at(fragment):
+        page = open_page(viewport={"width": 900, "height": 1000}, offline=True)
+        page.set_default_timeout(PATIENCE)
+        page.goto(file.as_uri() + fragment)
+        page.wait_for_selector(".modadd[data-drawn]")
+        return page, view(page, "live")
+
+    return train_at
+
+
+def test_a_network_trains_in_the_page(train_at):
+    page, root = train_at("#seed=2&step=40&decay=0:0,60:0.003&train_share=0.8")
+    wait_for_step(page, 40)
+    root.get_by_role("button", name="go on", exact=True).click()
+    wait_for_step(page, 120)
+    pause(root)
+    check_address(page, root, train_at)
+    check_going_back(page, root)
+    check_beside(page, root)
+
+
+def check_address(page, root, train_at):
+    """It names the state, and brings it back."""
     shown = last_step(root)
     page.wait_for_function("step => location.hash.includes(`step=${step}&`)", arg=shown)
     address = page.url
     found = re.search(r"#seed=2&step=(\d+)&decay=0:0,(\d+):0.003&train_share=0.8$", address)
-    assert int(found[1]) == shown and 2000 <= int(found[2]) <= shown
+    assert int(found[1]) == shown and 60 <= int(found[2]) <= shown
     readings = {name: reading(root, name) for name in ("loss", "validation", "grid", "reads as")}
-    page, root = open_training(open_page, training_file, "#" + address.partition("#")[2])
+    page, root = train_at("#" + address.partition("#")[2])
     wait_for_step(page, shown)
     settled(page)
     assert {name: reading(root, name) for name in readings} == readings
     assert page.url == address
 
 
-def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_file):
-    page, root = open_training(open_page, training_file)
-    root.get_by_role("button", name="start").click()
-    wait_for_step(page, 300)
-    root.get_by_role("button", name="pause").click()
-    root.get_by_role("button", name="go on", exact=True).wait_for()
+def check_going_back(page, root):
     root.locator("input.cursor").focus()
     page.keyboard.press("Home")
     for _ in range(9):  # an early one, before float32 and float64 part
@@ -453,41 +487,30 @@ def test_training_in_the_page_goes_on_from_an_earlier_state(open_page, training_
     settled(page)
     shown, loss = last_step(root), reading(root, "loss")
     root.get_by_role("button", name="go on from here").click()
-    page.wait_for_function("/^Back at step/.test(document.querySelector('.bar .note').innerText)")
+    wait_for_note(page, "^Back at step")
     settled(page)
     assert (last_step(root), reading(root, "loss")) == (shown, loss)
     root.get_by_role("button", name="step", exact=True).click()
     wait_for_step(page, shown + 1)
     assert last_step(root) == shown + 1
-    root.get_by_role("button", name="code for this state").click()
-    code = root.get_by_label("code that reproduces")
-    code.wait_for()
-    names = {}
-    exec(code.input_value(), names)
-    assert names["run"].steps[-1] == shown + 1
-    assert float(names["run"].loss[-1, 0]) == pytest.approx(float(reading(root, "loss")), rel=0.03)
+    run = code_of(root)["run"]
+    assert run.steps[-1] == shown + 1
+    assert float(run.loss[-1, 0]) == pytest.approx(float(reading(root, "loss")), rel=0.03)
 
 
-def test_particles_grow_beside_the_network_from_the_same_start(open_page, training_file):
-    page, root = open_training(open_page, training_file)
+def check_beside(page, root):
+    """Particles, then a field, grow beside the network from the same start."""
     beside = root.get_by_label("beside it")
     beside.select_option("particles")
-    root.get_by_role("button", name="start").click()
-    wait_for_step(page, 200)
-    root.get_by_role("button", name="pause").click()
-    root.get_by_role("button", name="go on", exact=True).wait_for()
     sections = root.locator("section")
-    assert sections.count() == 2
+    page.wait_for_function("document.querySelectorAll('section').length === 2")
     assert "without a network" in sections.nth(1).locator("h4").inner_text()
-    root.locator("input.cursor").focus()
     tokens = sections.nth(1).locator("canvas").first
     settled(page)
-    before = pixels(tokens)
-    page.keyboard.press("Home")
-    settled(page)
-    assert pixels(tokens) != before
-    root.locator("input.cursor").press("End")
     shown = last_step(root)
+    with redrawn(tokens):
+        root.locator("input.cursor").press("Home")
+    root.locator("input.cursor").press("End")
     beside.select_option("field")
     page.wait_for_function("/Field/.test(document.querySelectorAll('h4')[1]?.innerText)")
     settled(page)
@@ -501,35 +524,26 @@ def test_particles_grow_beside_the_network_from_the_same_start(open_page, traini
     page.wait_for_function("document.querySelectorAll('section').length === 1")
 
 
-ADDRESS = """async () => {
-    while (!/beside/.test(location.hash)) await new Promise(requestAnimationFrame);
-    return location.hash;
-}"""
-
-
-def last_step(root) -> int:
-    return int(root.locator("output.step").inner_text().split()[-1].replace(",", ""))
-
-
 # JupyterLab
 
 CELLS = [
-    "from modadd import TrainingConfig, particles, train, widgets\n"
-    "config = TrainingConfig(steps=300, train_share=0.9)\n"
-    "run = train(config, [3, 4], snapshots=12, keep_parameters=True, progress=False)\n"
-    "start = run.embeddings[0]\n"
-    "beside = particles.two_force(start, steps=100, seeds=[3, 4], snapshots=8, progress=False)",
-    "widgets.scrub(run, beside=beside)",
+    "from modadd import TrainingConfig, particles, structure, train, widgets\n"
+    "from modadd.plots import show\n"
+    "config = TrainingConfig(modulus=7, hidden=16, steps=300, train_share=0.9)\n"
+    "options = {'snapshots': 12, 'progress': False}\n"
+    "run = train(config, [3, 4], keep_parameters=True, **options)\n"
+    "beside = particles.two_force(run.embeddings[0], steps=100, seeds=[3, 4], **options)",
+    "show(widgets.scrub(run, beside=beside), 'scrub', 'Shown as in the notebooks.')",
     "live = widgets.live_training(config, 3)\nlive",
     "widgets.playground()",
-    "widgets.particles(start[0])",
+    "widgets.particles(run.embeddings[0, 0])",
+    "E = run.final[None, None]\nwidgets.phases(E, structure.classify(E), [1], [1], [3, 4], config)",
 ]
 
 
-@pytest.fixture(scope="module")
-def lab(browser_path, tmp_path_factory):
-    notebooks = {"widgets.ipynb": notebook_of(CELLS)}
-    with jupyterlab(tmp_path_factory.mktemp("lab"), notebooks) as address:
+@pytest.fixture
+def lab(browser_path, tmp_path):
+    with jupyterlab(tmp_path, {"widgets.ipynb": notebook_of(CELLS)}) as address:
         yield address("widgets.ipynb")
 
 
@@ -538,11 +552,8 @@ def test_all_widgets_in_jupyterlab(lab, open_page):
     page.set_default_timeout(3 * PATIENCE)  # the kernel may have to compile first
     page.goto(lab)
     run_all_cells(page)
-    page.wait_for_function("document.querySelectorAll('.modadd[data-drawn]').length === 4")
-    assert (
-        page.locator('[data-mime-type*="stderr"], .jp-RenderedText[data-mime-type*=error]').count()
-        == 0
-    )
+    wait_for_widgets(page, 5)
+    assert page.locator('[data-mime-type*="error"], [data-mime-type*="stderr"]').count() == 0
     check_scrubber(page)
     check_live_training(page)
     check_themes(page)
@@ -550,17 +561,14 @@ def test_all_widgets_in_jupyterlab(lab, open_page):
 
 def check_scrubber(page):
     root = view(page, "scrub")
-    canvases = [root.locator("canvas").nth(i) for i in range(6)]
-    before, accuracy = [pixels(c) for c in canvases], reading(root, "accuracy")
+    accuracy = reading(root, "accuracy")
     slider = root.locator("input.cursor").bounding_box()
-    page.mouse.move(slider["x"] + slider["width"] - 8, slider["y"] + slider["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(
-        slider["x"] + 0.2 * slider["width"], slider["y"] + slider["height"] / 2, steps=5
-    )
-    page.mouse.up()
-    settled(page)
-    assert all(pixels(c) != b for c, b in zip(canvases, before, strict=True))
+    middle = slider["y"] + slider["height"] / 2
+    with redrawn(*(root.locator("canvas").nth(i) for i in range(6))):
+        page.mouse.move(slider["x"] + slider["width"] - 8, middle)
+        page.mouse.down()
+        page.mouse.move(slider["x"] + 0.2 * slider["width"], middle, steps=5)
+        page.mouse.up()
     assert reading(root, "accuracy") != accuracy
     # Keys that mean something to the notebook in command mode must reach the widget alone.
     cells = page.locator(".jp-Cell").count()
@@ -573,29 +581,22 @@ def check_scrubber(page):
     noise.focus()
     page.keyboard.press("ArrowRight")
     assert noise.input_value() == "0.02"
-    before = pixels(canvases[0])
-    root.get_by_role("combobox", name="seed").select_option("4")
-    page.wait_for_function(
-        "document.querySelector('.modadd h4 small').innerText.startsWith('seed 4')"
-    )
-    settled(page)
-    assert pixels(canvases[0].page.locator(".modadd canvas").first) != before
+    with redrawn(root.locator("canvas").first):
+        root.get_by_role("combobox", name="seed").select_option("4")
+        root.locator("h4 small", has_text="seed 4").first.wait_for()
 
 
 def check_live_training(page):
     root = view(page, "live")
     root.get_by_role("button", name="start").click()
-    page.wait_for_function(
-        "/steps a second/.test(document.querySelector('[data-kind=live] .bar .note').innerText)"
-    )
+    wait_for_note(page, "steps a second")
     decay = root.get_by_label("weight decay", exact=True)
     for text in ("0", "0,01"):  # a comma, as much of the world writes it
         before = last_step(root)
         decay.fill(text)
         decay.press("Enter")
         wait_for_step(page, before + 200)  # it has long taken effect
-    root.get_by_role("button", name="pause").click()
-    root.get_by_role("button", name="go on").wait_for()
+    pause(root)
     end = last_step(root)
     root.get_by_role("button", name="step", exact=True).click()
     wait_for_step(page, end + 1)
@@ -604,11 +605,7 @@ def check_live_training(page):
     page.keyboard.press("Home")
     assert last_step(root) == 0
     page.keyboard.press("End")
-    root.get_by_role("button", name="code for this state").click()
-    code = root.get_by_label("code that reproduces")
-    code.wait_for()
-    names = {}
-    exec(code.input_value(), names)
+    names = code_of(root)
     assert names["run"].steps[-1] == end + 1
     # Both changes took effect while the training ran, each at a step of its own.
     assert [decay for _, decay in names["decays"]] == [0.003, 0.0, 0.01]
@@ -620,9 +617,7 @@ def check_live_training(page):
     shown = last_step(root)
     assert shown < end
     root.get_by_role("button", name="go on from here").click()
-    page.wait_for_function(
-        "/^Back at step/.test(document.querySelector('[data-kind=live] .bar .note').innerText)"
-    )
+    wait_for_note(page, "^Back at step")
     page.keyboard.press("End")
     assert last_step(root) == shown
     root.get_by_role("button", name="reset").click()
@@ -656,13 +651,11 @@ def test_phases_show_the_runs_of_the_cell_pointed_at(open_page, tmp_path):
     table, runs = (root.locator("canvas").nth(i) for i in range(2))
     title = root.locator("figcaption[role=status]")
     assert "β = 1, initial scale 1" in title.inner_text()
-    before = pixels(runs)
-    table.focus()
-    page.keyboard.press("ArrowRight")
-    settled(page)
+    with redrawn(runs):
+        table.focus()
+        page.keyboard.press("ArrowRight")
     assert "β = 2, initial scale 1: the first 4 of 4 runs" in title.inner_text()
     assert (reading(root, "circle"), reading(root, "grid")) == ("3 of 4", "1 of 4")
-    assert pixels(runs) != before
     box = table.bounding_box()
     page.mouse.move(box["x"] + 60, box["y"] + box["height"] - 50)  # the lower left cell
     settled(page)

@@ -79,22 +79,26 @@ def header(path: Path, **changes) -> bytes:
     return npy(np.frombuffer(text.encode(), np.uint8))
 
 
-def test_each_byte_flipped_is_refused_or_harmless(run, path):
+def test_a_byte_flipped_is_refused_or_harmless(run, path):
+    """Every third byte of the file, in all bits or in one."""
     whole, counting, refusals = path.read_bytes(), set(), set()
     for array in run._arrays().values():
         start = whole.index(array.tobytes())
         counting |= set(range(start, start + array.nbytes))
-    for i, byte in enumerate(whole):
-        path.write_bytes(whole[:i] + bytes([byte ^ (0xFF, 1 << i % 8)[i % 2]]) + whole[i + 1 :])
+    tried = range(0, len(whole), 3)
+    for i in tried:
+        flipped = whole[i] ^ (0xFF, 1 << i % 8)[i % 2]
+        path.write_bytes(whole[:i] + bytes([flipped]) + whole[i + 1 :])
         if refused(path, run):
             refusals.add(i)
-    assert counting <= refusals  # only fields of the zip that nobody reads are harmless
-    assert len(refusals) > 0.5 * len(whole)
+    # Only fields of the zip that nobody reads are harmless.
+    assert counting & set(tried) <= refusals
+    assert len(refusals) > 0.5 * len(tried)
 
 
 def test_each_cut_is_refused(path, run):
     whole = path.read_bytes()
-    for length in [*range(0, len(whole), len(whole) // 100), *range(len(whole) - 50, len(whole))]:
+    for length in [*range(0, len(whole), len(whole) // 50), *range(len(whole) - 25, len(whole))]:
         path.write_bytes(whole[:length])
         assert refused(path, run), length
 
@@ -107,19 +111,12 @@ def test_what_is_put_before_or_behind_is_refused_or_harmless(path, run):
             refused(path, run)
 
 
-@pytest.mark.parametrize("value", [99, None, [1, 2], ...])
 @pytest.mark.parametrize("field", ["format", "source", "settings", "arrays"])
-def test_edited_headers_are_refused(path, field, value):
-    rewrite(path, {"header.npy": header(path, **{field: value})})
-    with pytest.raises(RunFileError):
-        Run.load(path)
-
-
-@pytest.mark.parametrize("text", [b"", b"[]", b"7", b"{", b'"\xff"', b"[" * 100_000])
-def test_headers_that_are_none_are_refused(path, text):
-    rewrite(path, {"header.npy": npy(np.frombuffer(text, np.uint8))})
-    with pytest.raises(RunFileError):
-        Run.load(path)
+def test_edited_headers_are_refused(path, field):
+    for value in (99, None, [1, 2], ...):
+        rewrite(path, {"header.npy": header(path, **{field: value})})
+        with pytest.raises(RunFileError):
+            Run.load(path)
 
 
 WRONG = {
@@ -134,32 +131,25 @@ WRONG = {
     ],
     "loss": [np.zeros((1, 2), "f4"), np.zeros((2, 1), "i4"), np.zeros((2, 1), "f4,f4")],
     "parameters.w1": [np.zeros((2, 1, 2, 5), "f4"), np.zeros((2, 1), "f4"), np.zeros((2, 1, 2, 1))],
-    "parameters.b1": [np.zeros((), "f4"), None],
-    "accuracy": [None],
-    "header": [None],
+    "parameters.b1": [np.zeros((), "f4")],
 }
+TEXTS = [b"", b"[]", b"7", b"{", b'"\xff"', b"[" * 100_000]
+HUGE = [((2**40, 2**40), "<f4"), ((-(2**20), -(2**20)), "<f4"), ((1,), "|V1099511627776")]
+MEMBERS = {name: [npy(np.asarray(array)) for array in arrays] for name, arrays in WRONG.items()}
+MEMBERS["loss"] += [declared(*more_than_there_is) for more_than_there_is in HUGE]
+MEMBERS["header"] = [None, *(npy(np.frombuffer(text, np.uint8)) for text in TEXTS)]
+MEMBERS["accuracy"] = [None]
+"""Members of another type or shape than a Run's, a None for those that are missing."""
 
 
-@pytest.mark.parametrize(("name", "array"), [(k, a) for k, v in WRONG.items() for a in v])
-def test_arrays_of_another_type_or_shape_are_refused(path, name, array):
-    rewrite(path, {f"{name}.npy": None if array is None else npy(np.asarray(array))})
-    with pytest.raises(RunFileError):
-        Run.load(path)
-
-
-@pytest.mark.parametrize(
-    ("shape", "descr"),
-    [
-        ((2**20, 2**20), "<f4"),
-        ((2**40, 2**40), "<f4"),
-        ((-(2**20), -(2**20)), "<f4"),
-        ((1,), "|V1099511627776"),
-    ],
-)
-def test_what_declares_more_than_it_holds_is_refused(path, shape, descr):
-    rewrite(path, {"loss.npy": declared(shape, descr)})
-    with pytest.raises(RunFileError):
-        Run.load(path)
+@pytest.mark.parametrize("name", MEMBERS)
+def test_members_that_no_run_has_are_refused(path, name):
+    whole = path.read_bytes()
+    for data in MEMBERS[name]:
+        rewrite(path, {f"{name}.npy": data})
+        with pytest.raises(RunFileError):
+            Run.load(path)
+        path.write_bytes(whole)
 
 
 class Trap:
@@ -201,18 +191,6 @@ def test_two_members_of_one_name_are_refused(path):
         path.write_bytes(whole)
 
 
-def test_what_is_no_regular_file_is_refused_at_once(path):
-    pipe, folder = path.with_name("pipe.npz"), path.with_name("folder.npz")
-    os.mkfifo(pipe)
-    folder.mkdir()
-    for other in (pipe, folder, Path("/dev/zero")):
-        with pytest.raises(RunFileError, match="no regular file"):
-            Run.load(other)
-
-
-# The cache
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MODADD_CACHE", str(tmp_path / "cache"))
@@ -231,15 +209,10 @@ def test_damaged_entries_are_computed_again(cache, run):
     with pytest.warns(UserWarning, match="2 damaged entries in the cache, .*4.npz is damaged"):
         assert content(again([4, 5, 6])) == content(first)
     assert content(Run.load(entries[0])) == content(run)
-    assert content(again()) == content(run)  # without a warning
-
-
-def test_an_entry_in_another_place_is_not_believed(cache):
-    first = again([4, 5])
-    entries = sorted(cache.glob("*/*/*.npz"))
     entries[0].write_bytes(entries[1].read_bytes())
     with pytest.warns(UserWarning, match="1 damaged entry .* another run than its place says"):
-        assert content(again([4, 5])) == content(first)
+        again([4, 5, 6])
+    assert content(again()) == content(run)  # without a warning
 
 
 def test_nothing_outside_the_cache_is_touched(cache, tmp_path):
@@ -255,11 +228,10 @@ def test_nothing_outside_the_cache_is_touched(cache, tmp_path):
     (cache / "mine" / "4.npz").write_bytes(b"mine")
     (folder / "5.npz").symlink_to(outside / "4.npz")
     (folder / ".6.npz.1a2b").write_bytes(b"PK")
-    (folder / "notes.npz").write_bytes(b"mine")
     with pytest.warns(UserWarning, match="1 damaged entry"):
         again([4, 5])
     assert cache_size() == clear_cache() > 0
     assert cache_size() == 0
     left = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.name for path in left} == {"4.npz", "notes.npz"}
-    assert all((tmp_path / path).read_bytes() == b"mine" for path in left) and len(left) == 4
+    assert {path.name for path in left} == {"4.npz"}
+    assert all((tmp_path / path).read_bytes() == b"mine" for path in left) and len(left) == 3

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from samples import check_inside, noise, ring
+from samples import check_inside, lattice, noise, ring, turned
 
 from modadd import TrainingConfig, forecasts
 from modadd.chapters import n12_one_law_every_recipe as chapter
-from modadd.plots.palette import STYLES
 
 
 def test_recipes_differ_from_the_default_in_what_is_turned():
@@ -28,10 +27,8 @@ def test_drawn_recipes_vary_all_knobs_and_keep_what_was_drawn():
 
 
 def test_details_name_frequency_and_steps():
-    i, j = np.divmod(np.arange(25), 5)
-    place = np.argsort((5 * i + j) % 25)
-    lattice = np.stack([i, j], -1)[place] * [1.0, 1.3]
-    found = chapter.details(np.stack([ring(25, 3), lattice, noise(25)]))
+    grid = lattice(25, 5, ((0, 1.3), (1, 0)))
+    found = chapter.details(np.stack([ring(25, 3), grid, noise(25)]))
     assert found.tolist() == ["circle 3", "grid 1 5", "other"]
     assert chapter.kind(found).tolist() == ["circle", "grid", "other"]
     assert chapter.usual_steps(np.array([["grid 1 5", "grid 1 4", "grid 1 5"]])) == "1 5"
@@ -61,8 +58,8 @@ def test_ranking_counts_ties_as_half():
 
 def test_features_do_not_see_where_a_start_lies_or_how_it_is_turned():
     E = noise(4, 17)
-    turned = E @ np.array([[0.6, -0.8], [0.8, 0.6]]) + [3, -2]
-    np.testing.assert_allclose(chapter.features_of(E), chapter.features_of(turned), atol=1e-9)
+    moved = E @ turned(0.9, mirrored=False) + [3, -2]
+    np.testing.assert_allclose(chapter.features_of(E), chapter.features_of(moved), atol=1e-9)
     assert chapter.features_of(E).shape == (4, 5)
 
 
@@ -72,7 +69,7 @@ def test_an_answer_is_held_against_each_network():
     assert found.kind.mean == 1
     assert found.detail.mean == 0.75
     assert found.circle == 1
-    figure = chapter.readings({"a": found}, {"a": STYLES["network"]})
+    figure = chapter.readings({"a": found})
     assert [t.x[0] for t in figure.data if t.mode == "markers"] == [1, 0.75]
     check_inside(figure)
 

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import reference
 import torch
+from samples import noise, relative, turned
 
 from modadd import _threads, forces, model
 from modadd._compiled import force_sums
@@ -15,31 +17,12 @@ TASK = ModularAddition(N)
 LAWS = [forces.exact, forces.clustering, forces.alignment, forces.linear]
 
 
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
 def close(actual, expected, tolerance=1e-11):
     """Compare to a tolerance relative to the largest component."""
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
-def relative_error(actual, expected):
-    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
-
-
 # --- the laws are gradients -----------------------------------------------------------------------
-
-
-def torch_arc_cosine(x, y, beta):
-    """The kernel for autograd, with the diagonal set apart: there k = (x·y + β²) / 2."""
-    dot = (x * y).sum(-1) + beta**2
-    plane = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
-    square = plane**2 + beta**2 * ((x - y) ** 2).sum(-1)
-    same = torch.eye(len(dot), dtype=torch.bool)
-    cross = torch.where(same, 1.0, square).sqrt()
-    theta = torch.atan2(cross, dot)
-    return torch.where(same, dot / 2, (cross + (math.pi - theta) * dot) / (2 * math.pi))
 
 
 def torch_cubic(x, y, beta):
@@ -60,12 +43,12 @@ def by_autograd(potential, embeddings, beta, charge, weights):
 @pytest.mark.parametrize("case", ["labels", "training", "residuals"])
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0, 20.0])
 def test_exact_law_is_the_gradient_of_its_potential(beta, case):
-    embeddings = draw(N, 2)
+    embeddings = noise(N)
     training = None if case == "labels" else TASK.training_pairs(0.7, 0)
-    residuals = draw(len(TASK.pairs), N, seed=1) if case == "residuals" else None
+    residuals = noise(len(TASK.pairs), N, seed=1)[..., 0] if case == "residuals" else None
     charge = forces.label_charges(TASK) if residuals is None else residuals @ residuals.T
     weights = TASK.multiplicity * (1.0 if training is None else training)
-    expected = by_autograd(torch_arc_cosine, embeddings, beta, charge, weights)
+    expected = by_autograd(reference.kernel, embeddings, beta, charge, weights)
     if residuals is None:
         actual = forces.exact(embeddings, beta, training=training)
     else:
@@ -76,7 +59,7 @@ def test_exact_law_is_the_gradient_of_its_potential(beta, case):
 
 @pytest.mark.parametrize("share", [1.0, 0.7])
 def test_clustering_is_the_gradient_of_its_potential(share):
-    embeddings, training = draw(N, 2), TASK.training_pairs(share, 0)
+    embeddings, training = noise(N), TASK.training_pairs(share, 0)
     weights = TASK.multiplicity * training
     expected = by_autograd(torch_cubic, embeddings, 1.0, forces.label_charges(TASK), weights)
     close(forces.clustering(embeddings, training=training), expected)
@@ -84,55 +67,30 @@ def test_clustering_is_the_gradient_of_its_potential(share):
 
 def test_scatter_counts_a_pair_of_twins_twice():
     # Over all N² ordered pairs (a, b), each moves E_a and E_b.
-    per_ordered = draw(N, N, 2)
+    per_ordered = noise(N, N)
     per_ordered = per_ordered + per_ordered.transpose(1, 0, 2)
     expected = per_ordered.sum(1) + per_ordered.sum(0)
     on_pairs = per_ordered[*TASK.pairs.T] * TASK.multiplicity[:, None]
-    close(forces.scatter(on_pairs, TASK), expected)
+    close(TASK.scatter(on_pairs), expected)
 
 
 # --- symmetries -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("law", LAWS[:3])
-def test_rotation_and_reflection_equivariance(law):
-    embeddings = draw(N, 2)
-    c, s = math.cos(0.7), math.sin(0.7)
-    for turn in (np.array([[c, -s], [s, c]]), np.array([[c, s], [s, -c]])):
-        close(law(embeddings @ turn), law(embeddings) @ turn)
-
-
-@pytest.mark.parametrize("law", LAWS[:3])
-@pytest.mark.parametrize(("modulus", "unit", "shift"), [(12, 5, 3), (17, 3, 0), (17, 16, 5)])
-def test_relabelling_by_a_unit_and_a_shift(law, modulus, unit, shift):
-    embeddings = draw(modulus, 2)
-    renamed = (unit * np.arange(modulus) + shift) % modulus
+def test_laws_commute_with_turning_and_renaming_in_any_batch(law):
+    embeddings, turn = noise(3, 2, 12), turned(0.7, True)
+    force = law(embeddings)
+    renamed = (5 * np.arange(12) + 3) % 12  # a becomes 5 a + 3; 5 is a unit modulo 12
     moved = np.empty_like(embeddings)
-    moved[renamed] = embeddings
-    close(law(moved)[renamed], law(embeddings))
-
-
-def test_a_step_that_is_no_unit_is_no_symmetry():
-    # u = 5 permutes Z_12, but exchanging two tokens is not of the form a → u a + v.
-    embeddings = draw(12, 2)
-    swapped = np.r_[1, 0, 2:12]
-    assert (
-        relative_error(forces.exact(embeddings[swapped])[swapped], forces.exact(embeddings)) > 0.1
-    )
-
-
-@pytest.mark.parametrize("law", LAWS[:3])
-def test_batches_are_independent_bit_for_bit(law):
-    embeddings = draw(3, 2, 7, 2)
-    order = [2, 0, 1]
-    whole = law(embeddings)
-    assert whole.shape == embeddings.shape
-    np.testing.assert_array_equal(law(embeddings[order]), whole[order])
-    np.testing.assert_array_equal(law(embeddings[1, 0]), whole[1, 0])
+    moved[..., renamed, :] = embeddings @ turn
+    close(law(moved)[..., renamed, :], force @ turn)
+    np.testing.assert_array_equal(law(embeddings[[2, 0, 1]]), force[[2, 0, 1]])
+    np.testing.assert_array_equal(law(embeddings[1, 0]), force[1, 0])
 
 
 def test_result_does_not_depend_on_the_number_of_threads(monkeypatch):
-    embeddings, results = draw(60, N, 2), []  # as many as it takes for threads to be worth while
+    embeddings, results = noise(60, N), []  # as many as it takes for threads to be worth while
     for threads in (1, 2, 7):
         monkeypatch.setattr(_threads, "cores", lambda threads=threads: threads)
         results.append(forces.exact(embeddings))
@@ -140,9 +98,9 @@ def test_result_does_not_depend_on_the_number_of_threads(monkeypatch):
     np.testing.assert_array_equal(results[2], results[0])
 
 
-@pytest.mark.parametrize("factor", [1e-3, 0.5, 40.0])
+@pytest.mark.parametrize("factor", [1e-3, 40.0])
 def test_scale_laws(factor):
-    embeddings = draw(N, 2)
+    embeddings = noise(N)
     close(forces.exact(factor * embeddings, 0.0), factor * forces.exact(embeddings, 0.0))
     close(forces.alignment(factor * embeddings), factor * forces.alignment(embeddings))
     close(forces.exact(factor * embeddings, factor), factor * forces.exact(embeddings), 1e-10)
@@ -152,7 +110,7 @@ def test_scale_laws(factor):
 
 @pytest.mark.parametrize("training", [None, TASK.training_pairs(0.6, 1)])
 def test_clustering_is_translation_invariant_and_its_total_is_zero(training):
-    embeddings = draw(N, 2)
+    embeddings = noise(N)
     force = forces.clustering(embeddings, training=training)
     assert np.abs(force.sum(0)).max() < 1e-12 * np.abs(force).max()
     close(forces.clustering(embeddings + np.array([3.0, -2.0]), training=training), force)
@@ -161,62 +119,30 @@ def test_clustering_is_translation_invariant_and_its_total_is_zero(training):
     assert np.abs(exact.sum(0)).max() > 1e-2 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_total_moment_about_the_origin_is_zero(law):
-    embeddings = draw(N, 2)
-    force = law(embeddings, training=TASK.training_pairs(0.6, 1))
-    moments = embeddings[:, 0] * force[:, 1] - embeddings[:, 1] * force[:, 0]
-    assert abs(moments.sum()) < 1e-11 * np.abs(moments).sum()
-
-
 # --- sum rules and gauge --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("modulus", [3, 12, 17, 31])
-def test_sum_rules_hold_to_rounding_over_all_pairs(modulus):
-    embeddings = draw(2, modulus, 2) + 5.0
-    rules = forces.sum_rules(embeddings)
-    assert rules.charge.shape == (modulus * (modulus + 1) // 2,)
-    assert rules.moment.shape == (2, *rules.charge.shape, 2)
-    assert np.abs(rules.charge).max() < 1e-12
-    assert np.abs(rules.moment).max() < 1e-12 * np.abs(embeddings).sum()
-    assert np.abs(forces.linear(embeddings)).max() < 1e-12 * np.abs(embeddings).sum()
-
-
-@pytest.mark.parametrize("beta", [0.0, 0.5, 2.0, 8.0])
-@pytest.mark.parametrize("modulus", [12, 17])
-def test_gauge_is_free_over_all_pairs(beta, modulus):
-    embeddings = draw(3, modulus, 2)
-    reference = forces.exact(embeddings, beta)
-    for gauge in (0.0, math.pi / 2, math.pi, -7.0):
-        close(forces.exact(embeddings, beta, gauge), reference, 1e-12)
-
-
-def test_partial_training_set_breaks_both_rules_by_the_label_imbalance():
-    embeddings, training = draw(N, 2), TASK.training_pairs(0.8, 0)
-    rules = forces.sum_rules(embeddings, training)
-    weights = training * TASK.multiplicity
-    owned = np.bincount(TASK.labels, weights, minlength=N)
-    close(rules.charge, (owned - owned.mean())[TASK.labels])
-    moment = (forces.label_charges(TASK) * weights) @ TASK.pair_sums(embeddings)
-    close(rules.moment, moment)
-    # Not a small correction: a label is short by about two ordered pairs of its N.
-    assert 1 < rules.charge.std() < 4
+def test_gauge_is_free_over_all_pairs():
+    embeddings = noise(3, 12)
+    for beta in (0.0, 0.5, 8.0):
+        for gauge in (math.pi / 2, math.pi, -7.0):
+            expected = forces.exact(embeddings, beta, 0.0)
+            close(forces.exact(embeddings, beta, gauge), expected, 1e-12)
 
 
 def test_without_the_rules_the_gauge_is_fixed_and_linear_is_the_difference():
-    embeddings, training = draw(N, 2), TASK.training_pairs(0.8, 0)
+    embeddings, training = noise(N), TASK.training_pairs(0.8, 0)
     default = forces.exact(embeddings, training=training)
     of_kernel = forces.exact(embeddings, 1.0, math.pi, training)
     np.testing.assert_array_equal(default, of_kernel)
     rest = forces.exact(embeddings, 1.0, 0.0, training)
     close(rest + forces.linear(embeddings, training), default)
-    assert relative_error(rest, default) > 0.3
+    assert relative(rest, default) > 0.3
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_pairs_outside_the_training_set_neither_push_nor_move(law):
-    embeddings, training = draw(N, 2), (TASK.pairs != 3).all(-1)
+    embeddings, training = noise(N), (TASK.pairs != 3).all(-1)
     training[TASK.training_pairs(0.3, 0)] = False
     force = law(embeddings, training=training)
     assert (force[3] == 0).all() and force.any()
@@ -226,21 +152,13 @@ def test_pairs_outside_the_training_set_neither_push_nor_move(law):
     np.testing.assert_array_equal(law(embeddings, training=every), law(embeddings))
 
 
-def test_label_charges_are_residual_charges_of_a_uniform_softmax():
-    embeddings = draw(2, N, 2)
-    residuals = np.eye(N)[TASK.labels] - 1 / N
-    close(residuals @ residuals.T, forces.label_charges(TASK))
-    past = embeddings[None], np.broadcast_to(residuals, (1, 2, *residuals.shape))
-    close(forces.field_law(embeddings, past[1][0], *past, [1.0]), forces.exact(embeddings))
-
-
 # --- two faces of one law -------------------------------------------------------------------------
 
 
 def test_near_limit_is_clustering_to_second_order():
-    embeddings = draw(N, 2)
+    embeddings = noise(N)
     errors = [
-        relative_error(forces.clustering(e), forces.exact(e))
+        relative(forces.clustering(e), forces.exact(e))
         for e in (0.1 * embeddings, 0.01 * embeddings)
     ]
     assert errors[0] < 0.1
@@ -248,9 +166,9 @@ def test_near_limit_is_clustering_to_second_order():
 
 
 def test_far_limit_is_alignment_to_first_order():
-    embeddings = draw(20, N, 2)
+    embeddings = noise(20, N)
     errors = [
-        relative_error(forces.alignment(embeddings), forces.exact(embeddings, beta))
+        relative(forces.alignment(embeddings), forces.exact(embeddings, beta))
         for beta in (0.1, 0.01)
     ]
     assert errors[0] < 0.06
@@ -263,7 +181,7 @@ def test_far_limit_is_alignment_to_first_order():
     [(0.5, 0.985, 0.96, 0.6), (2.1, 0.97, 0.7, 0.9), (7.0, 0.99, 0.5, 0.98)],
 )
 def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
-    embeddings = draw(40, N, 2)
+    embeddings = noise(40, N)
     rms = np.sqrt(np.square(TASK.pair_sums(embeddings)).sum(-1).mean())
     fit = forces.two_term_fit(embeddings, rms / ratio)
     assert fit.r2 > both and fit.r2_clustering > near and fit.r2_alignment > far
@@ -272,7 +190,7 @@ def test_two_terms_nearly_make_the_exact_law(ratio, both, near, far):
 
 
 def test_fitted_weights_tend_to_the_limits():
-    embeddings = draw(20, N, 2)
+    embeddings = noise(20, N)
     near, far = (forces.two_term_fit(embeddings, beta) for beta in (100.0, 0.01))
     assert near.clustering == pytest.approx(1, abs=0.01)
     assert near.alignment == pytest.approx(0, abs=0.01)
@@ -289,40 +207,34 @@ def feature_forces(embeddings, weights, biases):
     hidden = x @ weights + biases
     laid = (forces.label_charges(TASK) * TASK.multiplicity) @ np.maximum(hidden, 0)
     on_pairs = ((hidden > 0) * laid) @ weights.T * TASK.multiplicity[:, None]
-    return forces.scatter(on_pairs, TASK)
+    return TASK.scatter(on_pairs)
 
 
 def test_prediction_is_absolute_for_gaussian_features_and_close_for_uniform_ones():
-    rng, hidden, scale = np.random.default_rng(0), 4096, 2**-0.5
-    found = {}
-    for kind in ("gaussian", "uniform"):
-        measured, predicted = [], []
-        for seed in range(24):
-            embeddings = draw(N, 2, seed=seed)
-            layer = (
-                rng.standard_normal((3, hidden)) / 6**0.5
-                if kind == "gaussian"
-                else rng.uniform(-scale, scale, (3, hidden))
-            )
-            measured.append(feature_forces(embeddings, layer[:2], layer[2]))
-            predicted.append(forces.exact(embeddings) * hidden / 6)
-        f, g = np.ravel(measured), np.ravel(predicted)
-        coefficient = f @ g / (g @ g)
-        found[kind] = coefficient, 1 - np.square(f - coefficient * g).sum() / (f @ f)
+    rng, hidden, shape = np.random.default_rng(0), 4096, (8, 3, 4096)
+    layers = {"gaussian": rng.standard_normal(shape) / 6**0.5}
+    layers["uniform"] = rng.uniform(-(2**-0.5), 2**-0.5, shape)
+    embeddings, found = noise(8, N), {}
+    predicted = forces.exact(embeddings).ravel() * hidden / 6
+    for kind, drawn in layers.items():
+        pairs = zip(embeddings, drawn)
+        measured = np.ravel([feature_forces(E, layer[:2], layer[2]) for E, layer in pairs])
+        coefficient = measured @ predicted / (predicted @ predicted)
+        rest = measured - coefficient * predicted
+        found[kind] = coefficient, 1 - rest @ rest / (measured @ measured)
     assert found["gaussian"] == pytest.approx((1, 1), abs=0.02)
     # U(±1/√2) is not isotropic: no width brings R² to 1.
     assert found["uniform"][0] == pytest.approx(0.95, abs=0.03)
     assert 0.95 < found["uniform"][1] < 0.985
 
 
-@pytest.mark.parametrize("share", [1.0, 0.7])
-def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
+def test_field_law_with_memory_is_the_network_while_its_features_stay():
     # Wide Gaussian features, frozen; embeddings and readout learn with momentum and decay.
     task, hidden, steps, rate, decay, momentum = ModularAddition(5), 40_000, 6, 5e-4, 30.0, 0.5
     rng = np.random.default_rng(0)
-    training = task.training_pairs(share, 0)
+    training = task.training_pairs(0.7, 0)
     weights = torch.tensor(model.pair_weights(task, training))
-    learned = [torch.tensor(draw(5, 2)), torch.zeros(hidden, 5, dtype=torch.float64)]
+    learned = [torch.tensor(noise(5)), torch.zeros(hidden, 5, dtype=torch.float64)]
     features = [torch.tensor(rng.standard_normal(s) / 6**0.5) for s in ((2, hidden), (hidden,))]
     velocities = [torch.zeros_like(v) for v in learned]
     past = []
@@ -341,8 +253,8 @@ def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
             learned[i] = learned[i] - (1.0 if i == 1 else 600.0) * rate * velocities[i]
     positions, residuals = (np.stack(v) for v in zip(*past, strict=True))
     # Both must have moved, or memory would not be tested.
-    assert relative_error(positions[0], positions[-1]) > 0.02
-    assert relative_error(residuals[0], residuals[-1]) > 0.05
+    assert relative(positions[0], positions[-1]) > 0.02
+    assert relative(residuals[0], residuals[-1]) > 0.05
     predicted = forces.field_law(
         positions[-1],
         residuals[-1],
@@ -351,7 +263,7 @@ def test_field_law_with_memory_is_the_network_while_its_features_stay(share):
         forces.memory_weights(steps, rate, decay, momentum),
     )
     predicted *= hidden / 6 / (training * task.multiplicity).sum() ** 2
-    assert relative_error(predicted, -gradients[0].numpy()) < 0.03
+    assert relative(predicted, -gradients[0].numpy()) < 0.03
 
 
 def test_memory_weights_are_a_readout_fed_one_gradient_at_a_time():
@@ -369,13 +281,6 @@ def test_memory_weights_are_a_readout_fed_one_gradient_at_a_time():
     )
     assert forces.memory_weights(10, 0.5).sum() == 5.0
     assert forces.memory_weights(0, 0.5).shape == (0,)
-
-
-def test_prefactor_is_absolute_and_counts_smoothing():
-    factor = forces.prefactor(TASK, 64, 3.0)
-    assert factor == pytest.approx(64 / 6 * 3.0 / (TASK.multiplicity.sum()) ** 2)
-    smoothed = forces.prefactor(TASK, 64, 3.0, label_smoothing=0.5)
-    assert smoothed == pytest.approx(factor / 4)
 
 
 # --- the compiled angle ---------------------------------------------------------------------------
@@ -404,30 +309,6 @@ def test_coincident_embeddings_and_the_origin():
     assert (forces.exact(antipodal, 0.0, training=alone)[1] == 0).all()
     with pytest.raises(ValueError, match=r"^E must feel"):
         forces.two_term_fit(np.zeros((5, 2)))
-
-
-def test_float32_is_computed_in_float64():
-    embeddings = draw(5, 2).astype(np.float32)
-    force = forces.exact(embeddings)
-    assert force.dtype == np.float64
-    np.testing.assert_array_equal(force, forces.exact(embeddings.astype(np.float64)))
-
-
-@pytest.mark.parametrize("law", LAWS)
-def test_lists_and_tensors_that_learn_are_taken(law):
-    E = draw(5, 2)
-    np.testing.assert_array_equal(law(torch.tensor(E, requires_grad=True)), law(E))
-    np.testing.assert_array_equal(law(E.tolist()), law(E))
-    assert law(np.zeros((0, 5, 2))).shape == (0, 5, 2)
-
-
-def test_what_the_laws_cannot_take_is_named():
-    E = draw(5, 2)
     for law in (forces.clustering, forces.two_term_fit):  # both divide by it
         with pytest.raises(ValueError, match="^bias_scale must be"):
-            law(E, 0.0)
-    with pytest.raises(ValueError, match="^training must .* at least one"):
-        forces.exact(E, training=np.zeros(15, bool))
-    alpha = np.ones((15, 5))
-    with pytest.raises(ValueError, match="^past_E must"):
-        forces.field_law(E, alpha, E[None], alpha[None], [])
+            law(antipodal, 0.0)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from samples import a_run, noise, ring
+from samples import a_run, lattice, noise, ring
 
-from modadd import TrainingConfig, forecasts, intervals, particles, train
+from modadd import TrainingConfig, forecasts, particles, train
 
 
 @pytest.fixture
@@ -15,8 +15,7 @@ def kinds() -> np.ndarray:
 
 
 def test_kinds_are_coarse_and_one_row_a_run():
-    i, j = np.divmod(np.arange(16), 8)
-    stripe = np.stack([i, j], -1).astype(float)
+    stripe = lattice(16, 8)
     runs = [a_run(np.stack([E, ring(16, 3), noise(16)])[None]) for E in (stripe, stripe)]
     assert forecasts.kinds_of(runs).tolist() == [["grid", "circle", "other"]] * 2
 
@@ -51,31 +50,14 @@ def test_a_plane_that_fits_has_the_correlation_of_its_residuals(kinds):
     assert found.mean == pytest.approx(abs(np.corrcoef(shares, np.arange(12))[0, 1]))
 
 
-def test_resampling_draws_the_same_seeds_for_all():
-    a, b = np.random.default_rng(1).random((2, 5, 9))
-    sums = intervals.resample(a + b, 50)
-    np.testing.assert_allclose(sums, intervals.resample(a, 50) + intervals.resample(b, 50))
-    np.testing.assert_allclose(sums[0], (a + b).mean(-1))
-    assert np.ptp(sums[1:], axis=0).min() > 0
-
-
-def test_pearson_is_numpys_and_none_where_nothing_varies():
-    x, y = np.random.default_rng(2).random((2, 3, 8))
-    expected = [np.corrcoef(u, v)[0, 1] for u, v in zip(x, y)]
-    np.testing.assert_allclose(intervals.pearson(x, y), expected)
-    assert intervals.pearson(np.ones((1, 4)), y[:1, :4]).tolist() == [0]
-
-
 def test_many_recipes_are_run_behind_one_bar(capsys):
     configs = [TrainingConfig(5, 8, steps=20, bias_scale=b, train_share=0.9) for b in (0, 1)]
-    networks = forecasts.networks(configs, [3, 4])
+    networks = [train(config, [3, 4], snapshots=2, progress=False) for config in configs]
     starts = [run.embeddings[0] for run in networks]
     twins = forecasts.twins(configs, starts, [7, 8])
     laws = forecasts.laws(configs, starts, [3, 4], "isotropic", pace=0.0)
     quiet = {"snapshots": 2, "progress": False}
     for i, config in enumerate(configs):
-        alone = train(config, [3, 4], **quiet)
-        np.testing.assert_array_equal(networks[i].final, alone.final)
         np.testing.assert_array_equal(twins[i].embeddings[0], starts[i])
         given = {"features": "isotropic", "pace": 0.0, "seeds": [3, 4]}
         law = particles.field(starts[i], config, **given, **quiet)

@@ -291,7 +291,7 @@ ALTERED = (
 
 def described() -> tuple[list[dict], list[dict]]:
     """Thresholds, and what Python reads off every shape by them."""
-    thresholds, found = [], []
+    thresholds, found, given = [], [], shapes()
     for number, altered in enumerate(ALTERED):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in altered.items():
@@ -299,8 +299,8 @@ def described() -> tuple[list[dict], list[dict]]:
             thresholds.append(
                 _view.SHARED["thresholds"] | {k.lower(): v for k, v in altered.items()}
             )
-            for E in shapes():
-                ring, lattice = structure.circle(E), structure.grid(E)
+            for E in given:
+                kind, ring, lattice, _ = structure.describe(E)
                 expected = {
                     "circle": float(ring.score),
                     "frequency": int(ring.frequency),
@@ -310,7 +310,7 @@ def described() -> tuple[list[dict], list[dict]]:
                     "rows": int(lattice.rows),
                     "columns": int(lattice.columns),
                     "closure": float(structure.closure(E)),
-                    "kind": str(structure.classify(E)),
+                    "kind": str(kind),
                 }
                 case = {"E": E.ravel().tolist(), "thresholds": number, "expected": expected}
                 found.append(case)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hostile import NEVER, anything, check, defined_in, names
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +78,6 @@ CALLS = {
     forces.field_law: EMBEDDINGS
     | {"residuals": ALPHA, "past_E": E[None], "past_residuals": ALPHA[None]}
     | {"weights": [1.0], "bias_scale": 1.0},
-    forces.scatter: {"on_pairs": np.ones((15, 2)), "task": TASK},
     forces.label_charges: {"task": TASK},
     forces.memory_weights: {
         "steps": 3,
@@ -88,9 +88,9 @@ CALLS = {
     forces.prefactor: {"task": TASK, "hidden": 4, "memory": 1.0, "label_smoothing": 0.1},
     theory.circle: {"modulus": 5, "weight_decay": 0.01},
     theory.critical_decay: {"modulus": 5},
-    theory.branch: {"modulus": 5, "points": 3},
+    theory.branch: {"modulus": 5},
     theory.network: {"found": CIRCLE, "hidden": 10, "frequency": 1},
-    theory.certificate: {"found": CIRCLE, "bias_scale": 1.0, "mesh": 2},
+    theory.certificate: {"found": CIRCLE, "bias_scale": 1.0},
     Run: {"source": "network", "settings": {}, "seeds": [0], "steps": [0], "parameters": None}
     | {name: [[0.5]] for name in SCALARS}
     | {"embeddings": E[None, None]},
@@ -141,7 +141,6 @@ OUTSIDE = {
     "training": [~ALL, np.ones(15), np.ones(14, bool), 1],
     "residuals": [1.0, ALPHA[0], ALPHA[:, :4], [[]]],
     "weights": [1.0, [[1.0]], [[]], None],
-    "on_pairs": [np.zeros((4, 2)), *SHORT],
     "E": [None, 0, "circle", E[:2], E.T, np.zeros((2, 5, 3)), E.astype(bool), *SHORT],
     "E_or_kinds": [["circle", "square"], np.zeros((0, 5, 2)), np.zeros((5, 3)), *SHORT],
     "E0": [E[:2], E.T, np.zeros((0, 5, 2)), np.zeros((5, 2)), np.zeros((1, 1, 5, 2)), *SHORT],
@@ -157,10 +156,8 @@ OUTSIDE = {
     "past_E": [None, E, E[None, :4]],
     "past_residuals": [None, ALPHA, ALPHA[None, :4]],
     "initial_embeddings": [0, E, E[None, :4]],
-    "points": [2, 10_001, *COUNT],
     "found": [None, 0, tuple(CIRCLE)],
     "frequency": [0, 5, *COUNT],
-    "mesh": [1, 1001, *COUNT],
 }
 FLAGS = ("keep_parameters", "cache", "progress", "label_charges")
 OUTSIDE |= {flag: [None, 0, 1, "yes", [True]] for flag in FLAGS}
@@ -222,3 +219,16 @@ def test_anything_is_taken_or_refused_by_name(function, data, no_work_before_che
     argument = data.draw(st.sampled_from(sorted(CALLS[function])))
     value = data.draw(anything)
     throw(function, CALLS[function] | {argument: value}, no_work_before_checks)
+
+
+@pytest.mark.parametrize("function", CALLS, ids=lambda f: f.__qualname__)
+def test_lists_and_tensors_that_learn_are_as_good_as_arrays(function):
+    def found(**changes) -> str:
+        result = function(**CALLS[function] | changes)
+        with np.printoptions(floatmode="unique"):
+            return repr(result.final if isinstance(result, Run) else result)
+
+    for name, value in CALLS[function].items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            assert found(**{name: value.tolist()}) == found()
+            assert found(**{name: torch.tensor(value, requires_grad=True)}) == found()

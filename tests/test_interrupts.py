@@ -13,15 +13,15 @@ import numpy as np
 import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
+from samples import QUIET, same_run
 
-import modadd.training
 from modadd import Run, TrainingConfig, train
+from modadd import sweep as sweeping
 from modadd._threads import run_in_threads
+from modadd.cache import Ensemble
 from modadd.particles import field, two_force
 from modadd.run import DivergenceError, Interrupted
-from modadd.sweep import sweep
 
-QUIET = {"cache": False, "progress": False}
 LONG = TrainingConfig(steps=10**7)
 
 PROGRAM = """
@@ -57,8 +57,7 @@ for name in sys.argv[1:]:
     except Interrupted as stopped:
         found = {"when": time.time(), "computed": time.process_time(), "said": str(stopped)}
         found["finished"] = [r.seeds.tolist() for r in stopped.finished]
-        run = None if name == "sweep" else stopped.run
-        if run is not None:
+        if name != "sweep" and (run := stopped.run) is not None:
             found |= {"steps": run.steps.tolist(), "seeds": run.seeds.tolist()}
             found |= {"final": run.final.tolist()}
     print(json.dumps(found), flush=True)
@@ -132,14 +131,13 @@ def test_what_was_recorded_is_in_reach(interrupted, name):
     np.testing.assert_array_equal(np.array(found["final"], np.float32), again.final)
 
 
-def test_an_interrupted_sweep_holds_the_finished_jobs(interrupted):
-    found = interrupted[0]["sweep"]
-    assert found["finished"] == [[0, 1, 2, 3]]
-    assert found["said"].startswith("stopped with 4 of 8 seeds finished; sys.last_value.run")
-
-
-def test_nothing_unfinished_reached_the_cache(interrupted):
-    runs = [Run.load(path) for path in interrupted[1].glob("*/*/*")]
+def test_an_interrupted_sweep_holds_the_finished_jobs_and_the_cache_nothing_else(interrupted):
+    found, cache = interrupted
+    assert found["sweep"]["finished"] == [[0, 1, 2, 3]]
+    assert found["sweep"]["said"].startswith(
+        "stopped with 4 of 8 seeds finished; sys.last_value.ru"
+    )
+    runs = [Run.load(path) for path in cache.glob("*/*/*")]
     assert [run.settings["steps"] for run in runs] == [100] * 4
     assert all(run.steps.tolist() == [0, 100] for run in runs)
 
@@ -160,9 +158,7 @@ def test_the_stop_button_of_a_notebook():
                 return messages
 
     try:
-        execute(
-            "from modadd import TrainingConfig, train\ntrain(TrainingConfig(), 0, cache=False);"
-        )
+        execute("from modadd import TrainingConfig, train; train(TrainingConfig(), 0, cache=False)")
         long = "train(TrainingConfig(steps=10**7), 3, snapshots=range(0, 10**6, 100), cache=False)"
         (error,) = [m for m in execute(f"print('begun')\n{long}", stop=True) if "ename" in m]
         assert error["ename"] == "Interrupted"
@@ -176,66 +172,50 @@ def test_the_stop_button_of_a_notebook():
 
 def test_another_thread_may_stop_a_training():
     stop = np.zeros(1, np.uint8)
-    threading.Timer(0.3, lambda: stop.fill(1)).start()
+
+    def stop_at_work():
+        at_work(os.getpid())
+        stop.fill(1)
+
+    train(TrainingConfig(steps=1), 0, **QUIET)  # loads what is compiled
+    threading.Thread(target=stop_at_work).start()
     with pytest.raises(Interrupted) as caught:
         train(LONG, 0, snapshots=range(0, 10**5, 10), stop=stop, **QUIET)
     assert caught.value.run.steps[0] == 0
 
 
 def test_a_failing_seed_stops_the_others_whoever_may_stop_them_too():
-    began = time.monotonic()
+    until, begun, stopped = time.monotonic() + 60, threading.Event(), threading.Event()
 
     def work(seed, flag):
-        if seed == 0:
+        if seed == 0 and begun.wait(60):
             raise DivergenceError("seed 0")
-        while not flag[0] and time.monotonic() - began < 20:
+        begun.set()
+        while not flag[0] and time.monotonic() < until:
             time.sleep(0.001)
-        return None
+        stopped.set()
 
     with pytest.raises(DivergenceError):
         run_in_threads(work, [0, 1], print, 2, False, "", stop=np.zeros(1, np.uint8))
-    assert all(not thread.name.startswith("ThreadPool") for thread in alive(began + 10))
-
-
-def alive(until: float) -> list[threading.Thread]:
-    """The threads of pools that are still at work, once none is or the time is over."""
-    while time.monotonic() < until:
-        found = [t for t in threading.enumerate() if t.name.startswith("ThreadPool")]
-        if not found:
-            break
-        time.sleep(0.01)
-    return found
-
-
-def stopping_after(monkeypatch, count: int) -> None:
-    """Let Ctrl-C strike when so many seeds have been kept."""
-    real, kept = modadd.training.cached, []
-
-    def cached(key, seeds, compute, progress=False):
-        def counting(missing, keep):
-            def keep_or_stop(run):
-                keep(run)
-                kept.append(run)
-                if len(kept) == count:
-                    raise KeyboardInterrupt
-
-            compute(missing, keep_or_stop)
-
-        return real(key, seeds, counting)
-
-    monkeypatch.setattr(modadd.training, "cached", cached)
+    assert stopped.wait(30)  # long before it would have ended by itself
 
 
 def test_finished_seeds_keep_all_snapshots_and_are_held_once(monkeypatch):
-    stopping_after(monkeypatch, 5)
-    config = TrainingConfig(7, 8, 30)
-    with pytest.raises(Interrupted, match="stopped with 5 of 40 seeds finished") as caught:
+    config, add, held = TrainingConfig(7, 8, 30), Ensemble.add, []
+
+    def add_until_stopped(ensemble, run):
+        add(ensemble, run)
+        held.append(run)
+        if len(held) == 5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted, match="5 of 40") as caught:
+        patched.setattr(Ensemble, "add", add_until_stopped)
         train(config, range(100, 140), threads=1, **QUIET)
     (finished,) = caught.value.finished
     assert len(set(caught.value.run.seeds)) == len(caught.value.run.seeds)
-    whole = train(config, finished.seeds, **QUIET)
     assert finished.steps[-1] == 30
-    np.testing.assert_array_equal(finished.embeddings, whole.embeddings)
+    same_run(finished, train(config, finished.seeds, **QUIET))
 
 
 def test_seeds_are_cut_to_what_all_have_reached():
@@ -264,7 +244,7 @@ def test_interrupted_can_cross_processes():
 
 def test_a_sweep_over_several_recipes_has_no_single_run(monkeypatch):
     configs = [TrainingConfig(7, 8, steps) for steps in (20, 30)]
-    monkeypatch.setattr(modadd.sweep, "JOB_SIZE", 1)  # one seed a job
+    monkeypatch.setattr(sweeping, "JOB_SIZE", 1)  # one seed a job
     real, calls = train, []
 
     def interrupting(config, seeds, **options):
@@ -273,9 +253,9 @@ def test_a_sweep_over_several_recipes_has_no_single_run(monkeypatch):
             raise KeyboardInterrupt
         return real(config, seeds, **options)
 
-    monkeypatch.setattr(modadd.sweep, "train", interrupting)
+    monkeypatch.setattr(sweeping, "train", interrupting)
     with pytest.raises(Interrupted, match="5 of 6 seeds finished; sys.last_value.fin") as caught:
-        sweep(configs, range(3), jobs=1, **QUIET)
+        sweeping.sweep(configs, range(3), jobs=1, **QUIET)
     with pytest.raises(ValueError, match="one Run for each configuration: see finished"):
         _ = caught.value.run
     assert [run.seeds.tolist() for run in caught.value.finished] == [[0, 1, 2], [0, 1]]

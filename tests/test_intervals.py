@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import spearmanr, t
 
 from modadd import intervals
 
@@ -18,13 +18,6 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     samples = np.random.default_rng(1).normal(3.0, 2.0, size=(2000, 8))
     held = [found.low < 3 < found.high for found in map(intervals.mean, samples)]
     assert np.mean(held) == pytest.approx(0.95, abs=0.015)
-
-
-def test_what_a_seed_adds_to_both_drops_out():
-    rng = np.random.default_rng(2)
-    seeds, gain = 10 * rng.normal(size=50), 0.1 * rng.normal(size=50) + 0.2
-    assert intervals.paired(seeds + gain, seeds).low > 0
-    np.testing.assert_allclose(intervals.paired(seeds + gain, seeds), intervals.mean(gain))
 
 
 def test_equal_values_have_an_interval_of_no_width():
@@ -45,3 +38,51 @@ def test_wilson_agrees_with_its_formula(successes, trials):
     low, high = intervals.wilson(successes, trials)
     assert low == pytest.approx(max(0.0, centre - half), abs=1e-12)
     assert high == pytest.approx(min(1.0, centre + half), abs=1e-12)
+
+
+def test_the_bootstrap_has_the_width_of_the_standard_error():
+    values = np.random.default_rng(3).normal(size=200)
+    found = intervals.bootstrap_mean(values)
+    assert found.mean == pytest.approx(values.mean())
+    error = values.std() / np.sqrt(len(values))
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.08)
+
+
+def test_resampling_draws_the_same_seeds_for_all():
+    a, b = np.random.default_rng(1).random((2, 5, 9))
+    sums = intervals.resample(a + b, 50)
+    np.testing.assert_allclose(sums, intervals.resample(a, 50) + intervals.resample(b, 50))
+    np.testing.assert_allclose(sums[0], (a + b).mean(-1))
+    assert np.ptp(sums[1:], axis=0).min() > 0
+
+
+def test_pearson_is_numpys_and_none_where_nothing_varies():
+    x, y = np.random.default_rng(2).random((2, 3, 8))
+    expected = [np.corrcoef(u, v)[0, 1] for u, v in zip(x, y)]
+    np.testing.assert_allclose(intervals.pearson(x, y), expected)
+    assert intervals.pearson(np.ones((1, 4)), y[:1, :4]).tolist() == [0]
+
+
+def test_rank_correlation_is_spearmans():
+    rng = np.random.default_rng(2)
+    circles, predictor = rng.random((6, 6, 20)) < 0.4, rng.random((6, 6))
+    found = intervals.rank_correlation(circles, predictor)
+    expected = spearmanr(circles.mean(-1).ravel(), predictor.ravel()).statistic
+    assert found.value == pytest.approx(expected)
+    assert found.low < found.value < found.high
+    nothing = intervals.rank_correlation(np.zeros((4, 3), bool), [1, 2, 3, 4])
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+
+
+def test_a_predictor_of_each_seed_is_resampled_with_it():
+    rng = np.random.default_rng(4)
+    circles = rng.random((12, 40)) < 0.5
+    noisy = circles + 0.1 * rng.standard_normal(circles.shape)
+    found = intervals.rank_correlation(circles, noisy)
+    fixed = intervals.rank_correlation(circles, noisy.mean(-1))
+    assert found.value == fixed.value
+    # What the seeds share by chance moves both sides together, not one against the other.
+    assert found.low > fixed.low + 0.1
+    noisy[:, 1:] = np.nan  # one seed is left to speak for each cell
+    only = intervals.rank_correlation(circles, noisy)
+    assert only.value == intervals.rank_correlation(circles, noisy[:, 0]).value

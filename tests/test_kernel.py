@@ -4,47 +4,34 @@ import math
 
 import numpy as np
 import pytest
+import reference
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import noise
 
 from modadd import forces
 
 BIASES = [0.0, 0.1, 1.0, 10.0]
 
 
-def torch_kernel(x, y, beta):
-    """The defining formula, with no care taken: for generic points only."""
-    lift = torch.full_like(x[..., :1], beta)
-    x, y = torch.cat([x, lift], -1), torch.cat([y, lift], -1)
-    nx, ny = x.norm(dim=-1), y.norm(dim=-1)
-    theta = torch.acos((x * y).sum(-1) / (nx * ny))
-    return nx * ny * (torch.sin(theta) + (math.pi - theta) * torch.cos(theta)) / (2 * math.pi)
-
-
 @pytest.mark.parametrize("beta", BIASES)
 def test_kernel_and_gradient_match_autograd(beta):
-    x, y = np.random.default_rng(0).standard_normal((2, 1000, 2))
+    x, y = noise(2, 1000)
     at = torch.tensor(x, requires_grad=True)
-    value = torch_kernel(at, torch.tensor(y), beta)
+    value = reference.kernel(at, torch.tensor(y), beta)
     value.sum().backward()
-    # Where acos is well conditioned; elsewhere it is the naive formula that loses digits.
-    lift = [np.column_stack([v, np.full(len(v), beta)]) for v in (x, y)]
-    sizes = np.prod([np.linalg.norm(v, axis=-1) for v in lift], axis=0)
-    good = np.linalg.norm(np.cross(*lift), axis=-1) > 1e-2 * sizes
-    assert good.sum() > 900
-    error = np.abs(forces.arc_cosine(x, y, beta) - value.detach().numpy())[good]
-    assert error.max() < 1e-11
-    error = np.abs(forces.arc_cosine_gradient(x, y, beta) - at.grad.numpy())[good]
-    assert error.max() < 1e-11
+    close = {"rtol": 0, "atol": 1e-11}
+    np.testing.assert_allclose(forces.arc_cosine(x, y, beta), value.detach(), **close)
+    np.testing.assert_allclose(forces.arc_cosine_gradient(x, y, beta), at.grad, **close)
 
 
-@pytest.mark.parametrize("beta", BIASES)
+@pytest.mark.parametrize("beta", [0.0, 1.0])
 def test_kernel_is_the_mean_over_gaussian_features(beta):
     rng = np.random.default_rng(1)
     sigma = 6**-0.5
     x, y = rng.standard_normal((2, 6, 2))
-    w, b = sigma * rng.standard_normal((400_000, 2)), sigma * rng.standard_normal(400_000)
+    w, b = sigma * rng.standard_normal((200_000, 2)), sigma * rng.standard_normal(200_000)
     hx, hy = (np.maximum(w @ v.T + beta * b[:, None], 0) for v in (x, y))
     products = hx * hy / sigma**2
     error = products.mean(axis=0) - forces.arc_cosine(x, y, beta)
@@ -52,20 +39,6 @@ def test_kernel_is_the_mean_over_gaussian_features(beta):
     pushes = (hx > 0)[..., None] * w[:, None, :] * hy[..., None] / sigma**2
     error = pushes.mean(axis=0) - forces.arc_cosine_gradient(x, y, beta)
     assert (np.abs(error) < 5 * pushes.std(axis=0) / len(w) ** 0.5).all()
-
-
-@pytest.mark.parametrize("beta", BIASES)
-def test_coincident_points_are_ordinary(beta):
-    x = np.random.default_rng(2).standard_normal((100, 2))
-    square = (x**2).sum(-1) + beta**2
-    np.testing.assert_allclose(forces.arc_cosine(x, x, beta), square / 2, rtol=1e-15)
-    np.testing.assert_allclose(forces.arc_cosine_gradient(x, x, beta), x / 2, rtol=1e-15)
-
-
-def test_opposite_points_share_no_feature():
-    x = np.random.default_rng(3).standard_normal((100, 2))
-    assert (forces.arc_cosine(x, -2 * x, 0.0) == 0).all()
-    assert (forces.arc_cosine_gradient(x, -2 * x, 0.0) == 0).all()
 
 
 def in_longdouble(x, y, beta):
@@ -81,7 +54,7 @@ def in_longdouble(x, y, beta):
 
 
 @pytest.mark.parametrize("beta", BIASES)
-@pytest.mark.parametrize("step", [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize("step", [0.0, 1e-15, 1e-9, 1e-3])
 @pytest.mark.parametrize("sign", [1, -1, 1e-8])
 def test_kernel_is_right_to_rounding_near_coincidence_and_opposition(beta, step, sign):
     x = np.random.default_rng(5).standard_normal((100, 2))
@@ -113,7 +86,6 @@ points = st.tuples(coordinates, coordinates).map(np.array)
 
 
 @given(points, points, st.floats(0, 100).filter(lambda v: v == 0 or v > 1e-100))
-@settings(max_examples=200, deadline=None, derandomize=True)
 def test_kernel_is_symmetric_homogeneous_and_bounded(x, y, beta):
     value = forces.arc_cosine(x, y, beta)
     bound = math.hypot(*x, beta) * math.hypot(*y, beta) / 2

@@ -63,7 +63,7 @@ def test_a_notebook_and_its_browser_need_no_network(browser_path, tmp_path):
     done = subprocess.run(
         [*without_network(), sys.executable, "-c", program],
         cwd=SOURCE.parent,
-        env=os.environ | {"MODADD_FIGURES": str(tmp_path), "MODADD_CACHE": str(tmp_path / "cache")},
+        env=os.environ | {"MODADD_FIGURES": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=300,

@@ -78,19 +78,10 @@ def test_noise_is_not_in_what_is_measured(rule):
     np.testing.assert_allclose(run.loss[0], start.loss[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("rule", "amount", "message"),
-    [
-        ("lion", 0.0, "rule must be one of"),
-        ("dropout", 1.0, "amount must leave something"),
-        ("minibatch", 0.0, "amount must leave something"),
-        ("minibatch", 1.5, "amount must be"),
-        ("wiring", -1.0, "amount must be"),
-    ],
-)
-def test_bad_arguments_are_refused(rule, amount, message):
-    with pytest.raises(ValueError, match=message):
-        train_with(rule, CONFIG, [0], amount)
+def test_an_amount_must_leave_something_to_train_with():
+    for rule, amount in (("minibatch", 0.0), ("madam", 0.0)):
+        with pytest.raises(ValueError, match="amount must leave something"):
+            train_with(rule, CONFIG, [0], amount)
 
 
 def test_another_optimiser_is_refused():

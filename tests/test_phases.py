@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import check_inside, noise
 
-from modadd import TrainingConfig, intervals, plots, structure, train
+from modadd import TrainingConfig, plots, structure, train
 from modadd.chapters import n08_phase_diagram as chapter
 from modadd.forecasts import agreements
 from modadd.plots.palette import STYLES
@@ -18,38 +18,6 @@ SIZES = [0.5, 1.0, 2.0]
 def kinds() -> np.ndarray:
     rng = np.random.default_rng(1)
     return rng.choice(structure.KINDS, (3, 3, 5))
-
-
-def test_rank_correlation_is_spearmans():
-    from scipy.stats import spearmanr
-
-    rng = np.random.default_rng(2)
-    circles, predictor = rng.random((6, 6, 20)) < 0.4, rng.random((6, 6))
-    found = intervals.rank_correlation(circles, predictor)
-    expected = spearmanr(circles.mean(-1).ravel(), predictor.ravel()).statistic
-    assert found.value == pytest.approx(expected)
-    assert found.low < found.value < found.high
-    assert found.draws.shape == (1000,)
-    assert intervals.rank_correlation(circles, -predictor).value == pytest.approx(-expected)
-
-
-def test_a_predictor_of_each_seed_is_resampled_with_it():
-    rng = np.random.default_rng(4)
-    circles = rng.random((12, 40)) < 0.5
-    noisy = circles + 0.1 * rng.standard_normal(circles.shape)
-    found = intervals.rank_correlation(circles, noisy)
-    fixed = intervals.rank_correlation(circles, noisy.mean(-1))
-    assert found.value == fixed.value
-    # What the seeds share by chance moves both sides together, not one against the other.
-    assert found.low > fixed.low + 0.1
-    noisy[:, 1:] = np.nan  # one seed is left to speak for each cell
-    only = intervals.rank_correlation(circles, noisy)
-    assert only.value == intervals.rank_correlation(circles, noisy[:, 0]).value
-
-
-def test_no_circle_anywhere_correlates_with_nothing():
-    found = intervals.rank_correlation(np.zeros((4, 3), bool), [1, 2, 3, 4])
-    assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
 def test_alignment_weight_runs_from_0_to_1():

@@ -4,8 +4,6 @@ import base64
 import json
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from samples import ring
 from modadd import ModularAddition, TrainingConfig, intervals, model, plots, structure
 from modadd.chapters import n01_the_model, n02_grids_and_circles
 from modadd.plots import export, palette, panels, png, traces
+from modadd.plots.motion import motion
 from modadd.training import train
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -168,20 +167,26 @@ def test_story_shows_the_chosen_steps_and_marks_the_wrong_pairs(run):
     np.testing.assert_array_equal(loss.customdata, run.steps)
 
 
-def decode(image: bytes) -> np.ndarray:
-    """Colours (Y, X, 3) of an indexed PNG without filters."""
-    chunks, at = {}, 8
+def chunks(image: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and contents of the parts of a PNG."""
+    found, at = [], 8
     while at < len(image):
         (length,) = struct.unpack(">I", image[at : at + 4])
-        kind, body = image[at + 4 : at + 8], image[at + 8 : at + 8 + length]
-        assert image[at + 8 + length : at + 12 + length] == struct.pack(
-            ">I", zlib.crc32(kind + body)
-        )
-        chunks[kind], at = body, at + 12 + length
-    width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
-    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)
+        name, body = image[at + 4 : at + 8], image[at + 8 : at + 8 + length]
+        (checked,) = struct.unpack(">I", image[at + 8 + length : at + 12 + length])
+        assert checked == zlib.crc32(name + body)
+        found.append((name, body))
+        at += 12 + length
+    return found
+
+
+def decode(image: bytes) -> np.ndarray:
+    """Colours (Y, X, 3) of an indexed PNG without filters."""
+    parts = dict(chunks(image))
+    width, height = struct.unpack(">II", parts[b"IHDR"][:8])
+    rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, width + 1)
     assert not rows[:, 0].any()
-    return np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(-1, 3)[rows[:, 1:]]
+    return np.frombuffer(parts[b"PLTE"], np.uint8).reshape(-1, 3)[rows[:, 1:]]
 
 
 def test_regions_are_the_networks_own(run):
@@ -286,6 +291,31 @@ def test_network_diagram_shows_what_the_network_computes(run):
     assert any(note.text == "<b>5 + 14 ≡ 2 (mod 17)</b>" for note in figure.layout.annotations)
     before = run.parameters.map(lambda array: array[0, 1])
     assert n01_the_model.network_diagram(before, (5, 14)).to_json() != figure.to_json()
+
+
+def test_an_animated_picture_shows_each_token_at_its_place():
+    config = TrainingConfig(modulus=7, hidden=16, steps=300)
+    run = train(config, range(2), snapshots=50, progress=False, cache=False)
+    parts = chunks(motion(run, frames=5, size=120))
+    kinds = [kind for kind, _ in parts]
+    assert kinds == [b"IHDR", b"PLTE", b"acTL", b"fcTL", b"IDAT", *[b"fcTL", b"fdAT"] * 16, b"IEND"]
+    (frames, plays), controls = struct.unpack(">II", parts[2][1]), parts[3:-1:2]
+    assert (frames, plays) == (17, 0)
+    order = [body[:4] for kind, body in parts if kind in (b"fcTL", b"fdAT")]
+    assert [struct.unpack(">I", number)[0] for number in order] == list(range(33))
+    waits = [struct.unpack(">HH", body[20:24]) for _, body in controls]
+    assert [over / under for over, under in waits] == [0.062] * 16 + [2.0]
+    colors = np.frombuffer(parts[1][1], np.uint8).reshape(-1, 3)
+    rows = np.frombuffer(zlib.decompress(parts[-2][1][4:]), np.uint8).reshape(120, 241)
+    E = run.final.astype(float)
+    E -= (E.max(1, keepdims=True) + E.min(1, keepdims=True)) / 2
+    x, y = np.moveaxis(
+        60 * (1 + E * [1, -1] / (1.12 * np.abs(E).max((1, 2), keepdims=True))), -1, 0
+    )
+    for seed in range(2):
+        middles = colors[rows[:, 1:][y[seed].astype(int), x[seed].astype(int) + 120 * seed]]
+        shown = ["#" + bytes(middle).hex() for middle in middles]
+        assert shown == palette.token_colors(7), seed
 
 
 # What is outside its axes is not seen
@@ -483,15 +513,10 @@ def test_a_notebook_run_by_hand_leaves_no_trace(figure, kernel, monkeypatch):
     assert export.PLOTLY in bundle and metadata == {}
 
 
-def test_outside_a_kernel_caption_and_paths_are_printed(tmp_path):
-    code = """
-import numpy as np, modadd.plots as plots
-figure = plots.gallery(np.eye(3, 2)[None])
-plots.show(figure, "ring", caption="A ring.")
-plots.show(figure)
-"""
-    environment = os.environ | {"MODADD_FIGURES": str(tmp_path), "BROWSER_PATH": "/none"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert (done.stdout, done.stderr) == (f"A ring.\n{tmp_path / 'ring.html'}\n", "")
+def test_outside_a_kernel_caption_and_paths_are_printed(
+    figure, tmp_path, no_browser, monkeypatch, capsys
+):
+    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
+    plots.show(figure, "ring", caption="A ring.")
+    plots.show(figure)
+    assert capsys.readouterr() == (f"A ring.\n{tmp_path / 'ring.html'}\n", "")

@@ -4,11 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from samples import check_frames, noise
+from samples import check_frames, noise, words
 
 from modadd import TrainingConfig, forces, predictions, train
-from modadd.chapters import n04_force_formulae
-from modadd.chapters import n04_force_formulae as _forces
+from modadd.chapters import n04_force_formulae as chapter
 from modadd.predictions import LAWS
 
 STEPS = [1, 3, 8]
@@ -72,50 +71,26 @@ def test_smoothed_labels_begin_with_smaller_charges():
     assert np.abs(found.coefficient - 1).max() < 0.2
 
 
-@pytest.mark.parametrize(
-    ("change", "steps", "law", "message"),
-    [
-        ({}, [1], "gravity", "law must be one of"),
-        ({"snapshots": [0, 4, 8]}, [4], "label charges", "recorded at every step up to 4"),
-        ({"keep_parameters": False}, [1], "label charges", "keep_parameters=True"),
-        ({"train_share": 0.5}, [1], "label charges", "on all pairs"),
-        ({"decay_from": 5}, [1], "label charges", "with one decay, got decay_from=5"),
-        ({"embedding_decay": 0.0}, [1], "label charges", "with one decay, got embedding_decay=0.0"),
-    ],
-)
-def test_predictions_refuse_what_they_cannot_know(change, steps, law, message):
-    options = {"snapshots": range(9), "keep_parameters": True}
-    recipe = {name: value for name, value in change.items() if name not in options}
-    options |= {name: value for name, value in change.items() if name in options}
-    config = TrainingConfig(modulus=5, hidden=4, steps=8, **recipe)
-    run = train(config, 0, progress=False, **options)
-    with pytest.raises(ValueError, match=message):
-        predictions.predicted(run, steps, law)
-
-
-def test_measuring_refuses_a_step_that_was_not_recorded(run):
-    with pytest.raises(ValueError, match="steps must be among those of the run, got 99"):
-        predictions.measured(run, [99])
+def test_predictions_take_a_run_that_is_recorded_at_every_step():
+    run = train(TrainingConfig(5, 4, 8), 0, snapshots=[0, 4, 8], progress=False)
+    with pytest.raises(ValueError, match="recorded at every step up to 4"):
+        predictions.predicted(run, [4], "label charges")
 
 
 # The figures: that they can be drawn, and say what they should
 
 
-def words(figure) -> str:
-    return " ".join(note.text for note in figure.layout.annotations)
-
-
 def test_scrubbing_frames_carry_what_changes_and_no_more(run):
-    figure = n04_force_formulae.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
+    figure = chapter.forces_scrub(run, 1, STEPS, list(LAWS)[:2])
     check_frames(figure, ["1", "3", "8"])
 
 
 def test_two_faces_and_two_terms():
-    assert "Alignment" in words(n04_force_formulae.two_faces())
+    assert "Alignment" in words(chapter.two_faces())
     E, ratios = noise(2, 5), np.array([0.2, 1.0, 5.0])
     fits = [forces.two_term_fit(ratio * E) for ratio in ratios]
     worst = min(fit.r2 for fit in fits)
-    assert f"{worst:.3f}" in words(n04_force_formulae.two_terms(ratios, fits))
+    assert f"{worst:.3f}" in words(chapter.two_terms(ratios, fits))
 
 
 def test_force_balance_scores_the_sum(run):
@@ -123,7 +98,7 @@ def test_force_balance_scores_the_sum(run):
     law = predictions.predicted(run, STEPS, "label charges")
     parts = {"clustering": law[0, 0], "alignment": law[0, 0], "sum": 2 * F[0, 0]}
     found = {"label charges": predictions.agreement(F, law)}
-    figure = n04_force_formulae.force_balance(E, F[0, 0], parts, found, found, STEPS)
+    figure = chapter.force_balance(E, F[0, 0], parts, found, found, STEPS)
     assert "direction 1.00, size 0.50" in words(figure)
     direction, size, _ = (trace for trace in figure.data if trace.mode == "lines+markers")
     np.testing.assert_allclose(direction.y, np.median(found["label charges"].cosine, axis=1))
@@ -131,7 +106,7 @@ def test_force_balance_scores_the_sum(run):
 
 
 def test_arrows_point_along_their_vectors():
-    up, right = _forces.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")[1].x
+    up, right = chapter.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")[1].x
     assert (up, right) == (0, 2)
-    angles = _forces.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")
+    angles = chapter.arrows(np.zeros((2, 2)), np.array([[0, 1.0], [2, 0]]), "#000000")
     assert list(angles[1].marker.angle) == [0, 90]

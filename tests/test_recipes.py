@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from samples import noise, ring
 
 from modadd import structure
 from modadd.chapters.n11_optimisers import one_start, recipes
@@ -9,10 +10,7 @@ from modadd.chapters.n11_optimisers import one_start, recipes
 
 @pytest.fixture
 def finals():
-    rng = np.random.default_rng(0)
-    angle = 2 * np.pi * np.arange(17) / 17
-    ring = np.stack([np.cos(angle), np.sin(angle)], -1) + 0.01 * rng.normal(size=(5, 17, 2))
-    return {"rings": ring, "noise": rng.normal(size=(5, 17, 2))}
+    return {"rings": ring(17) + 0.01 * noise(5, 17), "noise": noise(5, 17, seed=1)}
 
 
 def test_census_and_agreement_of_each_recipe(finals):
@@ -38,6 +36,6 @@ def test_ends_are_turned_onto_the_default(finals):
 
 
 def test_one_recipe_of_one_seed(finals):
-    ring = finals["rings"][:1]
-    recipes({"rings": ring}, ring, {})
-    one_start({"default": ring[0]}, "default")
+    alone = finals["rings"][:1]
+    recipes({"rings": alone}, alone, {})
+    one_start({"default": alone[0]}, "default")

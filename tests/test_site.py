@@ -1,85 +1,42 @@
 """The built site, opened from files by a browser that has no network."""
 
-import importlib.util
 import re
+import runpy
 import shutil
 from pathlib import Path
 
+import jupytext
 import nbformat
+import publish
 import pytest
 import traitlets.config
 import yaml
-from browsing import pixels, reading, settled, slide, view
+from browsing import pixels, reading, redrawn, settled, slide, view
+from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).resolve().parent.parent
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 MAX_BYTES = 15_000_000  # thirteen notebooks with their figures and widgets; plotly alone is 4.7 MB
 SCENES = ("guess", "picture", "why", "tendencies", "without", "decay")
 
-LINKS = """() => [...document.querySelectorAll("a[href], link[href], script[src], img[src]")]
-    .map(e => e.getAttribute("href") ?? e.getAttribute("src"))"""
-BROKEN_IMAGES = """async () => {
-    const all = [...document.images];
-    all.forEach(image => { image.loading = "eager"; });
-    await Promise.all(all.map(image => image.decode().catch(() => {})));
-    return all.filter(image => !image.naturalWidth).map(image => image.src);
-}"""
-
-
-def publisher():
-    """docs/publish.py as a module."""
-    spec = importlib.util.spec_from_file_location("publish", ROOT / "docs" / "publish.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     into = tmp_path_factory.mktemp("site") / "site"
-    publisher().publish(into)
+    publish.publish(into)
     return into
 
 
-@pytest.fixture
-def visit(site, open_page):
-    """Open a page of the site; a request for anything but a file fails the test."""
-    foreign = []
-
-    def visit(name, **options):
-        page = open_page(offline=True, **{"viewport": {"width": 1000, "height": 1200}} | options)
-        page.on("request", lambda r: foreign.append(r.url) if is_foreign(r.url) else None)
-        page.goto((site / name).as_uri())
-        page.wait_for_load_state("load")
-        return page
-
-    yield visit
-    assert not foreign
-
-
-def is_foreign(url: str) -> bool:
-    return not url.startswith(("file:", "data:", "blob:"))
-
-
-def wait_for_widgets(page) -> None:
-    """They are loaded once they come near."""
-    places = page.locator(".modadd-page")
-    assert places.count()
-    for i in range(places.count()):
-        places.nth(i).scroll_into_view_if_needed()
-        places.nth(i).locator(".modadd[data-drawn]").wait_for()
-    page.evaluate("scrollTo(0, 0)")
-    settled(page)
-
-
-def pages(site) -> list[str]:
-    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+def pages(site) -> dict[str, str]:
+    """HTML of all pages, by their names."""
+    found = sorted(site.rglob("*.html"))
+    return {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in found}
 
 
 # What was built
 
 
-def test_all_there_is_has_a_page(site):
+def test_all_there_is_has_a_small_page(site):
     built = set(pages(site))
     assert {f"notebooks/{stem}.html" for stem in STEMS} <= built
     assert {f"docs/{path.stem}.html" for path in (ROOT / "docs").glob("*.md")} <= built
@@ -87,45 +44,56 @@ def test_all_there_is_has_a_page(site):
     assert {f"api/{path.with_suffix('.html')}" for path in modules} <= built
     assert {"api/modadd/plots.html", "api/modadd/widgets.html"} <= built
     assert {"index.html", "explore.html", "train.html", "api/modadd.html"} <= built
-
-
-def test_site_is_small(site):
     assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < MAX_BYTES
 
 
 def test_every_page_says_what_it_is(site):
     """To a search engine, and to where its link is sent."""
-    for name in pages(site):
-        text = (site / name).read_text(encoding="utf-8")
+    for name, text in pages(site).items():
         found = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)"', text))
         assert found["og:description"].strip() and found["description"].strip(), name
-        assert found["og:title"], name
+        assert found["og:title"] and re.search("<title>.+?</title>", text), name
         assert (site / name).parent.joinpath(found["og:image"]).is_file(), name
-    assert found["generator"] and re.search(r"notebook [0-9a-f]{12} PROFILE", text_of(site))
+        if name.startswith("notebooks/"):
+            assert re.search(r"notebook [0-9a-f]{12} PROFILE", found["generator"]), name
 
 
-def text_of(site) -> str:
-    return (site / "notebooks" / f"{STEMS[0]}.html").read_text(encoding="utf-8")
+def test_every_link_leads_to_something(site):
+    every = pages(site)
+    for name, text in every.items():
+        text = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+        for link in re.findall(r'<(?:a|link|script|img)\b[^>]*? (?:href|src)="([^"]*)"', text):
+            if re.match(r"(https|data):", link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = (site / name).parent / path if path else site / name
+            assert target.is_file(), f"{name} links to {link}"
+            if anchor and not name.startswith("api/"):
+                there = every[target.resolve().relative_to(site.resolve()).as_posix()]
+                assert f'id="{anchor}"' in there, f"{name} links to {link}"
 
 
-def test_every_picture_has_a_text_in_its_place(site):
-    for path in (site / "notebooks").glob("*.html"):
-        figures = re.findall(r"<figure.*?</figure>", path.read_text(encoding="utf-8"), re.DOTALL)
-        for alt in re.findall(r'<img [^>]*alt="([^"]*)"', "".join(figures)):
-            assert len(alt) > 40, path.name
+def test_neighbours_lead_through_all_notebooks(site):
+    for i, stem in enumerate(STEMS):
+        text = (site / "notebooks" / f"{stem}.html").read_text("utf-8")
+        found = dict(re.findall(r'<a rel="(prev|next)" href="(\w+)\.html"', text))
+        near = {"prev": STEMS[i - 1] if i else None, "next": [*STEMS, None][i + 1]}
+        assert found == {way: other for way, other in near.items() if other}
 
 
-def test_nothing_is_left_of_notebooks_and_tex(site):
+def test_notebooks_have_words_for_pictures_and_nothing_left_of_tex(site):
     for path in (site / "notebooks").glob("*.html"):
         text = path.read_text(encoding="utf-8")
+        figures = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+        for alt in re.findall(r'<img [^>]*alt="([^"]*)"', "".join(figures)):
+            assert len(alt) > 40, path.name
         text = re.sub(r"<script.*?</script>|<details.*?</details>", "", text, flags=re.DOTALL)
         assert ".ipynb" not in text, path.name
         assert "$" not in text, path.name
         assert "mathcolor" not in text, path.name  # how the converter marks what it cannot read
 
 
-def test_links_of_the_repository_become_links_of_the_site(tmp_path):
-    publish = publisher()
+def test_links_of_the_repository_become_links_of_the_site():
     source = ROOT / "docs" / "cluster.md"
     for url, expected in {
         "https://example.org/x": "https://example.org/x",
@@ -142,7 +110,6 @@ def test_links_of_the_repository_become_links_of_the_site(tmp_path):
 
 
 def test_text_becomes_text_with_mathml():
-    publish = publisher()
     text = publish.markdown("# T\n\nFor $x'$:\n\n$$\\sum_a E_a$$", ROOT / "docs" / "cluster.md")
     assert text.count("<math") == 2
     assert "$" not in text
@@ -156,47 +123,29 @@ def test_a_widget_takes_only_what_it_depends_on():
         "table = {}\ntable['chosen'] = sizes\nother = [widgets for size in table]",
         "chosen = table['chosen'][1]\nshow(widgets.live_training(seed=chosen), name='x')",
     ]
-    name, state, _ = publisher().state_of("a", cells)
-    assert (name, state["kind"], state["initial"]["seed"]) == ("a", "live", 1)
+    state = publish.state_of(cells)
+    assert (state["kind"], state["initial"]["seed"]) == ("live", 1)
 
 
-@pytest.fixture
-def notebook(tmp_path):
-    """A notebook, as a copy that a test may change: its path, and a function that reads it."""
-    source = ROOT / "notebooks" / f"{STEMS[1]}.py"
-    shutil.copy(source, tmp_path)
-    cells = publisher().jupytext.read(source).cells
-    path = tmp_path / f"{STEMS[1]}.ipynb"
-    into = tmp_path / "site"
-    into.mkdir()
+def test_a_notebook_without_pictures_or_out_of_step_says_so(tmp_path):
+    source = Path(shutil.copy(ROOT / "notebooks" / f"{STEMS[1]}.py", tmp_path))
+    path, cells = source.with_suffix(".ipynb"), jupytext.read(source).cells
 
-    def read(cells=cells):
+    def read(*cells):
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-        return publisher().read_notebook(path, into)
+        return publish.read_notebook(path, tmp_path)
 
-    return path, cells, read
-
-
-def test_a_notebook_without_pictures_is_a_page_too(notebook):
-    found = notebook[2]()
+    found = read(*cells)
     assert found.stale == "it has no pictures" and found.lead is None and not found.figures
-
-
-def test_a_figure_without_a_picture_has_a_stand_in(notebook):
-    _, cells, read = notebook
-    place = next(c for c in cells if "show(" in c.source)
     data = {"application/vnd.plotly.v1+json": {"data": []}, "text/plain": "What it shows."}
-    place.outputs = [nbformat.v4.new_output("display_data", data)]
-    found = read()
-    assert "<p>This figure has no picture" in found.body and "What it shows." in found.body
-
-
-def test_what_is_out_of_step_is_named(notebook):
-    path, cells, read = notebook
+    shown = next(cell for cell in cells if "show(" in cell.source)
+    shown.outputs = [nbformat.v4.new_output("display_data", data)]
+    body = read(*cells).body
+    assert "<p>This figure has no picture" in body and "What it shows." in body
     injected = nbformat.v4.new_code_cell("MODULUS = 12", metadata={"tags": ["injected-parameters"]})
-    assert read([*cells, injected]).stale == "it was run with other parameters"
-    path.with_suffix(".py").write_text(path.with_suffix(".py").read_text() + "\n# %%\n1\n")
-    assert read().stale == f"{path.stem}.py has changed since it was run"
+    assert read(*cells, injected).stale == "it was run with other parameters"
+    source.write_text(source.read_text() + "\n# %%\n1\n")
+    assert read(*cells).stale == f"{source.name} has changed since it was run"
 
 
 def test_an_export_has_no_hole_where_a_widget_was():
@@ -209,7 +158,7 @@ def test_an_export_has_no_hole_where_a_widget_was():
     outputs = [nbformat.v4.new_output("display_data", data, metadata=alt) for data in kept]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])
     config = traitlets.config.Config({"NbConvertBase": {"display_data_priority": order}})
-    exporter = publisher().HTMLExporter(template_name="classic", config=config)
+    exporter = HTMLExporter(template_name="classic", config=config)
     text = exporter.from_notebook_node(notebook)[0]
     assert "<p>A stand-in</p>" in text and 'alt="What the picture shows."' in text
     assert "vnd.jupyter.widget-view+json" not in text.partition("<body")[2]
@@ -217,162 +166,153 @@ def test_an_export_has_no_hole_where_a_widget_was():
 
 def test_previews_name_their_pictures_by_the_address_of_the_site(monkeypatch, tmp_path):
     monkeypatch.setenv("SITE_URL", "https://example.org/modadd")
-    publish = publisher()
     cover = publish.Figure("a", "a.png", 1, 1, "Words.", "", "")
     content = {"title": "T", "body": "", "opening": "O", "cover": cover}
-    publish.write_page(tmp_path, "docs/x.html", "document.html.j2", **content)
+    write_page = runpy.run_path(publish.__file__)["write_page"]
+    write_page(tmp_path, "docs/x.html", "document.html.j2", **content)
     text = (tmp_path / "docs" / "x.html").read_text(encoding="utf-8")
     assert 'content="https://example.org/modadd/notebooks/a.png"' in text
 
 
-def test_workflow_calls_what_is_there():
+def test_workflow_builds_the_site_with_its_address_and_keeps_it():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text())
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    called = [target for s in steps for target in re.findall(r"make (\S+)", s.get("run", ""))]
-    assert called == ["site"]
-    makefile = (ROOT / "Makefile").read_text()
-    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in called)
-    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", s["uses"]) for s in steps if "uses" in s)
-    (kept,) = [s["with"]["path"] for s in steps if "upload" in s.get("uses", "")]
-    assert kept == "site"
-    named = {name for s in steps for name in s.get("env", {})}
-    assert named == {"SITE_URL"} and '"SITE_URL"' in (ROOT / "docs" / "publish.py").read_text()
-    (python,) = [s["with"]["python-version"] for s in steps if "python" in s.get("uses", "")]
+    (built,) = [step for step in steps if "run" in step]
+    assert built["run"] == "make site" and built["env"].keys() == {"SITE_URL"}
+    assert "\nsite:" in (ROOT / "Makefile").read_text()
+    given = {
+        step["uses"].partition("@")[0]: step.get("with", {}) for step in steps if step != built
+    }
+    assert given["actions/upload-pages-artifact"] == {"path": "site"}
+    python = given["actions/setup-python"]["python-version"]
     assert f">={python}" in (ROOT / "pyproject.toml").read_text()
 
 
 # In the browser
 
+CLOCK = """{
+    window.haste = 1;
+    const now = performance.now.bind(performance);
+    const [frame, interval] = [requestAnimationFrame, setInterval];
+    performance.now = () => haste * now();
+    window.requestAnimationFrame = (turn) => frame((at) => turn(haste * at));
+    window.setInterval = (turn, ms) => interval(turn, ms / haste);
+}"""
+HURRY = "window.haste = 10"  # what is animated from now on takes a tenth of its time
 
-def test_every_page_is_whole(site, visit):
-    page = visit("index.html")
-    for name in pages(site):
+
+@pytest.fixture
+def visit(site, open_page):
+    """Open a page of the site; a request for anything but a file fails the test."""
+    foreign = []
+
+    def visit(name, **options):
+        page = open_page(offline=True, **{"viewport": {"width": 1000, "height": 1200}} | options)
+        page.add_init_script(CLOCK)
+        page.on("request", lambda r: foreign.append(r.url) if is_foreign(r.url) else None)
         page.goto((site / name).as_uri())
-        assert page.title(), name
+        return page
+
+    yield visit
+    assert not foreign
+
+
+def is_foreign(url: str) -> bool:
+    return not url.startswith(("file:", "data:", "blob:"))
+
+
+def fits(page) -> bool:
+    """Whether a page has room on a narrow screen."""
+    page.set_viewport_size({"width": 375, "height": 800})
+    return page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+PAPER = "getComputedStyle(document.body).backgroundColor"
+BROKEN_IMAGES = """async () => {
+    const all = [...document.images];
+    all.forEach(image => { image.loading = "eager"; });
+    await Promise.all(all.map(image => image.decode().catch(() => {})));
+    return all.filter(image => !image.naturalWidth).map(image => image.src);
+}"""
+
+
+def test_without_scripts_every_page_is_whole_fits_a_narrow_screen_and_follows_the_scheme(
+    site, visit
+):
+    page = visit("index.html", java_script_enabled=False)
+    for name in pages(site):
+        page.emulate_media(color_scheme="light")
+        page.goto((site / name).as_uri())
         assert page.evaluate(BROKEN_IMAGES) == [], name
-        for link in page.evaluate(LINKS):
-            check_link(site, name, link)
-
-
-def check_link(site, name: str, link: str) -> None:
-    path, _, anchor = link.partition("#")
-    if re.match(r"(https|data):", link):
-        return
-    target = (site / name).parent / path if path else site / name
-    assert target.is_file(), f"{name} links to {link}"
-    if anchor and not name.startswith("api/"):
-        text = target.read_text(encoding="utf-8")
-        assert re.search(rf'id="{re.escape(anchor)}"', text), f"{name} links to {link}"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_narrow_pages_fit_and_follow_the_scheme(site, visit, scheme):
-    page = visit("index.html", viewport={"width": 375, "height": 800}, color_scheme=scheme)
-    for name in pages(site):
-        page.goto((site / name).as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375, name
-        paper = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
-        assert (paper == "rgb(255, 255, 255)") == (scheme == "light"), name
-
-
-def test_figures_come_to_life_where_they_are_read(visit):
-    page = visit("notebooks/03_clustering_and_alignment.html")
-    figures = page.locator("figure:not(.widget)")
-    figures.last.scroll_into_view_if_needed()
-    last = figures.last.locator(".js-plotly-plot")
-    last.wait_for()
-    assert figures.last.locator("img").count() == 0
-    assert last.get_attribute("aria-label") == figures.last.locator("figcaption").inner_text()
+        assert fits(page), name
+        assert page.evaluate(PAPER) == "rgb(255, 255, 255)", name
+        page.emulate_media(color_scheme="dark")
+        assert page.evaluate(PAPER) != "rgb(255, 255, 255)", name
 
 
 DRAWN = """input => {
     const plot = input.closest(".js-plotly-plot");
     return JSON.stringify(plot.data.map(trace => [trace.x, trace.y]));
 }"""
+CHANGED = f"([input, before]) => ({DRAWN})(input) !== before"
 
 
-def test_frames_of_a_figure_have_one_slider_which_takes_keys(visit):
+def test_figures_come_to_life_where_they_are_read_and_their_slider_takes_keys(visit):
     page = visit("notebooks/03_clustering_and_alignment.html")
+    last = page.locator("figure:not(.widget)").last
+    last.scroll_into_view_if_needed()
+    plot = last.locator(".js-plotly-plot")
+    plot.wait_for()
+    assert plot.get_attribute("aria-label") == last.locator("figcaption").inner_text()
+    page.wait_for_function("e => !e.querySelector('img')", arg=last.element_handle())
     page.locator(".sheet:has(script)").first.scroll_into_view_if_needed()
+    page.evaluate(HURRY)
     bar = page.locator(".frames").first
     slider = bar.locator("input")
     slider.wait_for()
     assert page.locator(".slider-container, .updatemenu-container").count() == 0
-    last = int(slider.get_attribute("max"))
+    end = int(slider.get_attribute("max"))
     slider.focus()
-    seen = []
-    for key, frame in (("Home", 0), ("End", last), ("ArrowLeft", last - 1)):
+    seen, drawn = [], slider.evaluate(DRAWN)
+    for key, frame in (("Home", 0), ("End", end), ("ArrowLeft", end - 1)):
         page.keyboard.press(key)
-        page.wait_for_timeout(300)
+        page.wait_for_function(CHANGED, arg=[slider.element_handle(), drawn])
+        drawn = slider.evaluate(DRAWN)
         assert slider.input_value() == str(frame)
-        seen.append((slider.evaluate(DRAWN), bar.locator("output").inner_text()))
+        seen.append((drawn, bar.locator("output").inner_text()))
     assert all(len(set(those)) == 3 for those in zip(*seen, strict=True))
-    before = slider.evaluate(DRAWN)
     bar.locator("button").click()  # from here it plays to the end, and slider and words follow
     page.wait_for_function(
-        "last => document.querySelector('.frames input').value === last", arg=str(last)
+        f"([input, last]) => input.value === '{end}' && ({DRAWN})(input) === last",
+        arg=[slider.element_handle(), seen[1][0]],
     )
-    page.wait_for_timeout(300)
-    assert slider.evaluate(DRAWN) == seen[1][0] != before
     assert bar.locator("output").inner_text() == seen[1][1]
+    assert fits(page)
 
 
-def test_scrubber_scrubs_and_changes_the_seed(visit):
-    page = visit("notebooks/01_the_model.html")
-    wait_for_widgets(page)
-    root = view(page, "scrub")
-    canvases = [root.locator("canvas").nth(i) for i in range(3)]
-    before, accuracy = [pixels(c) for c in canvases], reading(root, "accuracy")
-    slide(root.locator("input.cursor"), 3)
-    settled(page)
-    assert all(pixels(c) != b for c, b in zip(canvases, before, strict=True))
-    assert reading(root, "accuracy") != accuracy
-    root.get_by_role("combobox", name="seed").select_option("20")
-    page.wait_for_function(
-        "document.querySelector('.modadd h4 small').innerText.startsWith('seed 20')"
-    )
-    root.locator("input.cursor").focus()
-    page.keyboard.press("End")
-    settled(page)
-    assert reading(root, "reads as") == "circle"
+def wait_for_widgets(page) -> list[str]:
+    """They are loaded once they come near; returns their kinds."""
+    places = page.locator(".modadd-page")
+    for place in places.all():
+        place.scroll_into_view_if_needed()
+        place.locator(".modadd[data-drawn]").wait_for()
+    return places.locator(".modadd").evaluate_all("all => all.map(e => e.dataset.kind)")
 
 
-def test_playground_and_particles_react(visit):
+def test_every_widget_of_the_notebooks_can_be_explored(visit):
     page = visit("explore.html")
-    wait_for_widgets(page)
+    shown = "".join((ROOT / "notebooks" / f"{stem}.py").read_text("utf-8") for stem in STEMS)
+    kinds = re.findall(
+        r"\bwidgets\.(scrub|playground|particles|phases|live)(?:_training)?\(", shown
+    )
+    assert wait_for_widgets(page) == kinds and len(set(kinds)) == 5
     root = view(page, "playground")
     root.get_by_label("structure").select_option("circle")
     assert reading(root, "reads as") == "circle"
-    root = view(page, "particles")
-    root.locator("canvas").first.focus()
-    page.keyboard.press("Space")
-    page.wait_for_function(
-        "Number(document.querySelector('[data-kind=particles] dd').innerText) > 20"
-    )
-    page.keyboard.press("Space")
-    potential = reading(root, "potential")
-    page.keyboard.press("PageDown")  # choose a particle
-    for _ in range(8):
-        page.keyboard.press("Shift+ArrowRight")
-    settled(page)
-    assert reading(root, "potential") != potential
+    assert fits(page)
 
 
-def test_a_network_trains_in_the_page(visit):
-    page = visit("train.html")
-    wait_for_widgets(page)
-    root = view(page, "live")
-    root.get_by_role("button", name="a circle").click()
-    page.wait_for_function(
-        "/step [\\d,]{3,}/.test(document.querySelector('output.step').innerText)"
-    )
-    assert "seed=20" in page.url  # at once, not only when it is paused
-    root.get_by_role("button", name="pause").click()
-    step = "document.querySelector('output.step').innerText.replace(/\\D/g, '')"
-    page.wait_for_function(f"location.hash.includes(`&step=${{{step}}}&`)")
-
-
-def test_keyboard_reaches_everything_and_shows_where_it_is(visit):
+def test_a_notebook_takes_the_keyboard_and_its_scrubber_changes_the_seed(visit):
     page = visit("notebooks/01_the_model.html")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -385,16 +325,30 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(visit):
     page.keyboard.press("Tab")
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    assert wait_for_widgets(page) == ["scrub"]
+    root = view(page, "scrub")
+    accuracy = reading(root, "accuracy")
+    with redrawn(root.locator("canvas").first):
+        slide(root.locator("input.cursor"), 3)
+    assert reading(root, "accuracy") != accuracy
+    root.get_by_role("combobox", name="seed").select_option("20")
+    root.locator("h4 small", has_text="seed 20").wait_for()
+    root.locator("input.cursor").press("End")
+    settled(page)
+    assert reading(root, "reads as") == "circle"
 
 
-def test_neighbours_lead_through_all_notebooks(visit):
-    page = visit(f"notebooks/{STEMS[0]}.html")
-    for stem in STEMS[1:]:
-        page.locator("a[rel=next]").click()
-        page.wait_for_url(f"**/{stem}.html")
-    assert page.locator("a[rel=next]").count() == 0
-    page.locator("a[rel=prev]").click()
-    page.wait_for_url(f"**/{STEMS[-2]}.html")
+def test_a_network_trains_in_the_page(visit):
+    page = visit("train.html")
+    assert wait_for_widgets(page) == ["live"]
+    root = view(page, "live")
+    root.get_by_role("button", name="a circle").click()
+    step = "document.querySelector('output.step').innerText.replace(/\\D/g, '')"
+    page.wait_for_function(f"Number({step}) > 100")
+    assert "seed=20" in page.url  # at once, not only when it is paused
+    root.get_by_role("button", name="pause").click()
+    page.wait_for_function(f"location.hash.includes(`&step=${{{step}}}&`)")
+    assert fits(page)
 
 
 # The story
@@ -411,82 +365,72 @@ def scene(page, name: str):
 def moves(place) -> None:
     """Wait until what is drawn has changed."""
     canvas = place.locator("canvas").first
-    before = pixels(canvas)
     place.page.wait_for_function(
         "([canvas, before]) => canvas.toDataURL() !== before",
-        arg=[canvas.element_handle(), before],
+        arg=[canvas.element_handle(), pixels(canvas)],
     )
 
 
 def says(place, pattern: str) -> str:
     """Wait for what a scene says."""
+    words = place.locator("[role=status]").first
     place.page.wait_for_function(
         "([words, pattern]) => new RegExp(pattern).test(words.innerText)",
-        arg=[place.locator("[role=status]").first.element_handle(), pattern],
+        arg=[words.element_handle(), pattern],
     )
-    return place.locator("[role=status]").first.inner_text()
+    return words.inner_text()
 
 
-def test_the_story_moves_when_it_is_opened_and_tells_what_was_drawn(visit):
+def test_the_story_moves_and_tells_what_was_drawn(visit):
     page = visit("index.html")
     place = scene(page, "guess")
     moves(place)
-    insight = page.locator("section:has([data-scene=guess]) .insight")
-    page.wait_for_function("e => getComputedStyle(e).opacity === '0'", arg=insight.element_handle())
+    insight = page.locator("section:has([data-scene=guess]) .insight").element_handle()
+    page.wait_for_function("e => getComputedStyle(e).opacity === '0'", arg=insight)
+    page.evaluate(HURRY)
     place.get_by_role("button", name="a grid").click()
     assert "a grid" in says(place, "It drew")
     place.get_by_role("button", name="another start").click()
     says(place, "trains")
     says(place, "It drew")
-    page.wait_for_function("e => getComputedStyle(e).opacity === '1'", arg=insight.element_handle())
-
-
-def test_scenes_live_while_they_are_in_view(visit):
-    page = visit("index.html")
-    for name in SCENES[1:5]:
-        moves(scene(page, name))
+    page.wait_for_function("e => getComputedStyle(e).opacity === '1'", arg=insight)
+    scene(page, "picture").get_by_text("step 2,500").wait_for()  # it has played to its end
+    moves(scene(page, "why"))
     place = scene(page, "without")
-    page.wait_for_function(
-        "place => !place.querySelector('[aria-label=pause]')", arg=place.element_handle()
-    )
-    titles = place.locator("figcaption").all_inner_texts()
-    assert titles == ["Network: a grid", "Two forces: a grid"]
-    out = page.locator("[data-scene=tendencies] button[aria-label=play]")
-    assert out.count() == 1  # it rests, out of view
+    for title in ("Network: a grid", "Two forces: a grid"):
+        place.get_by_text(title).wait_for()
 
 
-def test_the_two_tendencies_build_what_is_said_of_them(visit):
+def test_the_two_tendencies_build_what_is_said_of_them_and_rest_out_of_view(visit):
     page = visit("index.html")
     place = scene(page, "tendencies")
+    moves(place)
+    scene(page, "guess")
+    place.locator("[aria-label=play]").wait_for(state="attached")
+    moves(scene(page, "tendencies"))  # it goes on
+    page.evaluate(HURRY)
     for name, built in (("clustering alone", "a grid"), ("alignment alone", "a circle")):
         place.get_by_role("button", name=name).click()
-        place.locator("[aria-label=play]").wait_for(timeout=60_000)  # it has come to rest
+        place.locator("[aria-label=play]").wait_for()  # it has come to rest
         assert says(place, "So far") == f"So far: {built}."
 
 
 def test_decay_wakes_the_force(visit):
     page = visit("index.html")
     place = scene(page, "decay")
-
-    def force() -> tuple[float, int]:
-        text = says(place, r"Force [\d.e-]+\. Right")
-        found = re.search(r"Force ([\d.e-]+)\. Right: 100 % .* (\d+) % of the others", text)
-        assert found, text
-        return float(found[1]), int(found[2])
-
-    still, few = force()
+    text = says(place, r"Force [\d.e-]+\. Right")
+    found = re.search(r"Force ([\d.e-]+)\. Right: 100 % .* (\d+) % of the others", text)
+    assert float(found[1]) < 1e-3, text
     place.get_by_role("button", name="weight decay: off").click()
     says(place, r"Force 0\.0[1-9]")
     assert place.get_by_role("button", name="weight decay: on").is_visible()
-    text = says(place, "Force")
-    assert still < 1e-3 < float(re.search(r"Force ([\d.e-]+)\. ", text)[1])
     page.wait_for_function(
         "([words, few]) => Number(words.innerText.match(/(\\d+) % of the others/)[1]) > few",
-        arg=[place.locator("[role=status]").first.element_handle(), few],
+        arg=[place.locator("[role=status]").first.element_handle(), int(found[2])],
     )
 
 
-def test_where_motion_is_not_wanted_nothing_moves_by_itself(visit):
+def test_where_motion_is_not_wanted_nothing_moves_but_by_the_keyboard(visit):
     page = visit("index.html", reduced_motion="reduce")
     for name in SCENES:
         place = scene(page, name)
@@ -495,12 +439,6 @@ def test_where_motion_is_not_wanted_nothing_moves_by_itself(visit):
     place = scene(page, "picture")
     page.wait_for_function("document.querySelector('[data-scene=picture] .cursor').max === '60'")
     assert place.locator("output.step").inner_text() == "step 2,500"
-
-
-def test_the_story_takes_the_keyboard(visit):
-    page = visit("index.html", reduced_motion="reduce")
-    place = scene(page, "picture")
-    page.wait_for_function("document.querySelector('[data-scene=picture] .cursor').max === '60'")
     place.locator(".cursor").focus()
     page.keyboard.press("Home")
     assert place.locator("output.step").inner_text() == "step 0"

@@ -5,28 +5,11 @@ from math import gcd, sqrt
 
 import numpy as np
 import pytest
-import torch
+from samples import HEXAGONAL, SQUARE, lattice, noise, ring, turned
 
 from modadd import intervals, structure
 
-MODULI = [5, 7, 12, 17, 31, 59]
-SQUARE = ((1.0, 0.0), (0.0, 1.0))
 SKEWED = ((1.0, 0.2), (0.5, 1.4))
-HEXAGONAL = ((1.0, 0.0), (0.5, sqrt(3) / 2))
-
-
-def ring(modulus, frequency=1, direction=1, axes=(1.0, 1.0)):
-    """A circle, or an ellipse with the given axes, (N, 2)."""
-    angle = 2 * np.pi * frequency * np.arange(modulus) / modulus + 0.3
-    return np.stack([axes[0] * np.cos(angle), axes[1] * direction * np.sin(angle)], -1)
-
-
-def lattice(modulus, columns, vectors=SQUARE, unit=1):
-    """Rows of `columns` tokens, the last row perhaps shorter: a = unit · (i + columns · j)."""
-    j, i = np.divmod(np.arange(modulus), columns)
-    E = np.empty((modulus, 2))
-    E[unit * np.arange(modulus) % modulus] = np.stack([i, j], -1) @ np.array(vectors)
-    return E
 
 
 def square_columns(modulus):
@@ -34,19 +17,13 @@ def square_columns(modulus):
     return int(np.ceil(sqrt(modulus)))
 
 
-def noise(seed, *shape):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
 def units(modulus):
     return [u for u in range(1, modulus) if gcd(u, modulus) == 1]
 
 
-def moved(E, angle=0.7, flip=True, scale=3.0, shift=(5.0, -2.0)):
+def moved(E, flip=True, scale=3.0):
     """E rotated, reflected, scaled and translated."""
-    c, s = np.cos(angle), np.sin(angle)
-    matrix = np.array([[c, s], [-s, c]]) @ np.diag([1.0, -1.0 if flip else 1.0])
-    return scale * E @ matrix + shift
+    return scale * (E @ turned(0.7, flip) + (5.0, -2.0))
 
 
 def folded(frequency, modulus):
@@ -57,24 +34,24 @@ def folded(frequency, modulus):
 # --- circles --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("modulus", MODULI)
-@pytest.mark.parametrize("direction", [1, -1])
-def test_every_frequency_is_a_circle(modulus, direction):
+@pytest.mark.parametrize("modulus", [5, 12, 31])
+def test_every_frequency_is_a_circle_in_either_direction(modulus):
     frequencies = np.arange(1, (modulus + 1) // 2)
-    E = np.stack([ring(modulus, k, direction) for k in frequencies])
-    found = structure.circle(E)
-    np.testing.assert_allclose(found.score, 1)
-    np.testing.assert_allclose(found.roundness, 1)
-    np.testing.assert_array_equal(found.frequency, frequencies)
-    assert (structure.classify(E) == "circle").all()
-    noisy = structure.circle(E + 0.05 * noise(0, *E.shape))
-    np.testing.assert_array_equal(noisy.frequency, frequencies)
-    assert (noisy.score > 0.95).all()
+    one_way = np.stack([ring(modulus, k) for k in frequencies])
+    for E in (one_way, one_way * [1, -1]):
+        found = structure.circle(E)
+        np.testing.assert_allclose(found.score, 1)
+        np.testing.assert_allclose(found.roundness, 1)
+        np.testing.assert_array_equal(found.frequency, frequencies)
+        assert (structure.classify(E) == "circle").all()
+        noisy = structure.circle(E + 0.05 * noise(*E.shape[:-1]))
+        np.testing.assert_array_equal(noisy.frequency, frequencies)
+        assert (noisy.score > 0.95).all()
 
 
 def test_circle_score_is_the_share_of_power():
     # Orthogonal frequencies of radius 2 and 1: four parts of power in five.
-    found = structure.circle(2 * ring(17, 3) + ring(17, 5, -1))
+    found = structure.circle(2 * ring(17, 3) + ring(17, 5) * [1, -1])
     assert found.score == pytest.approx(0.8)
     assert found.frequency == 3
     # Ellipse with axes 1 and 0.5, as its own frequency.
@@ -95,13 +72,13 @@ def test_a_line_is_no_circle():
 # --- grids ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("modulus", [7, 12, 17, 31, 59])
-@pytest.mark.parametrize("vectors", [SQUARE, SKEWED, HEXAGONAL])
+@pytest.mark.parametrize("modulus", [7, 12, 31])
+@pytest.mark.parametrize("vectors", [SKEWED, HEXAGONAL])
 def test_lattice_patches_are_grids(modulus, vectors):
     columns = square_columns(modulus)
     steps = units(modulus)[:4]
     E = np.stack([lattice(modulus, columns, vectors, unit) for unit in steps])
-    E = moved(E) + 0.05 * noise(1, *E.shape)
+    E = moved(E) + 0.05 * noise(len(E), modulus, seed=1)
     found = structure.grid(E)
     assert (found.score == 1).all()
     assert found.joined.all()
@@ -118,8 +95,7 @@ def test_lattice_patches_are_grids(modulus, vectors):
 
 @pytest.mark.parametrize("unit", units(17))
 def test_an_exact_lattice_is_recovered(unit):
-    E = moved(lattice(17, 4, SQUARE, unit), angle=0.0, flip=False)
-    found = structure.grid(E)
+    found = structure.grid(3 * lattice(17, 4, SQUARE, unit) + 5)
     assert found.score == 1
     assert found.r2 == pytest.approx(1)
     wanted = {}
@@ -136,32 +112,18 @@ def test_an_exact_lattice_is_recovered(unit):
         (17, 9, 2, "stripe"),
         (17, 6, 3, "stripe"),
         (17, 4, 5, "grid"),
-        (12, 6, 2, "stripe"),
         (12, 4, 3, "grid"),  # three rows, but none of them long
         (31, 6, 6, "grid"),
         (59, 20, 3, "stripe"),
-        (59, 8, 8, "grid"),
     ],
 )
-@pytest.mark.parametrize("vectors", [SQUARE, SKEWED, HEXAGONAL])
+@pytest.mark.parametrize("vectors", [SQUARE, HEXAGONAL])
 def test_rows_and_columns_tell_stripes_from_grids(modulus, columns, rows, kind, vectors):
-    E = lattice(modulus, columns, vectors) + 0.03 * noise(2, modulus, 2)
+    E = lattice(modulus, columns, vectors) + 0.03 * noise(modulus, seed=2)
     found = structure.grid(E)
     assert found.rows in (rows, modulus // columns)  # a last row of few tokens may lie elsewhere
     assert found.columns >= columns
     assert structure.classify(E) == kind
-
-
-def test_hexagon_with_its_centre():
-    # Rows of 2, 3 and 2 tokens; steps 1, 2 and 3 are its three short vectors.
-    E = np.zeros((7, 2))
-    for step, angle in ((1, 0), (3, 60), (2, 120)):
-        direction = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
-        E[step], E[-step] = direction, -direction
-    E += 0.02 * noise(3, 7, 2)
-    found = structure.grid(E)
-    assert (found.score, found.rows, found.columns) == (1, 3, 3)
-    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=-1), 1, atol=0.05)
 
 
 def test_the_basis_is_reduced():
@@ -170,19 +132,6 @@ def test_the_basis_is_reduced():
     shorter = min(g1 @ g1, g2 @ g2)
     assert abs(g1 @ g2) <= shorter / 2 + 1e-9
     assert abs(np.linalg.det(found.vectors)) == pytest.approx(1)
-
-
-def test_a_broken_patch_scores_its_share():
-    whole = lattice(31, 6)
-    scores = []
-    for broken in range(0, 31, 5):
-        E = whole.copy()
-        E[:broken] += 4 * noise(4, broken, 2)
-        found = structure.grid(E)
-        scores.append(found.score)
-        assert abs(found.score - (31 - broken) / 31) <= 4 / 31
-    assert structure.classify(whole + 0.5 * noise(5, 31, 2)) == "other"
-    assert scores[0] == 1 and scores[-1] < 0.3
 
 
 def slow_grid_score(E):
@@ -216,11 +165,11 @@ def slow_grid_score(E):
     return best / modulus
 
 
-@pytest.mark.parametrize("modulus", [5, 12, 17, 20])
+@pytest.mark.parametrize("modulus", [5, 12, 17])
 def test_grid_score_agrees_with_its_definition(modulus):
-    E = [noise(seed, modulus, 2) for seed in range(10)]
+    E = [*noise(10, modulus)]
     E += [
-        lattice(modulus, columns, SKEWED) + spread * noise(6, modulus, 2)
+        lattice(modulus, columns, SKEWED) + spread * noise(modulus, seed=6)
         for columns in (3, 4)
         for spread in (0.05, 0.1, 0.15, 0.2, 0.3)
     ]
@@ -235,38 +184,28 @@ def zoo(modulus):
     """A circle, a grid, a stripe and noise, none of them exact."""
     columns = square_columns(modulus)
     shapes = [ring(modulus, 2), lattice(modulus, columns), lattice(modulus, -(-modulus // 2))]
-    return np.stack([e + 0.04 * noise(7, modulus, 2) for e in shapes] + [noise(8, modulus, 2)])
+    shapes = [e + 0.04 * noise(modulus, seed=7) for e in shapes]
+    return np.stack([*shapes, noise(modulus, seed=8)])
 
 
-@pytest.mark.parametrize("modulus", [12, 17, 31])
-def test_rigid_motion_and_scale_change_nothing(modulus):
+ZOO = ["circle", "grid", "stripe", "other"]
+
+
+@pytest.mark.parametrize("modulus", [12, 17])
+def test_motion_scale_and_relabelling_change_nothing_but_frequencies_and_steps(modulus):
     E = zoo(modulus)
-    assert structure.classify(E).tolist() == ["circle", "grid", "stripe", "other"]
-    for flip in (False, True):
-        for scale in (1e-6, 1.0, 1e6):
-            F = moved(E, flip=flip, scale=scale, shift=(5 * scale, -2 * scale))
-            a, b = structure.grid(E), structure.grid(F)
-            assert structure.classify(F).tolist() == structure.classify(E).tolist()
-            np.testing.assert_allclose(structure.circle(F).score, structure.circle(E).score)
-            np.testing.assert_allclose(structure.closure(F), structure.closure(E))
-            np.testing.assert_array_equal(a.score, b.score)
-            np.testing.assert_array_equal(a.steps, b.steps)
-            np.testing.assert_allclose(
-                np.linalg.norm(b.vectors, axis=-1), scale * np.linalg.norm(a.vectors, axis=-1)
-            )
-
-
-@pytest.mark.parametrize("modulus", [12, 17, 31])
-def test_relabelling_multiplies_frequencies_and_steps(modulus):
-    E = zoo(modulus)
-    ring_, patch = structure.circle(E), structure.grid(E)
-    for unit in units(modulus):
-        F = E[:, (unit * np.arange(modulus) + 3) % modulus]  # a becomes unit · a + 3
-        assert structure.classify(F).tolist() == structure.classify(E).tolist()
-        np.testing.assert_allclose(structure.circle(F).score, ring_.score)
-        wanted = [folded(unit * k, modulus) for k in ring_.frequency.tolist()]
+    circle, patch = structure.circle(E), structure.grid(E)
+    assert structure.classify(E).tolist() == ZOO
+    for i, unit in enumerate(units(modulus)):
+        scale = (1e-300, 1e-6, 1.0, 1e6, 1e300)[i % 5]
+        relabelled = E[:, (unit * np.arange(modulus) + 3) % modulus]  # a becomes unit · a + 3
+        F = moved(relabelled, flip=i % 2 == 0, scale=scale)
+        assert structure.classify(F).tolist() == ZOO
+        np.testing.assert_allclose(structure.circle(F).score, circle.score)
+        wanted = [folded(unit * k, modulus) for k in circle.frequency.tolist()]
         assert structure.circle(F).frequency.tolist() == wanted
         np.testing.assert_allclose(structure.closure(F), structure.closure(E))
+        np.testing.assert_allclose(structure.procrustes_r2(F, relabelled), 1)
         found = structure.grid(F)
         np.testing.assert_array_equal(found.score, patch.score)
         np.testing.assert_array_equal(found.rows, patch.rows)
@@ -274,6 +213,8 @@ def test_relabelling_multiplies_frequencies_and_steps(modulus):
         for kind in (1, 2):  # grid and stripe: noise may tie
             steps = sorted(folded(inverse * s, modulus) for s in patch.steps[kind].tolist())
             assert found.steps[kind].tolist() == steps
+            sizes = [sorted(np.hypot(*g.vectors[kind].T)) for g in (found, patch)]
+            np.testing.assert_allclose(sizes[0], scale * np.array(sizes[1]))
 
 
 def test_batch_axes_are_independent():
@@ -292,10 +233,9 @@ def test_batch_axes_are_independent():
 
 
 def test_a_batch_larger_than_a_chunk():
-    E = np.tile(zoo(31), (60, 1, 1))  # 240 embeddings, in several chunks
-    kinds = structure.classify(E).reshape(60, 4)
-    assert (kinds == ["circle", "grid", "stripe", "other"]).all()
-    assert np.ptp(structure.closure(E).reshape(60, 4), axis=0).max() == 0
+    E = np.tile(zoo(31), (40, 1, 1))  # 160 embeddings, in two chunks
+    assert (structure.classify(E[::-1]).reshape(40, 4) == ZOO[::-1]).all()
+    assert (structure.describe(E).kind.reshape(40, 4) == ZOO).all()
 
 
 # --- one look -------------------------------------------------------------------------------------
@@ -308,7 +248,7 @@ def test_one_look_searches_once_and_sees_what_the_measures_see(monkeypatch):
     found = structure.describe(E)
     assert searched == [8]
     np.testing.assert_array_equal(found.kind, structure.classify(E))
-    assert found.kind[0].tolist() == ["circle", "grid", "stripe", "other"]
+    assert found.kind[0].tolist() == ZOO
     for seen, measured in ((found.circle, structure.circle(E)), (found.grid, structure.grid(E))):
         for one, other in zip(seen, measured, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -331,7 +271,7 @@ def test_bonds_of_a_lattice_join_its_neighbours_and_no_others(modulus, columns):
 
 def test_bonds_join_the_patch_and_nothing_else():
     """Also at its rim and in noise; what they join is close to one of the vectors, or their sum."""
-    E = np.stack([noise(seed, 17, 2) for seed in range(40)])
+    E = np.stack([noise(17, seed=seed) for seed in range(40)])
     E = np.concatenate([E, lattice(17, 4, SKEWED) + 0.12 * E[:20]])
     E = np.concatenate([E, lattice(17, 4, HEXAGONAL) + 0.12 * E[20:40]])
     found = structure.grid(E)
@@ -356,7 +296,7 @@ def test_bonds_of_a_circle_join_tokens_that_lie_next_to_each_other():
 # --- degenerate embeddings ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, 1e300, -7.3])
+@pytest.mark.parametrize("value", [0.1, 1e300])
 def test_a_point_has_no_structure(value):
     E = np.full((17, 2), value)
     assert tuple(structure.circle(E)) == (0, 0, 0)
@@ -372,8 +312,7 @@ def test_a_point_has_no_structure(value):
 def test_collinear_tokens_are_no_grid():
     E = np.stack([np.arange(17.0), 2 * np.arange(17.0)], -1)
     assert structure.grid(E).score == 0
-    E += 0.02 * noise(9, 17, 2)
-    assert structure.classify(E) == "other"
+    assert structure.classify(E + 0.02 * noise(17, seed=9)) == "other"
 
 
 def test_coincident_tokens():
@@ -386,39 +325,29 @@ def test_coincident_tokens():
     assert structure.grid(np.zeros((3, 2))).score == 0
 
 
-def test_extreme_sizes():
-    for scale in (1e-300, 1e300):
-        assert structure.classify(scale * lattice(17, 4)) == "grid"
-        assert structure.classify(scale * ring(17)) == "circle"
-        assert structure.procrustes_r2(scale * ring(17), ring(17)) == pytest.approx(1)
-
-
 # --- noise ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("modulus", "embeddings", "circles", "lattices"),
+    ("modulus", "embeddings", "share"),
     # Upper bounds on the share of Gaussian noise that passes for structure.
     [
-        (5, 4000, 0.045, 0.045),  # inevitable: four tokens of five need one coincidence
-        (7, 4000, 0.002, 0.002),
-        (12, 2000, 0.0, 0.0),
-        (17, 4000, 0.0, 0.0),
-        (31, 500, 0.0, 0.0),
-        (59, 50, 0.0, 0.0),
+        (5, 2000, 0.045),  # inevitable: four tokens of five need one coincidence
+        (7, 2000, 0.002),
+        (12, 1000, 0.0),
     ],
 )
-def test_false_positives_on_noise(modulus, embeddings, circles, lattices):
-    found = structure.census(noise(10, embeddings, modulus, 2))
-    assert found.share("circle") <= circles
-    assert found.share("grid", "stripe") <= lattices
+def test_false_positives_on_noise(modulus, embeddings, share):
+    found = structure.census(noise(embeddings, modulus, seed=10))
+    assert found.share("circle") <= share
+    assert found.share("grid", "stripe") <= share
 
 
 def test_scores_of_noise_are_far_below_the_thresholds():
-    E = noise(11, 4000, 17, 2)
+    E = noise(1000, 17, seed=11)
+    scores = structure.grid(E).score
     assert structure.circle(E).score.max() < 0.75
-    assert structure.grid(E).score.max() < 0.45
-    assert np.median(structure.grid(E).score) < 0.3
+    assert scores.max() < 0.45 and np.median(scores) < 0.3
     assert structure.closure(E).mean() == pytest.approx(0.003, abs=0.0005)
     assert structure.grid(np.stack([ring(17, k) for k in range(1, 9)])).score.max() < 0.3
 
@@ -440,33 +369,19 @@ def slow_closure(E):
     return closed / total
 
 
-@pytest.mark.parametrize("modulus", [5, 7, 12, 17])
+@pytest.mark.parametrize("modulus", [5, 12])
 def test_closure_agrees_with_its_definition(modulus):
-    E = np.stack([e for seed in range(2) for e in (*zoo(modulus), noise(seed, modulus, 2))])
+    E = np.stack([*zoo(modulus), noise(modulus)])
     np.testing.assert_allclose(structure.closure(E), [slow_closure(e) for e in E])
 
 
-def test_closure_of_small_lattices_by_hand():
-    # Z_4 on a unit square, rows 0 1 and 2 3. Labels 0 and 2 have three pairs each, hence three
-    # pairs of pairs, labels 1 and 3 one each: eight, of which only 0 + 3 = 1 + 2 closes.
-    assert structure.closure(lattice(4, 2)) == pytest.approx(1 / 8)
-    # Three tokens: each label has one pair of pairs, 0+0 and 1+2 and so on; none can close.
-    assert structure.closure(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) == 0
-
-
-def test_closure_tells_grids_from_circles():
-    assert structure.closure(lattice(17, 4)) == pytest.approx(224 / 612)
-    assert structure.closure(ring(17, 3)) < 0.1
-
-
-# --- agreement ------------------------------------------------------------------------------------
+# --- agreement and census -------------------------------------------------------------------------
 
 
 def test_procrustes_r2():
-    A, B = noise(12, 20, 17, 2), noise(13, 20, 17, 2)
+    A, B = noise(20, 17, seed=12), noise(20, 17, seed=13)
     r2 = structure.procrustes_r2(A, B)
     np.testing.assert_allclose(structure.procrustes_r2(B, A), r2)
-    np.testing.assert_allclose(structure.procrustes_r2(A, moved(A)), 1)
     np.testing.assert_allclose(structure.procrustes_r2(moved(A), B), r2)
     for a, b, value in zip(A, B, r2, strict=True):
         a, b = a - a.mean(0), b - b.mean(0)
@@ -474,11 +389,6 @@ def test_procrustes_r2():
         assert value == pytest.approx(nuclear**2 / (a**2).sum() / (b**2).sum())
     every = structure.procrustes_r2(A[:, None], B)
     np.testing.assert_allclose(np.diagonal(every), r2)
-    # Two circles of different frequency are orthogonal as shapes.
-    assert structure.procrustes_r2(ring(17, 2), ring(17, 3)) == pytest.approx(0, abs=1e-12)
-
-
-# --- census ---------------------------------------------------------------------------------------
 
 
 def test_census_counts_every_kind():
@@ -488,27 +398,16 @@ def test_census_counts_every_kind():
     assert found == structure.census(structure.classify(E)) == structure.census(E[None])
     assert (found.total, found.lattices) == (7, 3)
     assert found.count("grid", "stripe", "grid") == 3
-    assert found.share("other") == 3 / 7
     assert found.interval("grid", "stripe") == intervals.wilson(3, 7)
-    assert len(str(found).splitlines()) == 5
-
-
-# --- errors ---------------------------------------------------------------------------------------
+    one_kind = structure.census(["grid"])
+    assert one_kind.mismatch(structure.census(["grid"] * 3)) == 0
+    assert one_kind.mismatch(structure.census(["circle"])) == 1
 
 
 def test_an_error_says_what_can_be_done():
     with pytest.raises(ValueError, match=r"^E must have shape \(..., N, 2\).*principal components"):
-        structure.describe(noise(0, 17, 5))
-    with pytest.raises(ValueError, match="^B must have as many tokens"):
-        structure.procrustes_r2(ring(17), ring(12))
+        structure.describe(np.zeros((17, 5)))
     with pytest.raises(ValueError, match=r"^B must .* broadcast"):
         structure.procrustes_r2(np.zeros((2, 17, 2)), np.zeros((3, 17, 2)))
     with pytest.raises(ValueError, match="^kind must be one of circle"):
         structure.census(["circle"]).share("square")
-
-
-def test_lists_and_tensors_that_learn_are_taken():
-    E = torch.tensor(lattice(17, 4), dtype=torch.float32, requires_grad=True)
-    assert structure.classify(E) == structure.classify(E.tolist()) == "grid"
-    assert structure.census(E).count("grid") == structure.census(E[None]).total == 1
-    assert structure.procrustes_r2(E, 2 * E) == pytest.approx(1)

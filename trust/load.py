@@ -6,19 +6,18 @@ many minutes of it; `--steps 250` makes both cases ten times shorter.
 """
 
 import argparse
-import json
+import multiprocessing
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-CASES = {
-    "N = 17, H = 64": {"modulus": 17, "hidden": 64, "steps": 2500, "seeds": 10_000},
-    "N = 113, H = 512": {"modulus": 113, "hidden": 512, "steps": 500, "seeds": 20},
-}
+from modadd import Run, TrainingConfig, train
+from modadd.cache import cache_size
+
+CASES = [(17, 64, 2500, 10_000), (113, 512, 500, 20)]
+"""N, H, steps, seeds"""
 
 
 def peak() -> int:
@@ -26,70 +25,45 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def measure(case: dict) -> dict:
-    """Train one case into the cache that the environment names, then load it from there."""
-    from modadd import Run, TrainingConfig, train
-    from modadd.cache import cache_size
-
+def measure(modulus: int, hidden: int, steps: int, seeds: int) -> None:
+    """Train one case into an empty cache, load it from there, and print what that took."""
     saved, save = [], Run.save
 
     def timed(run: Run, path: Path) -> None:
         save(run, path)
         saved.append(time.process_time())
 
-    Run.save = timed
-    config = TrainingConfig(case["modulus"], case["hidden"], case["steps"])
-    train(TrainingConfig(case["modulus"], case["hidden"], 1), range(2), cache=False)
-    before, start = peak(), time.process_time()
-    run = train(config, range(case["seeds"]))
-    seconds, after = time.process_time() - start, peak()
+    config = TrainingConfig(modulus, hidden, steps)
+    train(TrainingConfig(modulus, hidden, 1), range(2), cache=False)
+    with tempfile.TemporaryDirectory(prefix="modadd-load-") as cache:
+        os.environ["MODADD_CACHE"], Run.save = cache, timed
+        before, start = peak(), time.process_time()
+        run = train(config, range(seeds))
+        seconds, after, start = time.process_time() - start, peak(), time.process_time()
+        same = train(config, range(seeds)).embeddings.tobytes() == run.embeddings.tobytes()
+        loading, size = time.process_time() - start, cache_size()
+    assert same, "what was loaded is not what was trained"
     tenth = len(saved) // 10
-    start = time.process_time()
-    again = train(config, range(case["seeds"]))
-    return {
-        "seconds": seconds,
-        "run": run.embeddings.nbytes + 5 * run.loss.nbytes,
-        "memory": after - before,
-        "whole": after,
-        "first": tenth / (saved[tenth] - saved[0]),
-        "last": tenth / (saved[-1] - saved[-1 - tenth]),
-        "files": len(saved),
-        "cache": cache_size(),
-        "loading": time.process_time() - start,
-        "same": again.embeddings.tobytes() == run.embeddings.tobytes(),
-    }
+    first, last = saved[tenth] - saved[0], saved[-1] - saved[-1 - tenth]
+    held = run.embeddings.nbytes + 5 * run.loss.nbytes
+    print(f"N = {modulus}, H = {hidden}: {seeds} networks of {steps} steps")
+    print(f"  {seconds:.0f} s; seeds a second, first and last tenth: ", end="")
+    print(f"{tenth / first:.2f}, {tenth / last:.2f}")
+    print(f"  memory {(after - before) / 1e6:.0f} MB for a Run of {held / 1e6:.0f} MB")
+    print(f"  {after / 1e6:.0f} MB with Python and all else")
+    print(f"  {len(saved)} files, {size / 1e6:.0f} MB, loaded again in {loading:.1f} s", flush=True)
 
 
 def main() -> None:
-    """Measure each case in its own process and print a table."""
+    """Measure each case in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--steps", type=int, help="steps of the first case (2500); the second in proportion"
-    )
-    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, default=2500, help="of the first case")
     options = parser.parse_args()
-    if options.case:
-        print(json.dumps(measure(json.loads(options.case))))
-        return
-    for name, case in CASES.items():
-        if options.steps:
-            case = case | {"steps": max(1, case["steps"] * options.steps // 2500)}
-        with tempfile.TemporaryDirectory(prefix="modadd-load-") as cache:
-            done = subprocess.run(
-                [sys.executable, Path(__file__), "--case", json.dumps(case)],
-                env=os.environ | {"MODADD_CACHE": cache},
-                stdout=subprocess.PIPE,
-                check=True,
-            )
-        found = json.loads(done.stdout)
-        assert found["same"], "what was loaded is not what was trained"
-        print(f"{name}: {case['seeds']} networks of {case['steps']} steps")
-        print(f"  {found['seconds']:.0f} s; seeds a second, first and last tenth: ", end="")
-        print(f"{found['first']:.2f}, {found['last']:.2f}")
-        print(f"  memory {found['memory'] / 1e6:.0f} MB for a Run of {found['run'] / 1e6:.0f} MB")
-        print(f"  {found['whole'] / 1e6:.0f} MB with Python, PyTorch and all else")
-        print(f"  {found['files']} files, {found['cache'] / 1e6:.0f} MB, ", end="")
-        print(f"loaded again in {found['loading']:.1f} s", flush=True)
+    for modulus, hidden, steps, seeds in CASES:
+        case = modulus, hidden, max(1, steps * options.steps // 2500), seeds
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=case)
+        process.start()
+        process.join()
 
 
 if __name__ == "__main__":

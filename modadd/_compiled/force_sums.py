@@ -66,7 +66,7 @@ class Pairs(NamedTuple):
 
     def _rows(self, law, alpha, sources, source_alpha, beta, gauge) -> np.ndarray:
         source_alpha = np.ascontiguousarray(source_alpha.mT)
-        charges = Charges(self.weights, self.task.labels, alpha, source_alpha)
+        charges = self.weights, self.task.labels, alpha, source_alpha
         total = np.zeros(self.sums.shape)
 
         def rows(first: int, apart: int) -> None:
@@ -74,19 +74,6 @@ class Pairs(NamedTuple):
 
         share_out(rows, operations=total.size * total.shape[1])
         return total
-
-
-class Charges(NamedTuple):
-    """What the charges of pairs are made of; without residuals they are label charges."""
-
-    weights: np.ndarray
-    """(P,) those of Pairs"""
-    labels: np.ndarray
-    """(P,)"""
-    residuals: np.ndarray
-    """(B, P, N), or (B, P, 0)"""
-    source_residuals: np.ndarray
-    """(B, N, P), or (B, 0, P)"""
 
 
 @lru_cache(maxsize=16)
@@ -176,12 +163,12 @@ def _exact_row(x, sources, charges, beta, gauge):
 
 
 @numba.njit(error_model="numpy")
-def _clustering_row(x, sources, charges, beta, gauge):
-    """Force on a pair sum x from all sources under the clustering law."""
+def _clustering_row(x, sources, charges, beta):
+    """Force on a pair sum x from all sources under the clustering law, in the gauge of 0."""
     fx = fy = 0.0
     for q in range(len(sources)):
         dx, dy = sources[q, 0] - x[0], sources[q, 1] - x[1]
-        pull = charges[q] * (gauge - math.sqrt(dx * dx + dy * dy) / beta)
+        pull = -charges[q] * (math.sqrt(dx * dx + dy * dy) / beta)
         fx += pull * dx
         fy += pull * dy
     return fx / (2 * math.pi), fy / (2 * math.pi)
@@ -209,7 +196,11 @@ def _charge_row(p, weights, labels, residuals, source_residuals):
 @kept
 @numba.njit(nogil=True, error_model="numpy")
 def _sum_rows(law, sums, sources, charges, beta, gauge, total, first, apart):
-    """Fill every so manieth row of total (B, P, 2), from the first on: a row is one thread's."""
+    """Fill every so manieth row of total (B, P, 2), from the first on: a row is one thread's.
+
+    Charges are made of weights (P,), labels (P,), and residuals, (B, P, N) of the pairs and
+    (B, N, P) of the sources; without any, N being 0, they are label charges.
+    """
     weights, labels, residuals, source_residuals = charges
     batch, count = sums.shape[:2]
     for row in range(first, batch * count, apart):
@@ -220,5 +211,5 @@ def _sum_rows(law, sums, sources, charges, beta, gauge, total, first, apart):
         if law == EXACT:
             fx, fy = _exact_row(sums[b, p], sources[b], charged, beta, gauge)
         else:
-            fx, fy = _clustering_row(sums[b, p], sources[b], charged, beta, gauge)
+            fx, fy = _clustering_row(sums[b, p], sources[b], charged, beta)
         total[b, p, 0], total[b, p, 1] = fx, fy

@@ -53,12 +53,6 @@ class _Files(CompileResultCacheImpl):
 class _Cache(FunctionCache):
     _impl_class = _Files
 
-    def load_overload(self, sig, target_context):
-        try:
-            return super().load_overload(sig, target_context)
-        except OSError:  # written by somebody else, who lets nobody read it
-            return None
-
     def save_overload(self, sig, data):
         """Keep what was compiled, in place of what other versions have left."""
         try:

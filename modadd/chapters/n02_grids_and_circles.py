@@ -10,7 +10,7 @@ from modadd import intervals, structure
 from modadd._lattice import spacing
 from modadd.plots.palette import INK, PAPER, STYLES, blend, text_on, token_colors
 from modadd.plots.panels import Panel, font, rows, sheet, tiles
-from modadd.plots.traces import centred, joined, pair_sums, segments, whisker
+from modadd.plots.traces import centred, joined, marks, pair_sums, segments, whisker
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -118,11 +118,9 @@ def below(some: np.ndarray, others: np.ndarray) -> str:
 
 
 def census_bars(kinds: np.ndarray, **measures: np.ndarray) -> go.Figure:
-    """Share of each kind with its Wilson interval; beside it measures, one point an embedding.
+    """Share of each of kinds (S,) with its Wilson interval; beside it measures, a point a network.
 
-    Args:
-        kinds: (S,) words of structure.KINDS.
-        **measures: title=(S,) values, say accuracy=run.accuracy[-1].
+    Measures are given by title: accuracy=run.accuracy[-1], (S,).
     """
     height = 44 * len(structure.KINDS)
     beside = tiles(len(measures), 44, height, left=446, right=14, gap=40)
@@ -150,17 +148,9 @@ def _shares(panel: Panel, found: structure.Census) -> None:
         pale = {"color": blend(style.color, PAPER, 0.7), "line": {"width": 0}}
         bar = {"orientation": "h", "width": 0.5, "marker": pale, "hoverinfo": "skip"}
         panel.add(go.Bar(x=[value], y=[y], **bar))
-        panel.add(
-            go.Scatter(
-                x=[value],
-                y=[y],
-                mode="markers",
-                name=kind,
-                marker=style.marker(10),
-                error_x=whisker(value, low, high, style.color),
-                hovertemplate=f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})<extra></extra>",
-            )
-        )
+        hover = f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})"
+        look = {"name": kind, "error_x": whisker(value, low, high, style.color)}
+        panel.add(marks([value], [y], style.marker(10), hover, **look))
         count = f"<b>{value:.0%}</b>  {found.count(kind)} of {found.total}"
         panel.text(count, high, y, xanchor="left", xshift=8)
         name = {"xanchor": "right", "xshift": -10, "font": font(13, style.color)}
@@ -169,14 +159,9 @@ def _shares(panel: Panel, found: structure.Census) -> None:
 
 def _strip(values: np.ndarray, y: float, kind: str) -> list[go.Trace]:
     """Values (S,) as points along the row at y, spread evenly across it, and their median."""
-    points = go.Scatter(
-        x=np.asarray(values, dtype=float),
-        y=y + 0.36 * ((np.arange(len(values)) * 0.618) % 1 - 0.5),
-        mode="markers",
-        marker=STYLES[kind].marker(6, opacity=0.55),
-        name=kind,
-        hovertemplate="%{x:.3f}<extra>" + kind + "</extra>",
-    )
+    spread = y + 0.36 * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
+    marker = STYLES[kind].marker(6, opacity=0.55)
+    points = marks(values.astype(float), spread, marker, "%{x:.3f}", kind, name=kind)
     rise = np.array([0, 0.3])
     middle = np.array([[np.median(values), y]]) if len(values) else np.empty((0, 2))
     return [points, *segments(middle - rise, middle + rise, INK, 2)]

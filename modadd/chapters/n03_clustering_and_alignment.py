@@ -20,34 +20,22 @@ from modadd.intervals import Effect
 from modadd.plots.palette import INK, MUTED, STROKES, STYLES, colored, faded
 from modadd.plots.panels import Panel, font, holding, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import band, joined, pair_sums
+from modadd.plots.traces import band, joined, line, pair_sums
 from modadd.run import Run
 from modadd.task import ModularAddition
 
 
 class Couples(NamedTuple):
-    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
+    """Something of the couples of pair sums: one number for each couple, or for all together."""
 
-    same_label: np.ndarray  #: (..., M)
-    everything: np.ndarray  #: (..., D)
-
-
-class Order(NamedTuple):
-    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
-
-    same_label: np.ndarray  #: (...) within labels
-    everything: np.ndarray  #: (...) over all couples
-
-
-class MeanSquares(NamedTuple):
-    """Mean squared distances between pair sums, over ordered pairs."""
-
-    same_label: np.ndarray  #: (...) over couples with one label
-    all_pairs: np.ndarray  #: (...) over all couples
+    same_label: np.ndarray  #: (..., M) of the M couples with one label, or (...)
+    everything: np.ndarray  #: (..., D) of all D couples, or (...)
 
 
 def distances(E: ArrayLike) -> Couples:
     """Distances |x_p − x_q| between the pair sums of E (..., N, 2), over the rms of all of them.
+
+    One a couple of distinct unordered pairs.
 
     The unit is taken over ordered pairs (`mean_squared_distances`), in which the mean
     square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
@@ -59,7 +47,7 @@ def distances(E: ArrayLike) -> Couples:
     ((15,), (105,))
     """
     task, x = _pair_sums(E)
-    unit = np.sqrt(mean_squared_distances(E).all_pairs)[..., None]
+    unit = np.sqrt(mean_squared_distances(E).everything)[..., None]
     return Couples(
         *(np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit for p, q in _couples(task))
     )
@@ -81,9 +69,10 @@ def angles(E: ArrayLike) -> tuple[Couples, Couples]:
     return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
 
 
-def nematic_order(E: ArrayLike) -> Order:
+def nematic_order(E: ArrayLike) -> Couples:
     """Mean of cos 2Δφ over couples of distinct pairs of E (..., N, 2), weighted by |x_p|² |x_q|².
 
+    1 if all sums lie on one axis, 0 if their axes are independent, −1 at least.
     Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
     antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
     Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
@@ -105,13 +94,13 @@ def nematic_order(E: ArrayLike) -> Order:
         whole = (sizes**2).sum(-1) - own
         return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
 
-    return Order(
+    return Couples(
         mean(double @ onehot, size @ onehot),
         mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
     )
 
 
-def mean_squared_distances(E: ArrayLike) -> MeanSquares:
+def mean_squared_distances(E: ArrayLike) -> Couples:
     """Mean |x_p − x_q|² over couples of ordered pairs of E (..., N, 2), in the unit of E squared.
 
     The two are equal for any embeddings (derived here, from the sum rules): like pair sums can
@@ -135,7 +124,7 @@ def mean_squared_distances(E: ArrayLike) -> MeanSquares:
         squared = 2 * count * (np.square(x).sum(-1) @ weights) - 2 * first
         return squared.sum(-1) / np.square(count).sum()
 
-    return MeanSquares(mean(ordered), mean(ordered.sum(1, keepdims=True)))
+    return Couples(mean(ordered), mean(ordered.sum(1, keepdims=True)))
 
 
 def _pair_sums(E: ArrayLike) -> tuple[ModularAddition, np.ndarray]:
@@ -258,12 +247,8 @@ def tendencies(
 ) -> go.Figure:
     """Same-label pair sums of two runs at a few steps, and the time courses of the population.
 
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each: final embeddings, distances, angles.
-        steps: the steps of the ridges, the nearest recorded ones are taken.
-        kinds: (S,) the final kind of every seed, words of structure.KINDS.
-        signs: as `signs` gives them.
+    Of two seeds of the run, one row each: final embeddings, and distances and angles at the
+    recorded steps nearest to those given. Of all seeds: their final kinds (S,) and their `signs`.
     """
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)
@@ -341,18 +326,11 @@ def _shapes(E: np.ndarray, kind: str, top: float) -> tuple[list, list]:
 def _hill(within: tuple, every: tuple, rise: float, kind: str) -> list[go.Trace]:
     """The density within labels in its kind's colour, that over all couples as a line."""
     (x, y), (every_x, every_y) = within, every
-    filled = go.Scatter(
-        x=np.concatenate([x[:1], x, x[-1:]]),
-        y=np.concatenate([[0], rise * y, [0]]).astype(np.float32),
-        mode="lines",
-        line={"color": STYLES[kind].color, "width": 1.4},
-        fill="toself",
-        fillcolor=faded(STYLES[kind].color, 0.28),
-        hoverinfo="skip",
-    )
-    line = {"color": MUTED, "width": 1.2, "dash": "dot"}
-    outline = go.Scatter(x=every_x, y=rise * every_y, mode="lines", line=line, hoverinfo="skip")
-    return [filled, outline]
+    x, y = np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[0], rise * y, [0]])
+    color = STYLES[kind].color
+    fill = {"fill": "toself", "fillcolor": faded(color, 0.28)}
+    filled = line(x, y.astype(np.float32), color, 1.4, **fill)
+    return [filled, line(every_x, rise * every_y, MUTED, 1.2, "dot")]
 
 
 def _population(
@@ -385,9 +363,8 @@ def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray
     for i, (name, color, dash) in enumerate(
         (("shared axes", STYLES["alignment"].color, "solid"), ("circle score", INK, "dash"))
     ):
-        line = {"color": color, "width": 2, "dash": dash}
         x, y = steps[shown], found[name][shown]
-        panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, name=name))
+        panel.add(line(x, y, color, dash=dash, name=name, hoverinfo="all"))
         place = {"x": 1, "y": 0.05 + 0.13 * i, "xanchor": "right"}
         panel.note(f"{STROKES[dash]} {name}", **place, font=font(12, color))
     panel.axes(
@@ -400,10 +377,7 @@ def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray
 def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
     """Pair sums, same-label distances and angles of two runs under one slider.
 
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each.
-        frames: at most so many recorded steps, the last among them.
+    `seeds` are two of the run's, one row each; at most so many recorded steps become `frames`.
     """
     boxes = []
     for top in (56, 336):

@@ -14,16 +14,12 @@ import plotly.graph_objects as go
 from modadd import TrainingConfig, forces, structure
 from modadd.plots.palette import MUTED, PAPER, STYLES, blend, colored
 from modadd.plots.panels import Panel, font, sheet, tiles
-from modadd.plots.traces import area, centred, joined, listed, segments, whisker
+from modadd.plots.traces import area, centred, joined, listed, marks, segments, whisker
 from modadd.structure import KINDS, Census
 
 SHARES = {"range": [-0.03, 1], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-COLUMNS = {
-    "tickvals": list(range(4)),
-    "ticktext": list(KINDS),
-    "tickangle": 0,
-    "range": [-0.6, 3.6],
-}
+COLUMNS = {"tickvals": list(range(4)), "ticktext": list(KINDS), "range": [-0.6, 3.6]}
+COLUMNS["tickangle"] = 0
 
 
 def force_color(alignment_force: float) -> str:
@@ -51,10 +47,7 @@ def example(swept: np.ndarray, kinds: np.ndarray) -> int:
     """The start that shows most clearly what the knob does.
 
     It begins as a grid and passes through all kinds but "other", as far as there is such a one.
-
-    Args:
-        swept: (A, S, N, 2) what each start becomes at increasing alignment forces.
-        kinds: (A, S) their kinds.
+    What starts become at increasing alignment forces is (A, S, N, 2), and of kinds (A, S).
     """
     passed = sum((kinds == kind).any(0) for kind in KINDS[:3]) + (kinds[0] == "grid")
     clarity = np.maximum(structure.circle(swept).score, structure.grid(swept).score).min(0)
@@ -158,40 +151,26 @@ def _shares(x: Sequence[float], censuses: Sequence[Census], kind: str) -> list[g
     """Share of a kind over x with its Wilson band."""
     style = STYLES[kind]
     low, high = np.array([census.interval(kind) for census in censuses]).T
-    line = go.Scatter(
-        x=list(x),
-        y=[census.share(kind) for census in censuses],
-        mode="lines+markers",
-        name=kind,
-        cliponaxis=False,
-        line=style.line(),
-        marker=style.marker(7),
-        hovertemplate=kind + ": %{y:.0%} at a = %{x}<extra></extra>",
-    )
-    return [*area(x, low, high, style.color, 0.15), line]
+    share = [census.share(kind) for census in censuses]
+    hover = kind + ": %{y:.0%} at a = %{x}"
+    look = {"line": style.line(), "name": kind, "cliponaxis": False}
+    curve = marks(list(x), share, style.marker(7), hover, **look)
+    return [*area(x, low, high, style.color, 0.15), curve]
 
 
 def _whiskered(x: float, census: Census, kind: str, hollow: bool = False) -> go.Scatter:
     """Share of a kind with its Wilson interval, upright at x."""
     style, share = STYLES[kind], census.share(kind)
     look = {"color": PAPER, "line": {"width": 2, "color": style.color}} if hollow else {}
-    return go.Scatter(
-        x=[x],
-        y=[share],
-        mode="markers",
-        name=kind,
-        cliponaxis=False,
-        marker=style.marker(10, **look),
-        error_y=whisker(share, *census.interval(kind), style.color),
-        hovertemplate=kind + ": %{y:.0%}<extra></extra>",
-    )
+    bars = whisker(share, *census.interval(kind), style.color)
+    more = {"error_y": bars, "name": kind, "cliponaxis": False}
+    return marks([x], [share], style.marker(10, **look), kind + ": %{y:.0%}", **more)
 
 
 def carry_over(pairs: Mapping[str, tuple[Census, Census]]) -> go.Figure:
-    """Two-force runs (open) beside networks (filled), one panel a condition, one column a kind.
+    """Two-force runs (open) beside networks (filled), one column a kind.
 
-    Args:
-        pairs: title to the census of two-force runs and that of networks; at most five.
+    One panel a title, which has the census of two-force runs, and that of networks.
     """
     figure, panels = sheet(290, tiles(len(pairs), 66, 190, left=52, gap=22))
     for panel, (title, (simulated, network)) in zip(panels, pairs.items(), strict=True):

@@ -17,7 +17,7 @@ from modadd.intervals import Effect, bootstrap_mean
 from modadd.plots.gallery import Course
 from modadd.plots.palette import INK, MUTED, STYLES
 from modadd.plots.panels import Panel, font, rows, sheet, tiles
-from modadd.plots.traces import embeddings, joined, whisker
+from modadd.plots.traces import embeddings, joined, marks, whisker
 from modadd.run import Run
 
 GREEN, VIOLET = STYLES["network"].color, STYLES["simulation"].color
@@ -167,32 +167,16 @@ def _cloud(panel: Panel, values: np.ndarray, y: float, color: str, symbol: str) 
     bins = np.clip((values * 40).astype(int), 0, 39)
     rank = np.array([(bins[:i] == b).sum() for i, b in enumerate(bins)])
     full = np.bincount(bins, minlength=40)[bins]
-    panel.add(
-        go.Scatter(
-            x=values,
-            y=y + 0.02 - 0.5 * rank / np.maximum(full, 12),
-            mode="markers",
-            marker={"size": 5.5, "color": color, "symbol": symbol, "opacity": 0.5},
-            hovertemplate="R² %{x:.3f}<extra></extra>",
-        )
-    )
+    marker = {"size": 5.5, "color": color, "symbol": symbol, "opacity": 0.5}
+    panel.add(marks(values, y + 0.02 - 0.5 * rank / np.maximum(full, 12), marker, "R² %{x:.3f}"))
 
 
 def _interval(panel: Panel, found: Effect, y: float, color: str, symbol: str, text: str) -> None:
     """Mean and interval as a mark with a whisker, its value beside it."""
     mark = {"size": 9, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
-    hover = f"mean {found.mean:.3f} ({found.low:.3f} to {found.high:.3f})<extra></extra>"
-    panel.add(
-        go.Scatter(
-            x=[found.mean],
-            y=[y],
-            mode="markers",
-            cliponaxis=False,
-            marker=mark,
-            error_x=whisker(*found, color, 2),
-            hovertemplate=hover,
-        )
-    )
+    hover = f"mean {found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
+    look = {"error_x": whisker(*found, color, 2), "cliponaxis": False}
+    panel.add(marks([found.mean], [y], mark, hover, **look))
     if found.high < 0.86:
         place = {"x": found.high, "xanchor": "left", "xshift": 7}
     else:

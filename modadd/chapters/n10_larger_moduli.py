@@ -15,7 +15,17 @@ from modadd.model import Parameters
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
 from modadd.plots.panels import Panel, font, sheet, tiles
 from modadd.plots.shares import wilsons
-from modadd.plots.traces import centred, joined, listed, pair_sums, regions, segments, whisker
+from modadd.plots.traces import (
+    centred,
+    joined,
+    line,
+    listed,
+    marks,
+    pair_sums,
+    regions,
+    segments,
+    whisker,
+)
 from modadd.structure import Structure
 from modadd.training import TrainingConfig, prepare
 
@@ -116,9 +126,7 @@ TITLES = {
 def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -> go.Figure:
     """What was measured over N, with 95 % intervals; and the map of the shapes of lattices.
 
-    Args:
-        found: N to what its networks became.
-        taus: N to shapes τ (L,) of its lattices.
+    For each N what its networks became, and shapes τ (L,) of its lattices.
     """
     boxes = [(52 + i % 2 * 250, 34 + i // 2 * 150, 200, 84) for i in range(5)]
     figure, (*panels, chart) = sheet(470, [*boxes, (560, 50, 222, 350)])
@@ -126,17 +134,9 @@ def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -
     for i, (panel, (name, title)) in enumerate(zip(panels, TITLES.items())):
         values = np.array([getattr(one, name) for one in found.values()]).T
         style = STYLES[("circle", "grid", "grid", "grid", "network")[i]]
-        panel.add(
-            go.Scatter(
-                x=n,
-                y=values[0],
-                mode="lines+markers",
-                line={"color": style.color, "width": 1.5},
-                marker=style.marker(8),
-                error_y=whisker(*values, style.color),
-                hovertemplate="N = %{x}: %{y:.2f}<extra></extra>",
-            )
-        )
+        look = {"line": {"color": style.color, "width": 1.5}}
+        look["error_y"] = whisker(*values, style.color)
+        panel.add(marks(n, values[0], style.marker(8), "N = %{x}: %{y:.2f}", **look))
         panel.note(f"<b>{title}</b>", yshift=6)
         top = 0.6 if name == "closure" else 1.04
         ticks = {"tickvals": [0, 0.25, 0.5]} if name == "closure" else {"tickvals": [0, 0.5, 1]}
@@ -152,27 +152,16 @@ def _shape_map(panel: Panel, taus: Mapping[int, np.ndarray]) -> None:
     top = max([8, *(1.1 * tau.imag.max() for tau in taus.values() if tau.size)])
     arc = np.exp(1j * np.linspace(np.pi / 3, np.pi / 2, 40))
     border = np.concatenate([[0.5 + 1j * top], arc, [1j * top]])
-    line = {"color": MUTED, "width": 1, "simplify": False}
-    panel.add(go.Scatter(x=border.real, y=border.imag, mode="lines", line=line, hoverinfo="skip"))
+    panel.add(line(border.real, border.imag, MUTED, 1).update(line_simplify=False))
     tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(taus))]
     for (N, tau), tone in zip(taus.items(), tones):
         marker = {"size": 6, "color": tone, "line": {"width": 0.6, "color": INK}}
-        shape = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
-        panel.add(
-            go.Scatter(
-                x=tau.real,
-                y=tau.imag,
-                mode="markers",
-                marker=marker,
-                customdata=np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1),
-                hovertemplate=f"{shape}<extra>N = {N}</extra>",
-            )
-        )
+        hover = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
+        shape = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
+        panel.add(marks(tau.real, tau.imag, marker, hover, f"N = {N}", customdata=shape))
     for word, tau in (("square", SQUARE), ("hexagonal", HEXAGONAL)):
         marker = {"size": 18, "symbol": "circle-open", "color": INK}
-        panel.add(
-            go.Scatter(x=[tau.real], y=[tau.imag], mode="markers", marker=marker, hoverinfo="skip")
-        )
+        panel.add(marks([tau.real], [tau.imag], marker))
         look = {"xanchor": "center", "yanchor": "top", "yshift": -10, "font": font(11)}
         panel.text(word, tau.real, np.log10(tau.imag), **look)
     words = [f"{colored('●', tone)} {N}" for N, tone in zip(taus, tones)]
@@ -212,16 +201,13 @@ def cells(E: np.ndarray, found: Structure) -> Cells:
     for tokens, (u, v), g in zip(E[chosen].astype(float), steps, vectors @ [1, 1j]):
         area = n * abs((g[0].conj() * g[1]).imag)
         other = rng.choice(np.arange(1, (n + 1) // 2), 2, replace=False) * rng.choice([-1, 1], 2)
-        drawn = superlattice(int(other[0]), int(other[1]), g, n)
-        basis = superlattice(u, v, g, n)
-        own, chance = (
-            _compactness(z, basis, area) for z in (tokens @ [1, 1j], _random(u, v, g, n, rng))
-        )
+        basis, drawn = superlattice(u, v, g, n), superlattice(*other.tolist(), g, n)
+        own = _compactness(tokens @ [1, 1j], basis, area)
+        chance = _compactness(_random(u, v, g, n, rng), basis, area)
         rows.append([*own, basis[1] / basis[0], *chance, drawn[1] / drawn[0]])
-    columns = np.array(rows).reshape(-1, 6).T
-    tau, drawn_tau = (np.abs(c.real) + 1j * np.abs(c.imag) for c in columns[2::3])
-    moment, nearest, _, other_moment, other_nearest, _ = columns.real
-    return Cells(moment, nearest, tau, other_moment, other_nearest, drawn_tau)
+    columns = np.array(rows, complex).reshape(-1, 6).T
+    columns = np.abs(columns.real) + 1j * np.abs(columns.imag)
+    return Cells(*(column if i in (2, 5) else column.real for i, column in enumerate(columns)))
 
 
 def superlattice(u: int, v: int, g: np.ndarray, modulus: int) -> tuple[complex, complex]:
@@ -259,12 +245,7 @@ def _random(u: int, v: int, g: np.ndarray, modulus: int, rng: np.random.Generato
 
 
 def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
-    """One lattice within its Wigner–Seitz cell; second moments of all, beside random patches.
-
-    Args:
-        E: (N, 2) of a lattice, N prime.
-        found: by modulus.
-    """
+    """A lattice E (N, 2) in its Wigner–Seitz cell; second moments of all, beside random patches."""
     figure, (plane, moments) = sheet(380, [(10, 44, 330, 310), (430, 44, 350, 250)])
     patch = structure.grid(E)
     a, b = superlattice(*(int(s) for s in patch.steps), patch.vectors @ [1, 1j], len(E))
@@ -276,8 +257,7 @@ def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
     plane.note("<b>One lattice</b>, and copies of it by L", yshift=8)
     copies = (z[:, None] + around).ravel()
     copies = copies[np.maximum(np.abs(copies.real), np.abs(copies.imag)) < reach]
-    look = {"mode": "markers", "marker": {"size": 6, "color": LINE}, "hoverinfo": "skip"}
-    plane.add(go.Scatter(x=copies.real, y=copies.imag, **look))
+    plane.add(marks(copies.real, copies.imag, {"size": 6, "color": LINE}))
     corners = _corners(a, b)
     ends = np.stack([corners.real, corners.imag], -1)
     plane.add(*segments(ends[:-1], ends[1:], STYLES["grid"].color, 1.5))
@@ -291,16 +271,9 @@ def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
             [np.quantile(getattr(one, field), q) for one in found.values()]
             for q in (0.25, 0.5, 0.75)
         )
-        moments.add(
-            go.Scatter(
-                x=middle,
-                y=np.arange(len(found)) + shift,
-                mode="markers",
-                marker=style.marker(9),
-                error_x=whisker(middle, low, high, style.color, 3),
-                hovertemplate="median %{x:.3f}<extra>" + name + "</extra>",
-            )
-        )
+        y, bars = np.arange(len(found)) + shift, whisker(middle, low, high, style.color, 3)
+        hover = "median %{x:.3f}"
+        moments.add(marks(middle, y, style.marker(9), hover, name, error_x=bars))
         words.append(style.key(name))
     moments.note("<b>Second moment</b> over the area: median and middle half", yshift=8)
     moments.note("   ".join(words), 0, 0, yanchor="top", yshift=-44)
@@ -413,11 +386,5 @@ def _crossings(points: np.ndarray, parameters: Parameters, reach: float) -> go.S
     at = points[leg] + share * (points[leg + 1] - points[leg])
     seen = (np.abs(at) <= reach).all(1)
     at, unit = at[seen], unit[seen]
-    return go.Scatter(
-        x=at[:, 0],
-        y=at[:, 1],
-        mode="markers",
-        marker={"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}},
-        customdata=unit,
-        hovertemplate="hidden unit %{customdata} switches<extra></extra>",
-    )
+    marker = {"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}}
+    return marks(*at.T, marker, "hidden unit %{customdata} switches", customdata=unit)

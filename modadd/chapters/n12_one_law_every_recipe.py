@@ -14,9 +14,10 @@ from modadd.forecasts import Agreement
 from modadd.intervals import Effect
 from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
 from modadd.plots.panels import Panel, font, sheet, tiles
-from modadd.plots.shares import diagonal, effect_rows, mean, upright, wilsons
-from modadd.plots.traces import segments, whisker
+from modadd.plots.shares import diagonal, effect_sheet, mean, upright, wilsons
+from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
+from modadd.sweep import sweep
 from modadd.training import TrainingConfig
 
 # --- recipes --------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def words(recipe: Recipe) -> str:
 def grown(recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Run]]:
     """Networks of each recipe, and what three forecasts grow from the same starts."""
     configs, others = [recipe.config for recipe in recipes], [seed + 10**6 for seed in seeds]
-    networks = forecasts.networks(configs, seeds)
+    networks = sweep(configs, seeds, snapshots=2)
     starts = [run.embeddings[0] for run in networks]
     return {
         "Networks": networks,
@@ -127,7 +128,35 @@ def grown(recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Run
     }
 
 
+def compared(
+    runs: Mapping[str, Sequence[Run]],
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, dict[str, Agreement]]]:
+    """Kinds of the networks, those of the forecasts by name, and how these agree on each kind."""
+    kinds = {name: forecasts.kinds_of(found) for name, found in runs.items()}
+    measured = kinds.pop("Networks")
+    given = measured, kinds, "Another network"
+    return measured, kinds, {k: forecasts.agreements(*given, k) for k in ("circle", "grid")}
+
+
 # --- a start before training ----------------------------------------------------------------------
+
+
+def one_start_each(
+    steps: int, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Starts (S, N, 2) and details of what grows from them.
+
+    Those of five networks that share no layer (5, S), of the mean-field law (S,) and of the pure
+    kernel (S,).
+    """
+    config, count = TrainingConfig(steps=steps), len(seeds)
+    starts = np.stack([config.initial(seed).embeddings for seed in seeds])
+    layers = (range(k, k + count) for k in range(2 * 10**6, 2 * 10**6 + 5 * count, count))
+    networks = [forecasts.twins([config], [starts], other) for other in layers]
+    moving = forecasts.laws([config], [starts], seeds)
+    kernel = forecasts.laws([config], [starts], seeds, "isotropic", pace=0)
+    *five, law, pure = (details(run.final) for (run,) in (*networks, moving, kernel))
+    return starts, np.array(five), law, pure
 
 
 def details(E: np.ndarray) -> np.ndarray:
@@ -228,19 +257,43 @@ class Reading(NamedTuple):
 def read(networks: np.ndarray, said: Sequence[np.ndarray], scores: Sequence[ArrayLike]) -> Reading:
     """Hold what was said of each network (K, S) against it, one said and score (S,) a network.
 
-    A start counts once, with the mean over its networks; the interval is over the starts.
-
-    Args:
-        networks: details (K, S).
-        said: K details (S,).
-        scores: K times (S,), the higher the more a circle.
+    A start counts once, with the mean over its networks; the interval is over the starts. Networks
+    and what is said are details; scores are the higher the more a circle.
     """
-    whole = np.mean([one == other for one, other in zip(networks, said)], 0)
-    coarse = np.mean([kind(one) == kind(other) for one, other in zip(networks, said)], 0)
-    areas = [ranking(s, kind(one) == "circle") for one, s in zip(networks, scores)]
-    return Reading(
-        intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole), float(np.mean(areas))
-    )
+    said = np.array(said)
+    coarse, whole = (kind(networks) == kind(said)).mean(0), (networks == said).mean(0)
+    areas = [ranking(s, circles) for s, circles in zip(scores, _circles(networks))]
+    each = intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole)
+    return Reading(*each, float(np.mean(areas)))
+
+
+def answers(
+    starts: np.ndarray, five: np.ndarray, law: np.ndarray, kernel: np.ndarray
+) -> dict[str, Reading]:
+    """How well five networks are told: by nothing, by their start, by the law, by other networks.
+
+    Takes what `one_start_each` gives.
+    """
+    usual = np.full(len(starts), "grid " + usual_steps(five))
+    chance = regression(features_of(starts), _circles(five))
+    strongest = np.array([f"circle {k}" for k in structure.circle(starts).frequency])
+    guess = np.where(chance > 0.5, strongest, usual)
+    rest = [np.delete(five, k, axis=0) for k in range(len(five))]
+
+    def same(said: np.ndarray, scores: ArrayLike) -> Reading:
+        """One answer for all five networks."""
+        return read(five, [said] * len(five), [scores] * len(five))
+
+    first = [others[0] for others in rest]
+    votes, shares = [vote(others) for others in rest], [_circles(others).mean(0) for others in rest]
+    return {
+        "majority kind": same(usual, np.zeros(len(starts))),
+        "five numbers of the start": same(guess, chance),
+        "pure kernel": same(kernel, _circles(kernel)),
+        "another network": read(five, first, [_circles(one) for one in first]),
+        "mean-field law": same(law, _circles(law)),
+        "majority of four networks": read(five, votes, shares),
+    }
 
 
 def kind(details: np.ndarray) -> np.ndarray:
@@ -248,7 +301,16 @@ def kind(details: np.ndarray) -> np.ndarray:
     return np.vectorize(lambda word: word.split()[0])(details)
 
 
+def _circles(details: np.ndarray) -> np.ndarray:
+    return kind(details) == "circle"
+
+
 # --- figures --------------------------------------------------------------------------------------
+
+_GUESS = STYLES["floor"]
+_ASKED = dict.fromkeys(("another network", "majority of four networks"), STYLES["network"])
+_ASKED |= dict.fromkeys(("pure kernel", "mean-field law"), STYLES["simulation"])
+"""How answers are drawn that ask networks, or the law."""
 
 
 def over_all(
@@ -259,11 +321,8 @@ def over_all(
 ) -> go.Figure:
     """Predicted over measured shares of circles, and of lattices, a point a recipe.
 
-    Args:
-        recipes: (C,) of them.
-        networks: kinds (C, S).
-        others: title to kinds (C, S), one column of panels each.
-        found: "circle" and "grid" to title to agreement.
+    Kinds are (C, S), those of the others by title, one column of panels each; `found` has their
+    agreement with the networks, by "circle" and "grid", and by title.
     """
     boxes = tiles(2 * len(others), 96, None, len(others), left=62, right=24, gap=24, below=64)
     _, top, side, _ = boxes[-1]
@@ -281,15 +340,10 @@ def over_all(
             diagonal(panel, networks == kind, kinds == kind, styles, names, axis)
             if i:
                 panel.axes(None, {"ticktext": ["", "", ""]})
-    _legend(panels[0])
+    keys = [style.key(knob) for knob, style in KNOBS.items()]
+    for line, shift in ((keys[:5], 62), (keys[5:], 44)):
+        panels[0].note("   ".join(line), yshift=shift, font=font(11))
     return figure
-
-
-def _legend(panel: Panel) -> None:
-    """Names of the knobs, in two lines above the figure."""
-    entries = [style.key(knob) for knob, style in KNOBS.items()]
-    for i, part in enumerate((entries[:5], entries[5:])):
-        panel.note("   ".join(part), yshift=62 - 18 * i, font=font(11))
 
 
 def knob_by_knob(
@@ -298,13 +352,9 @@ def knob_by_knob(
     law: np.ndarray,
     axes: Mapping[str, str],
 ) -> go.Figure:
-    """Share of circles over the values of each knob, measured and by the law.
+    """Share of circles over the values of each knob, measured and by the law: of kinds (C, S).
 
-    Args:
-        recipes: (C,) of them, the default one first.
-        networks: kinds (C, S).
-        law: kinds (C, S).
-        axes: knob to the field of TrainingConfig that it turns.
+    `axes` has for each knob the field of TrainingConfig that it turns.
     """
     boxes = tiles(len(axes), 62, 130, across=4, left=52, right=20, gap=20, below=82)
     figure, panels = sheet(boxes[-1][1] + 130 + 68, boxes)
@@ -318,39 +368,25 @@ def knob_by_knob(
         panel.note(f"<b>{knob.capitalize()}</b>", yshift=6)
         for kinds, style, shift in ((networks, network, -0.09), (law, simulation, 0.09)):
             _shares(panel, kinds[chosen] == "circle", style, shift)
-        panel.axes(
-            {
-                "range": [-0.5, len(chosen) - 0.5],
-                "tickvals": list(range(len(chosen))),
-                "ticktext": labels,
-                "tickangle": -60 if len(chosen) > 5 else 0,
-            },
-            {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]}
-            | {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]},
-        )
+        x = {"range": [-0.5, len(chosen) - 0.5], "tickvals": list(range(len(chosen)))}
+        x |= {"ticktext": labels, "tickangle": -60 if len(chosen) > 5 else 0}
+        panel.axes(x, {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]})
+        panel.axes(None, {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]})
     return figure
 
 
 def _shares(panel: Panel, hits: np.ndarray, style: Style, shift: float) -> None:
     """Shares of hits (V, S), one beside the other, with Wilson intervals."""
-    found = wilsons(hits)
-    panel.add(
-        go.Scatter(
-            x=np.arange(len(hits)) + shift,
-            y=found[0],
-            mode="lines+markers",
-            line=style.line(1.5),
-            marker=style.marker(6),
-            error_y=whisker(*found, style.color, 1),
-            hovertemplate="%{y:.0%} circles<extra></extra>",
-        )
-    )
+    found, x = wilsons(hits), np.arange(len(hits)) + shift
+    look = {"line": style.line(1.5), "error_y": whisker(*found, style.color, 1)}
+    panel.add(marks(x, found[0], style.marker(6), "%{y:.0%} circles", **look))
 
 
-def readings(found: Mapping[str, Reading], styles: Mapping[str, Style]) -> go.Figure:
+def readings(found: Mapping[str, Reading]) -> go.Figure:
     """How well each thing, by name, tells what becomes of a start, with 95 % intervals."""
-    titles, looks = ("Same kind", "... and frequency, or steps"), {k: styles[k] for k in found}
-    figure, panels = effect_rows(titles, looks, left=216, tall=30, below=46)
+    titles, styles = ("Same kind", "... and frequency, or steps"), dict.fromkeys(found, _GUESS)
+    styles |= {name: look for name, look in _ASKED.items() if name in found}
+    figure, panels = effect_sheet(titles, styles, left=216, tall=30, below=46)
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     for i, panel in enumerate(panels):
         panel.axes(share | {"title": {"text": "share of networks"}})

@@ -18,7 +18,7 @@ from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
 from modadd.plots.panels import Panel, font, rows, sheet
 from modadd.plots.shares import wilsons
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, whisker
+from modadd.plots.traces import embeddings, line, marks, whisker
 from modadd.run import Run
 
 SHARES = (0.5, 0.8, 0.93, 0.97, 0.985, 1.0, 1.015, 1.03)
@@ -284,6 +284,8 @@ def departure(found: Motion) -> float:
 
 # --- figures -------------------------------------------------------------------------------------
 
+BLUE = STYLES["circle"].color
+
 
 def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     ticks = [t for t in (0, 0.01, 0.02, 0.03, 0.04, 0.05) if t < high]
@@ -292,21 +294,9 @@ def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     panel.note(f"<b>{title}</b>", yshift=8)
 
 
-def _line(x, y, color: str, dash: str = "solid", width: float = 2, hover: str = "") -> go.Scatter:
-    look = {"mode": "lines", "line": {"color": color, "dash": dash, "width": width}}
-    shown = {"hovertemplate": hover + "<extra></extra>"} if hover else {"hoverinfo": "skip"}
-    return go.Scatter(x=x, y=y, **look, **shown)
-
-
-def _dots(x, y, style: str, size: float = 6, opacity: float = 1.0, hover: str = "%{y:.3f}"):
-    return go.Scatter(
-        x=np.ravel(x),
-        y=np.ravel(y),
-        mode="markers",
-        marker=STYLES[style].marker(size, opacity=opacity),
-        hovertemplate=hover + "<extra></extra>",
-        cliponaxis=False,
-    )
+def _dots(x, y, style: str, size: float, opacity: float = 1.0, hover: str = "%{y:.3f}", **look):
+    marker = STYLES[style].marker(size, opacity=opacity)
+    return marks(np.ravel(x), np.ravel(y), marker, hover, cliponaxis=False, **look)
 
 
 def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
@@ -338,7 +328,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     losses.rule(limit.ends)
     at_top = {"yref": f"{sizes.y} domain", "xanchor": "right", "yanchor": "top", "xshift": -4}
     sizes.text("λ<sub>c</sub>, computed", limit.ends, 1, **at_top, font=font(11, MUTED))
-    losses.add(_line([0, high], [np.log(n)] * 2, MUTED, "dash", 1))
+    losses.add(line([0, high], [np.log(n)] * 2, MUTED, 1, "dash"))
     losses.note("knowing nothing: ln N", 0.02, 1, font=font(11, MUTED), yanchor="top")
     for panel, y, measured in (
         (sizes, curve.radius, ramp.radius),
@@ -346,7 +336,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     ):
         shown = curve.weight_decay > 0.8 * ramp.decays[0]
         for chosen, dash in ((shown & curve.stable, "solid"), (shown & ~curve.stable, "dot")):
-            panel.add(_line(curve.weight_decay[chosen], y[chosen], STYLES["circle"].color, dash))
+            panel.add(line(curve.weight_decay[chosen], y[chosen], BLUE, dash=dash))
         decays = np.broadcast_to(ramp.decays[:, None], measured.shape)
         panel.add(_dots(decays, measured, "network", 4, 0.5))
 
@@ -356,7 +346,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     def moving(t: int) -> list[tuple[int, go.Trace]]:
         there = decay[t] < limit.ends
         expected = theory.circle(n, decay[t]).radius if there else np.nan
-        dotted = _line(*(expected * round_trip), STYLES["circle"].color, "dot", 1.5)
+        dotted = line(*(expected * round_trip), BLUE, 1.5, "dot")
         here = [_dots([decay[t]], [y], "network", 11) for y in (size[t], cost[t])]
         return [(0, dotted), *((0, trace) for trace in embeddings(E[t], 15)), *enumerate(here, 1)]
 
@@ -387,9 +377,9 @@ def unit_figure(found: Units, expected: theory.Circle) -> go.Figure:
     x = np.broadcast_to(k, strong.shape)
     profiles.add(_dots(x, strong, "network", 4, 0.15, "%{x}: %{y:.2f}"))
     v = expected.profile / np.linalg.norm(expected.profile)
-    profiles.add(_line(k[order], v[order], STYLES["circle"].color))
+    profiles.add(line(k[order], v[order], BLUE))
     plain = (1 / n - (k == 0)) / np.sqrt(1 - 1 / n)
-    profiles.add(_line(k[order], plain[order], MUTED, "dot", 1.5))
+    profiles.add(line(k[order], plain[order], MUTED, 1.5, "dot"))
     profiles.axes({"title": {"text": "label, in axes from the one the unit is normal to"}})
     return figure
 
@@ -405,7 +395,7 @@ def motion_figure(found: Motion) -> go.Figure:
         panel.note(f"<b>{title}</b>", yshift=8)
         for column in (values / values[0]).T:
             panel.add(_dots(found.time, column, "network", 5, 0.5, "%{x:.2f}: %{y:.3f}"))
-        panel.add(_line(found.time, law, STYLES["circle"].color))
+        panel.add(line(found.time, law, BLUE))
         y = {"type": "log", "tickvals": [1, 0.1, 0.01], "ticktext": ["1", "0.1", "0.01"]}
         panel.axes({"title": {"text": "ληt"}}, y)
     panels[0].axes(None, {"title": {"text": "over its value at the start"}})
@@ -429,18 +419,11 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
     )
     for row, (name, ramp) in enumerate(ramps.items()):
         alive = ramp.alive[2:]
-        color = [blend(PAPER, STYLES["circle"].color, share) for share in alive.mean(1)]
-        rim = {"color": STYLES["circle"].color, "width": 1.5}
-        panel.add(
-            go.Scatter(
-                x=list(range(len(shares))),
-                y=[row] * len(shares),
-                mode="markers",
-                marker={"size": 17, "color": color, "line": rim},
-                text=[f"{held.sum()} of {held.size}" for held in alive],
-                hovertemplate="%{text} alive<extra>" + name + "</extra>",
-            )
-        )
+        color = [blend(PAPER, BLUE, share) for share in alive.mean(1)]
+        marker = {"size": 17, "color": color, "line": {"color": BLUE, "width": 1.5}}
+        x, y = list(range(len(shares))), [row] * len(shares)
+        words = [f"{held.sum()} of {held.size}" for held in alive]
+        panel.add(marks(x, y, marker, "%{text} alive", name, text=words))
         panel.beside(name, row, xshift=-8)
     panel.rule(shares.index(1.0))
     return figure
@@ -449,9 +432,7 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
 def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp]) -> go.Figure:
     """The end of circles over N: computed, and where networks lived and died.
 
-    Args:
-        ends: N to `theory.critical_decay(N)`.
-        ramps: N to the circles held at SHARES of it.
+    For each N `theory.critical_decay(N)`, and for some the circles held at SHARES of it.
     """
     figure, (panel, ratio) = sheet(320, [(64, 44, 330, 210), (470, 44, 310, 210)])
     n = np.array(sorted(ends))
@@ -464,8 +445,8 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         (ratio, 1 / law, "The same, divided by its N<sup>−2/3</sup> law"),
     ):
         where.note(f"<b>{title}</b>", yshift=8)
-        where.add(_line(n, law * scale, MUTED, "dot", 1.5))
-        where.add(_line(n, computed * scale, STYLES["circle"].color))
+        where.add(line(n, law * scale, MUTED, 1.5, "dot"))
+        where.add(line(n, computed * scale, BLUE))
         where.axes(ticks)
     panel.axes(None, {"type": "log", "tickvals": [0.005, 0.01, 0.02, 0.05, 0.1]})
     for modulus, ramp in ramps.items():
@@ -475,18 +456,13 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         lived, died = ramp.decays[share > 0.5].max(), ramp.decays[share <= 0.5].min()
         for where, scale in ((panel, 1.0), (ratio, modulus ** (2 / 3) / constant)):
             middle = scale * np.sqrt(lived * died)
-            dot = _dots([modulus], [middle], "network", 8)
-            dot.error_y = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
-            where.add(dot)
+            bars = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
+            where.add(_dots([modulus], [middle], "network", 8, error_y=bars))
     return figure
 
 
 def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go.Figure:
-    """How much more than λ the best other hidden unit would earn, over the decay, for each N.
-
-    Args:
-        found: N to pairs of a decay and `theory.certificate` there.
-    """
+    """How much more than λ the best other hidden unit would earn: N to decays and certificates."""
     figure, (panel,) = sheet(300, [(76, 44, 560, 190)])
     panel.note("<b>Excess of the best other hidden unit over λ</b>", yshift=8)
     moduli = list(found)
@@ -495,8 +471,7 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         tone = blend(LINE, INK, (i + 1) / len(moduli))
         excess = np.maximum(value - 1, 1e-10)
         share = decay / theory.critical_decay(n).ends
-        trace = _line(share, excess, tone, hover="%{x:.2f}: %{y:.1g}")
-        panel.add(trace.update(mode="lines+markers"))
+        panel.add(marks(share, excess, {}, "%{x:.2f}: %{y:.1g}", line={"color": tone, "width": 2}))
         look = {"xanchor": "left", "xshift": 12, "font": font(12, tone)}
         panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, **look)
     x = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1], "title": {"text": "λ / λ<sub>c</sub>"}}
@@ -580,7 +555,7 @@ def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.F
         values = [pair[i] for pair in levels.values()]
         means = [found.mean() if len(found) else np.nan for found in values]
         every = np.repeat(at, [len(found) for found in values])
-        panel.add(_line(at, means, mark.color, mark.dash))
+        panel.add(line(at, means, mark.color, dash=mark.dash))
         panel.add(_dots(every, np.concatenate(values), style, 5, 0.35))
         words = f"{'●■'[i]} {name}, and their mean"
         panel.note(words, 1, 0.9 - 0.14 * i, xshift=14, font=font(12, mark.color))
@@ -594,9 +569,13 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
+<<<<<<< HEAD
     Args:
         schedules: name to `kinds` (S,) at its end.
         born: λ / λc to bools (S,), of networks that grew.
+=======
+    A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
+>>>>>>> main
     """
     tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
@@ -615,9 +594,8 @@ def schedules_figure(
     kinds.axes(share, rows(len(schedules)))
     births.note("<b>Grown from random starts</b>", yshift=8)
     grown = np.array([wilsons(grew) for grew in born.values()]).T
-    dots = _dots(list(born), grown[0], "network", 8, hover="%{x}: %{y:.0%}")
-    dots.error_y = whisker(*grown, STYLES["network"].color)
-    births.add(dots)
+    look = {"hover": "%{x}: %{y:.0%}", "error_y": whisker(*grown, STYLES["network"].color)}
+    births.add(_dots(list(born), grown[0], "network", 8, **look))
     births.axes({"range": [0, 1.08], "title": {"text": "λ / λ<sub>c</sub>"}}, share)
     births.rule(1.0)
     return figure

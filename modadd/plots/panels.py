@@ -80,7 +80,7 @@ def tiles(
     They are `gap` apart, and the rows `below`; without a height (`tall`) they are squares.
 
     >>> tiles(3, 30, across=2)
-    [(8.0, 30, 387.0, 387.0), (405.0, 30, 387.0, 387.0), (8.0, 417.0, 387.0, 387.0)]
+    [(8.0, 30.0, 387.0, 387.0), (405.0, 30.0, 387.0, 387.0), (8.0, 417.0, 387.0, 387.0)]
     """
     across = across or count
     wide = (WIDTH - left - right - gap * (across - 1)) / across

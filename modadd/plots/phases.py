@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from modadd import structure
 from modadd.plots.palette import PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import Panel, cells, font, sheet
-from modadd.plots.traces import bonds, centred, segments
+from modadd.plots.traces import centred, listed, marks, segments
 from modadd.structure import KINDS
 
 
@@ -55,15 +56,9 @@ def _marks(kinds: np.ndarray) -> list[go.Trace]:
     x = np.arange(C)[None, :, None] + step * (along - middle)
     y = np.arange(R)[:, None, None] - step * (down - middle)
     x, y = (np.broadcast_to(place, order.shape) for place in (x, y))
+    size = min(13, 66 / across)
     return [
-        go.Scatter(
-            x=x[order == i],
-            y=y[order == i],
-            mode="markers",
-            marker=STYLES[kind].marker(min(13, 66 / across)),
-            name=kind,
-            hoverinfo="skip",
-        )
+        marks(x[order == i], y[order == i], STYLES[kind].marker(size), name=kind)
         for i, kind in enumerate(KINDS)
     ]
 
@@ -77,15 +72,8 @@ def _hover(kinds: np.ndarray, scales: Sequence[float], bias_scales: Sequence[flo
         + "<br>".join(f"{kind} {(kinds[row, column] == kind).sum()} of {S}" for kind in KINDS)
         for row, column in zip(y, x)
     ]
-    return go.Scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        marker={"size": 104, "symbol": "square", "opacity": 0},
-        hovertext=text,
-        hovertemplate="%{hovertext}<extra></extra>",
-        name="",
-    )
+    marker = {"size": 104, "symbol": "square", "opacity": 0}
+    return marks(x, y, marker, "%{hovertext}", hovertext=text, name="")
 
 
 def phase_examples(
@@ -108,19 +96,14 @@ def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
     R, C, N, _ = E.shape
     E = centred(E).reshape(-1, N, 2)
     E = 0.36 * E / np.abs(E).max((-2, -1), keepdims=True)
-    joined = [bonds(one) for one in E]
+    joined = [listed(bonds) for bonds in structure.describe(E).bonds]
     centre = np.stack(np.meshgrid(np.arange(C), np.arange(R)), -1).reshape(-1, 2).astype(float)
     E = E + centre[:, None] - [0, 0.05]
     lines = np.concatenate([one[pairs] for one, pairs in zip(E, joined)])
     points = E.reshape(-1, 2).astype(np.float32)
-    dots = go.Scatter(
-        x=points[:, 0],
-        y=points[:, 1],
-        mode="markers",
-        marker={"size": 6, "color": token_colors(N) * (R * C), "line": {"width": 0}},
-        text=[str(a) for a in range(N)] * (R * C),
-        hovertemplate="token %{text}<extra></extra>",
-    )
+    marker = {"size": 6, "color": token_colors(N) * (R * C), "line": {"width": 0}}
+    tokens = [str(a) for a in range(N)] * (R * C)
+    dots = marks(*points.T, marker, "token %{text}", text=tokens)
     names = go.Scatter(
         x=centre[:, 0] - 0.44,
         y=centre[:, 1] + 0.41,

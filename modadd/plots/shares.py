@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from modadd.intervals import Effect, wilson
 from modadd.plots.palette import INK, MUTED, PAPER, STYLES, Style, blend, text_on
 from modadd.plots.panels import Panel, cells, font, rows, sheet, tiles
-from modadd.plots.traces import segments, whisker
+from modadd.plots.traces import marks, segments, whisker
 
 
 def wilsons(hits: np.ndarray) -> np.ndarray:
@@ -92,19 +92,15 @@ def diagonal(
     across, along = wilsons(measured), wilsons(predicted)
     for style in dict.fromkeys(styles):
         chosen = np.array([s == style for s in styles])
-        pale = blend(style.color, PAPER, 0.65)
-        panel.add(
-            go.Scatter(
-                x=across[0, chosen],
-                y=along[0, chosen],
-                mode="markers",
-                marker=style.marker(8, line={"width": 0.8, "color": PAPER}),
-                error_x=whisker(*across[:, chosen], pale, 1),
-                error_y=whisker(*along[:, chosen], pale, 1),
-                text=[word for word, there in zip(words, chosen) if there],
-                hovertemplate="%{text}<br>measured %{x:.0%}, predicted %{y:.0%}<extra></extra>",
-            )
-        )
+        pale, rim = blend(style.color, PAPER, 0.65), {"width": 0.8, "color": PAPER}
+        bars = {
+            "error_x": whisker(*across[:, chosen], pale, 1),
+            "error_y": whisker(*along[:, chosen], pale, 1),
+            "text": [word for word, there in zip(words, chosen) if there],
+        }
+        hover = "%{text}<br>measured %{x:.0%}, predicted %{y:.0%}"
+        x, y = across[0, chosen], along[0, chosen]
+        panel.add(marks(x, y, style.marker(8, line=rim), hover, **bars))
     share = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     panel.axes(share | {"title": {"text": axis}}, share)
 
@@ -115,7 +111,7 @@ def upright(panel: Panel, words: str, shift: float = -34) -> None:
     panel.note(words, 0, 0.5, font=font(12, MUTED), **look)
 
 
-def effect_rows(
+def effect_sheet(
     titles: Sequence[str],
     styles: Mapping[str, Style],
     left: float,
@@ -139,11 +135,5 @@ def effect_rows(
 
 def mean(effect: Effect, y: float, style: Style, name: str) -> go.Scatter:
     """A mean and its interval along the row at y."""
-    return go.Scatter(
-        x=[effect.mean],
-        y=[y],
-        mode="markers",
-        marker=style.marker(9),
-        error_x=whisker(*effect, style.color, 2),
-        hovertemplate=f"{name}: {effect}<extra></extra>",
-    )
+    bars = whisker(*effect, style.color, 2)
+    return marks([effect.mean], [y], style.marker(9), f"{name}: {effect}", error_x=bars)

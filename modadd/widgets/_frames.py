@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modadd import model, structure
 from modadd.model import Parameters
@@ -19,20 +20,6 @@ RESOLUTION = 80
 """Nodes a side of the decision regions."""
 MARGIN = 1.15
 """Half a side of the plane of embeddings, over the largest coordinate."""
-VALUES = (
-    "loss",
-    "accuracy",
-    "validation",
-    "force",
-    "residual",
-    "circle",
-    "frequency",
-    "grid",
-    "closure",
-    "reach",
-    "kind",
-)
-"""The numbers of a frame, in the order in which they are sent."""
 TITLES = {"network": "Network", "two_force": "Two-force particles", "field": "Field particles"}
 
 
@@ -50,7 +37,9 @@ def track(run: Run, seed: int) -> dict:
     task = ModularAddition(run.modulus)
     training = ~one.held_out(int(seed))
     reach = MARGIN * float(np.abs(one.embeddings).max()) or 1.0
+    values = _values(one, reach)
     arrays = _arrays(one, task, training, reach)
+    arrays = {"values": np.stack(list(values.values()), -1).astype(np.float32)} | arrays
     layout = [[name, array.dtype.name, list(array.shape[1:])] for name, array in arrays.items()]
     content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
     return {
@@ -62,17 +51,17 @@ def track(run: Run, seed: int) -> dict:
         "steps": one.steps.tolist(),
         "held_out": np.flatnonzero(~training).tolist(),
         "kinds": list(structure.KINDS),
-        "values": list(VALUES),
+        "values": list(values),
         "layout": layout,
         "bytes": zlib.compress(content, 6),
     }
 
 
-def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:
-    """All arrays (T, ...) of a run with one seed: float32 first, so that they stay aligned."""
-    E, count = one.embeddings[:, 0], len(one.steps)
+def _values(one: Run, reach: float) -> dict[str, ArrayLike]:
+    """The numbers of each frame, (T,), of a run with one seed."""
+    E = one.embeddings[:, 0]
     kinds, ring, patch, _ = structure.describe(E)
-    values = {
+    return {
         "loss": one.loss[:, 0],
         "accuracy": one.accuracy[:, 0],
         "validation": one.validation_accuracy[:, 0],
@@ -82,10 +71,14 @@ def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float)
         "frequency": ring.frequency,
         "grid": patch.score,
         "closure": structure.closure(E),
-        "reach": np.full(count, reach),
+        "reach": np.full(len(E), reach),
         "kind": [structure.KINDS.index(kind) for kind in kinds],
     }
-    arrays = {"values": np.stack([values[name] for name in VALUES], -1), "embeddings": E}
+
+
+def _arrays(one: Run, task: ModularAddition, training: np.ndarray, reach: float) -> dict:
+    """All arrays (T, ...) of a run with one seed: float32 first, so that they stay aligned."""
+    arrays = {"embeddings": one.embeddings[:, 0]}
     if one.parameters is not None:
         arrays["measured"] = _measured(one, task, training)
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}

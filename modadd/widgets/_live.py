@@ -182,7 +182,7 @@ class _Live(View):
         self._speed = _checks.real("speed", value, *self._limits["speed"])
 
     def _on_reset(self, settings: dict) -> str:
-        settings = dict(_checks.mapping("settings", settings, 0))
+        settings = dict(_checks.mapping("settings", settings))
         if unknown := settings.keys() - {*RECIPE, "seed"}:
             raise ValueError(f"settings must be of the recipe, got {sorted(unknown)}")
         for name in {"modulus", "hidden", "seed"} & settings.keys():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from itertools import pairwise
 
@@ -110,12 +110,17 @@ class Session:
         """The training as it stood at an earlier step, bit for bit: trained up to there again."""
         step = _checks.integer("step", step, 0, self.step)
         earlier = Session(self.config, self.seed, self.keep)
-        changes = {start: decay for start, decay in self.decays if start <= step}
-        for stop in sorted({step, *changes, *(s for s in self._steps if s < step)}):
-            earlier.advance(stop - earlier.step)
-            if stop in changes:
-                earlier.weight_decay = changes[stop]
+        stops = [step, *(stop for stop in self._steps if stop < step)]
+        earlier._follow(stops, [change for change in self.decays if change[0] <= step])
         return earlier
+
+    def _follow(self, stops: Iterable[int], decays: Iterable[tuple[int, float]]) -> None:
+        """Train through these steps, with each decay from its step on."""
+        changes = dict(decays)
+        for stop in sorted({*stops, *changes}):
+            self.advance(stop - self.step)
+            if stop in changes:
+                self.weight_decay = changes[stop]
 
     def code(self, step: int) -> str:
         """Python code that ends in a Run whose last snapshot is this state, bit for bit."""
@@ -193,11 +198,7 @@ def replay(
         _checks.real("decays", decay, 0.0)
     plain = {"decay_from": 0, "decay_until": None, "embedding_decay": None}
     session = Session(replace(config, weight_decay=decays[0][1], **plain), seed)
-    changes = {start: decay for start, decay in decays if start <= config.steps}
-    for step in sorted({*map(int, wanted), *changes}):
-        session.advance(step - session.step)
-        if step in changes:
-            session.weight_decay = changes[step]
+    session._follow(wanted.tolist(), [change for change in decays if change[0] <= config.steps])
     run = session.run()
     chosen = np.isin(run.steps, wanted)
     return run._map(lambda array: array[chosen], steps=run.steps[chosen])

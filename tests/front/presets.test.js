@@ -20,7 +20,7 @@ const LIMITS = {
 test("presets grow what they are called", compares, () => {
   for (const { kind, seed, settings, decays } of PRESETS.filter((preset) => preset.kind)) {
     const own = new Training({ ...RECIPE, ...settings, weight_decay: decays[0][1] }, seed);
-    own.advance(2500);
+    own.advance(800);
     const found = describe(own.theta.subarray(0, 34), reference.thresholds[0]);
     assert.equal(found.kind, kind, `seed ${seed}`);
   }
