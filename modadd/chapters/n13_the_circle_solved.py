@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from scipy.optimize import minimize
+from scipy.stats import binomtest
 
 from modadd import TrainingConfig, structure, theory, train
 from modadd._progress import progress_bar
@@ -22,18 +24,28 @@ from modadd.run import Run
 SHARES = (0.5, 0.8, 0.93, 0.97, 0.985, 1.0, 1.015, 1.03)
 """Of the predicted end, at which the circles of the test are held in turn."""
 
-MORE = {
+CONDITIONS = {
+    "N = 7": TrainingConfig(7, 32, learning_rate=0.1),
+    "N = 7, longer steps": TrainingConfig(7, 32),
     "N = 11": TrainingConfig(11, 32),
     "N = 13": TrainingConfig(13, 32),
+    "N = 17": TrainingConfig(),
+    "N = 17, β = 0": TrainingConfig(bias_scale=0.0),
     "N = 17, β = 0.5": TrainingConfig(bias_scale=0.5),
-    "N = 17, H = 16": TrainingConfig(hidden=16),
+    "N = 17, no momentum": TrainingConfig(momentum=0.0, learning_rate=1.0),
+    "N = 17, Adam": TrainingConfig(optimiser="adam", learning_rate=0.003),
     "N = 17, H = 256": TrainingConfig(hidden=256),
+    "N = 17, H = 32 < 2N": TrainingConfig(hidden=32),
+    "N = 17, H = 16 < N": TrainingConfig(hidden=16),
+    "N = 17, 80 % of the pairs": TrainingConfig(train_share=0.8),
     "N = 19": TrainingConfig(19),
     "N = 23": TrainingConfig(23),
     "N = 23, Adam": TrainingConfig(23, optimiser="adam", learning_rate=0.003),
-    "N = 59": TrainingConfig(59, 128, learning_rate=0.5),
+    "N = 31": TrainingConfig(31, 64),
+    "N = 59": TrainingConfig(59, 128, learning_rate=1.0),
+    "N = 113": TrainingConfig(113, 256, learning_rate=2.0),
 }
-"""Conditions of the test that only the full profile runs."""
+"""Recipes of the test. The theory speaks of all pairs, short steps and at least 2N units."""
 
 
 # --- networks whose decay changes ----------------------------------------------------------------
@@ -44,9 +56,11 @@ def last(run: Run) -> Parameters:
     return run.parameters.map(lambda array: array[-1])
 
 
-def go_on(run: Run, weight_decay: float, steps: int, snapshots: Sequence[int] = ()) -> Run:
+def go_on(
+    run: Run, weight_decay: float, steps: int, snapshots: Sequence[int] = (), **changes
+) -> Run:
     """The same networks, trained on at another decay; recorded at the end, and where asked."""
-    settings = {**run.settings, "weight_decay": weight_decay, "steps": steps}
+    settings = {**run.settings, **changes, "weight_decay": weight_decay, "steps": steps}
     return train(
         TrainingConfig(**settings),
         run.seeds,
@@ -111,22 +125,28 @@ def ring(modulus: int, frequency: int, size: float) -> np.ndarray:
     return size * np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
-def survival(
-    config: TrainingConfig, seeds: Sequence[int], frequencies: Sequence[int] = (1, 2, 3)
-) -> Ramp:
-    """Networks with random layers on circles of given frequencies, held at SHARES of the end."""
-    n, end = config.modulus, theory.critical_decay(config.modulus).ends
-    size = theory.circle(n, SHARES[0] * end).radius
-    steps = int(np.ceil(80 / (SHARES[0] * end) / pace(config)))
-    start = [ring(n, frequencies[i % len(frequencies)], size) for i in range(len(seeds))]
-    run = train(
-        replace(config, weight_decay=SHARES[0] * end, steps=steps),
+def placed(config: TrainingConfig, share: float, seeds: Sequence[int]) -> Run:
+    """Networks with random layers, put on circles and trained at a share of the end of circles.
+
+    Frequencies are 1, 2, 3 and 5 in turn, the radius is the computed one, the time is 40 / λ.
+    """
+    decay = share * theory.critical_decay(config.modulus).ends
+    size = theory.circle(config.modulus, decay).radius
+    steps = int(np.ceil(40 / decay / pace(config)))
+    return train(
+        replace(config, weight_decay=decay, steps=steps),
         seeds,
         snapshots=[steps],
-        initial_embeddings=np.array(start),
+        initial_embeddings=[ring(config.modulus, (1, 2, 3, 5)[s % 4], size) for s in seeds],
         keep_parameters=True,
+        progress=False,
     )
-    return turn_up(run, end * np.array(SHARES))
+
+
+def survival(config: TrainingConfig, seeds: Sequence[int]) -> Ramp:
+    """Networks with random layers on circles, held at SHARES of the end in turn."""
+    end = theory.critical_decay(config.modulus).ends
+    return turn_up(placed(config, SHARES[0], seeds), end * np.array(SHARES))
 
 
 def relative_errors(ramp: Ramp) -> tuple[np.ndarray, np.ndarray]:
@@ -155,6 +175,36 @@ def simplest(modulus: int, sizes: np.ndarray) -> np.ndarray:
     # −dC/ds, the mean over t of −dz₀/ds + Σ_k p_k dz_k/ds
     falls = (slopes * (share - (k == 0))).sum(-1).mean(-1)
     return np.cbrt(sizes) * falls / modulus
+
+
+def two_sided(modulus: int, weight_decay: float) -> tuple[float, float]:
+    """Radius and regularised loss of the best circle whose units n and −n may say different things.
+
+    The pair sums of a label lie at R · 2 cos(2πt/N) on its axis: the two sides are not alike. The
+    unit to the left of a label's axis still says what the one to the right says, mirrored.
+    """
+    t = np.arange(modulus)
+    turn = 2 * np.pi * t / modulus
+    left, right = (np.sin(turn[:, None] + sign * turn) for sign in (-1, 1))
+    along = 2 * np.cos(turn)[:, None, None]
+    answers = np.maximum(-along * left, 0) + np.maximum(along * right, 0)  # (t, label, profile)
+
+    def loss(u):
+        z = answers @ u
+        top, size = z.max(1, keepdims=True), np.linalg.norm(u)
+        share = np.exp(z - top)
+        total = share.sum(1, keepdims=True)
+        share = share / total - (t == 0)
+        entropy = (np.log(total) + top - z[:, :1]).mean()
+        decay = modulus * weight_decay * (2 * size) ** (2 / 3)  # see `theory`: |u| = s / 2
+        slope = np.einsum("tk,tkm->m", share, answers) / modulus
+        return entropy + 1.5 * decay, slope + decay * u / size**2
+
+    start = theory.circle(modulus, weight_decay)
+    u = start.radius * start.profile[2 * t % modulus]  # from axis to axis it is half a turn
+    small = {"maxiter": 5000, "ftol": 1e-14, "gtol": 1e-9}
+    found = minimize(loss, u + 1e-4 * t, jac=True, method="L-BFGS-B", options=small)
+    return float(np.cbrt(2 * np.linalg.norm(found.x))), float(found.fun)
 
 
 # --- hidden units of circles ---------------------------------------------------------------------
@@ -354,7 +404,7 @@ def motion_figure(found: Motion) -> go.Figure:
 
 def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
     """Share of circles alive at each share of the predicted end, one row a condition."""
-    top, tall = 60, 28 * len(ramps)
+    top, tall = 60, 24 * len(ramps)
     figure, (panel,) = sheet(top + tall + 20, [(250, top, 520, tall)])
     shares = SHARES[2:]
     panel.axes(
@@ -387,7 +437,8 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
     figure, (panel, ratio) = sheet(320, [(64, 44, 330, 210), (470, 44, 310, 210)])
     n = np.array(sorted(ends))
     computed = np.array([ends[i].ends for i in n])
-    law = computed[-1] * (n / n[-1]) ** (-2 / 3)
+    constant = computed[-1] * n[-1] ** (2 / 3)
+    law = constant * n ** (-2 / 3)
     ticks = {"type": "log", "tickvals": [5, 10, 20, 50, 100, 200], "title": {"text": "N"}}
     for where, scale, title in (
         (panel, np.ones(len(n)), "Largest decay a circle survives"),
@@ -403,7 +454,7 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         if not (share > 0.5).any() or (share > 0.5).all():
             continue
         lived, died = ramp.decays[share > 0.5].max(), ramp.decays[share <= 0.5].min()
-        for where, scale in ((panel, 1.0), (ratio, 1 / np.interp(modulus, n, law))):
+        for where, scale in ((panel, 1.0), (ratio, modulus ** (2 / 3) / constant)):
             middle = scale * np.sqrt(lived * died)
             bars = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
             where.add(_dots([modulus], [middle], "network", 8, error_y=bars))
@@ -451,6 +502,43 @@ def grows(share: float, seeds: Sequence[int]) -> np.ndarray:
     return radius(run.final) > limit.radius / 2
 
 
+def kinds(E: np.ndarray) -> np.ndarray:
+    """Kinds of embeddings (S, N, 2), or "dead": within half the radius at which circles end."""
+    dead = radius(E) <= theory.critical_decay(E.shape[-2]).radius / 2
+    return np.where(dead, "dead", structure.classify(E))
+
+
+def schedule(run: Run, decay: float) -> dict[str, np.ndarray]:
+    """Kinds (S,) of networks before and after, first of the control, then with the decay raised."""
+    up = go_on(run, decay, 800)
+    runs = {
+        "at 0.003": run,
+        "0.003 all along": go_on(run, 0.003, 1400),
+        f"raised to {decay}": up,
+        f"back from {decay}": go_on(up, 0.003, 600),
+    }
+    return {name: kinds(found.final) for name, found in runs.items()}
+
+
+class Turned(NamedTuple):
+    """How many networks a schedule made circles of, and the exact sign test against its control."""
+
+    before: int  #: circles at its beginning
+    lost: int  #: of these
+    others: int  #: not circles at its beginning
+    made: int  #: of these, circles at its end
+    control: int  #: of these, circles after as many steps at the old decay
+    p: float  #: two-sided, over the networks that differ from their control
+
+
+def turned(before: np.ndarray, same: np.ndarray, _: np.ndarray, after: np.ndarray) -> Turned:
+    """Count circles, (S,) bools each at the four moments of a `schedule`."""
+    found = binomtest(int((after & ~same).sum()), int((after ^ same).sum()))
+    lost, made, control = (before & ~after).sum(), (after & ~before).sum(), (same & ~before).sum()
+    counts = (before.sum(), lost, (~before).sum(), made, control)
+    return Turned(*map(int, counts), float(found.pvalue))
+
+
 def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Regularised losses at the end of those seeds that are circles, and of those on lattices."""
     kinds, loss = structure.classify(run.final), regularised_loss(run)[-1]
@@ -481,21 +569,26 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
+<<<<<<< HEAD
+    Args:
+        schedules: name to `kinds` (S,) at its end.
+        born: λ / λc to bools (S,), of networks that grew.
+=======
     A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
+>>>>>>> main
     """
-    tall = 44 * len(schedules)
+    tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    words = [colored(f"■ {kind}", STYLES[kind].color) for kind in structure.KINDS]
-    kinds.note("  ".join(words), yshift=8)
+    colors = {kind: STYLES[kind].color for kind in structure.KINDS} | {"dead": LINE}
+    kinds.note("  ".join(colored(f"■ {kind}", c) for kind, c in colors.items()), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
-        share = np.array([(found == kind).mean() for kind in structure.KINDS])
-        for kind, part, base in zip(structure.KINDS, share, share.cumsum() - share):
+        share = np.array([(found == kind).mean() for kind in colors])
+        for kind, part, base in zip(colors, share, share.cumsum() - share):
             bar = {"x": [part], "y": [row], "base": [base], "orientation": "h"}
             bar |= {"width": 0.7, "offset": -0.35}
             hover = f"{kind}: {part:.0%}<extra>{name}</extra>"
-            color = {"color": STYLES[kind].color}
-            kinds.add(go.Bar(**bar, marker=color, hovertemplate=hover))
+            kinds.add(go.Bar(**bar, marker={"color": colors[kind]}, hovertemplate=hover))
         kinds.beside(name, row, xshift=-8, align="right")
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
     kinds.axes(share, rows(len(schedules)))
