@@ -5,6 +5,7 @@ A run file is an npz archive without pickle: a JSON header and the arrays of the
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -128,6 +129,20 @@ class Run:
         """Validation pairs of one seed, (P,) bools in the order of `ModularAddition.pairs`."""
         share = self.settings.get("train_share", 1.0)
         return ~ModularAddition(self.modulus).training_pairs(share, seed)
+
+    def table(self) -> dict[str, np.ndarray]:
+        """What was measured, a row for each seed and snapshot: columns (S T,) by name.
+
+        `pandas.DataFrame(run.table())` makes a data frame of it.
+        """
+        seeds, steps = np.repeat(self.seeds, len(self.steps)), np.tile(self.steps, len(self))
+        return {"seed": seeds, "step": steps} | {k: getattr(self, k).T.ravel() for k in SCALARS}
+
+    def to_csv(self, path: str | os.PathLike) -> None:
+        """Write `table` to the file `path`, as comma-separated values under a line of names."""
+        columns = self.table()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([list(columns), *zip(*columns.values())])
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """All arrays, by the names that they have in a file."""
