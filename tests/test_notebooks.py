@@ -63,9 +63,12 @@ def test_source_says_how_to_open_and_run_it(source):
     assert notebook.metadata.jupytext.formats == "ipynb,py:percent"
     assert notebook.metadata.kernelspec.name == "python3"
     assert "PROFILE" in rebuild.parameters(notebook)
+    paired = jupytext.reads(jupytext.writes(notebook, fmt="ipynb"), fmt="ipynb")
+    assert jupytext.writes(paired, fmt="py:percent") == source.read_text()
 
 
-def test_syncing_what_nobody_edited_changes_nothing(source, tmp_path):
+def test_syncing_what_nobody_edited_changes_nothing(tmp_path):
+    source = SOURCES[0]
     pair = tmp_path / source.name, tmp_path / f"{source.stem}.ipynb"
     shutil.copy(source, pair[0])
     pair[1].write_text(jupytext.writes(jupytext.read(source), fmt="ipynb") + "\n")
