@@ -30,8 +30,6 @@ import numpy as np
 from modadd import TrainingConfig, notebook, plots, structure, train, widgets
 from modadd.chapters import n02_grids_and_circles as chapter
 from modadd.plots import show
-from modadd.plots.export import show_png
-from modadd.plots.motion import motion
 
 notebook.within(5, 31, MODULUS=MODULUS)
 count, fewer = notebook.sizes(PROFILE, quick=(150, 36), full=(2000, 200))
@@ -91,6 +89,9 @@ show(
 # pattern comes, and then how fast.
 
 # %%
+from modadd.plots.export import show_png
+from modadd.plots.motion import motion
+
 both = train(config, [*grid.seeds, *circle.seeds], snapshots=400, progress=False)
 show_png(
     motion(both),

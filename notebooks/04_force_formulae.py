@@ -26,8 +26,6 @@ MODULUS = 17  # 5 to 31
 FIRST_SEED = 4000  # seeds that served no trial
 
 # %%
-import numpy as np
-
 from modadd import ModularAddition, TrainingConfig, forces, notebook, predictions, train
 from modadd.chapters import n04_force_formulae as chapter
 from modadd.plots import show
@@ -96,6 +94,8 @@ show(
 # with the angle $\theta$ between the two; along $x_p$ the same law stretches.
 
 # %%
+import numpy as np
+
 task = ModularAddition(MODULUS)
 E = np.random.default_rng(FIRST_SEED).standard_normal((32, MODULUS, 2))  # 32 random embeddings
 error = chapter.error  # root mean square of the difference, relative to the second

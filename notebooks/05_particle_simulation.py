@@ -136,6 +136,7 @@ def networks(seeds=test, **changes):
     return structure.classify(train(TrainingConfig(**recipe, **changes), seeds, snapshots=2).final)
 
 
+# %%
 unseen, twelve = (structure.census(two_force(best, test, n)) for n in (17, 12))
 fresh = networks()
 pairs = {

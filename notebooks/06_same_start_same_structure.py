@@ -25,18 +25,16 @@ PROFILE = "quick"  # "full" takes 500 starts and 2500 steps, "quick" 64 and 1000
 FIRST_SEED = 6100  # starts that served no trial
 
 # %%
-import numpy as np
-
 from modadd import TrainingConfig, notebook, particles, train
 from modadd.chapters import n06_same_start_same_structure as chapter
 from modadd.plots import show, side_by_side
 
 count, steps = notebook.sizes(PROFILE, quick=(64, 1000), full=(500, 2500))
-config, seeds = TrainingConfig(steps=steps), range(FIRST_SEED, FIRST_SEED + count)
-E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
-moments = {"snapshots": np.unique(np.rint(steps * np.linspace(0, 1, 36) ** 2).astype(int))}
-one, other = (train(config, FIRST_SEED + j, initial_embeddings=E0[:1], **moments) for j in (0, 1))
-limit = particles.field(E0[:1], config, features="moving", seeds=[FIRST_SEED], **moments)
+config = TrainingConfig(steps=steps)
+start = [config.initial(FIRST_SEED).embeddings]
+moments = {"snapshots": sorted({round(steps * (i / 35) ** 2) for i in range(36)})}
+one, other = (train(config, FIRST_SEED + j, initial_embeddings=start, **moments) for j in (0, 1))
+limit = particles.field(start, config, features="moving", seeds=[FIRST_SEED], **moments)
 show(
     side_by_side(chapter.courses(one, other, limit), "R² with the network"),
     name="06_side_by_side",
@@ -66,6 +64,10 @@ show(
 # * **Two forces**, the particles of notebook 5.
 
 # %%
+import numpy as np
+
+seeds = range(FIRST_SEED, FIRST_SEED + count)
+E0 = np.stack([config.initial(seed).embeddings for seed in seeds])
 by_weights = [  # batch j, row i: weights of seed i, start of seed i - j
     train(config, seeds, snapshots=2, initial_embeddings=np.roll(E0, j, 0)) for j in range(3)
 ]
@@ -224,19 +226,16 @@ print(f"expected of unrelated circles: {shares[0] @ shares[1]:.0%}")
 # %%
 from dataclasses import replace
 
-some = count * 3 // 8
-recipes = {
-    "forgets nothing": {"weight_decay": 0.0, "embedding_decay": 0.003},
-    "forgets 30 times faster": {"weight_decay": 0.1, "embedding_decay": 0.003},
-}
-changed = {name: {"config": replace(config, **change)} for name, change in recipes.items()} | {
+some, kept = count * 3 // 8, {"embedding_decay": 0.003}
+variants = {"own features": fixed.final[:some], "own features, moving": moving.final[:some]}
+variants["the field"] = ideal.final[:some]
+for name, change in {
+    "forgets nothing": {"config": replace(config, weight_decay=0.0, **kept)},
+    "forgets 30 times faster": {"config": replace(config, weight_decay=0.1, **kept)},
     "kernel up to degree 2": {"degree": 2},
     "lengths only (degree 1)": {"degree": 1},
     "constant charges, step 40": {"label_charges": True, "config": replace(config, steps=40)},
-}
-variants = {"own features": fixed.final[:some], "own features, moving": moving.final[:some]}
-variants["the field"] = ideal.final[:some]
-for name, change in changed.items():
+}.items():
     options = {"config": config, "seeds": seeds[:some], "snapshots": 2} | change
     variants[name] = particles.field(E0[:some], **options).final
 

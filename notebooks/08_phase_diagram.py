@@ -260,28 +260,17 @@ show(
 
 # %%
 # NBVAL_CHECK_OUTPUT
-law, pure, learns = (
-    found[f"law, {what}"] for what in ("moving features", "pure kernel", "kernel that learns")
-)
+law, _, pure, learns = found.values()
+ours, forward, *_ = turned.values()
 early, alone = (intervals.rank_correlation(table, x) for x in (at_start, less_bias))
-print(
-    "the guess is worse than the bias alone:          ",
-    np.quantile(early.draws - alone.draws, 0.975) < 0,
-)
-print("larger starts, fewer circles in networks:        ", turned["networks"].scale.high < 0)
-print(
-    "... by the law run forward, too:                 ",
-    turned["law, moving features"].scale.high < 0,
-)
-print(
-    "more bias, fewer circles; by the law, too:       ",
-    max(turned[k].bias.high for k in ("networks", "law, moving features")) < 0,
-)
+worse = np.quantile(early.draws - alone.draws, 0.975) < 0
+fewer = max(ours.bias.high, forward.bias.high) < 0
+print("the guess is worse than the bias alone:          ", worse)
+print("larger starts, fewer circles in networks:        ", ours.scale.high < 0)
+print("... by the law run forward, too:                 ", forward.scale.high < 0)
+print("more bias, fewer circles; by the law, too:       ", fewer)
 print("the law is less than 0.1 behind other layers:    ", law.behind.high < 0.1)
-print(
-    "it names the kind better than unrelated networks:",
-    law.same_kind.low > unrelated.high,
-)
+print("it names the kind better than unrelated networks:", law.same_kind.low > unrelated.high)
 
 # %%
 stiff = forecasts.kinds_of(forecasts.laws(configs[:6], starts[:6], seeds, "fixed")) == "circle"

@@ -36,6 +36,7 @@ for N, count in {12: 60, 17: 60, 31: 60, 59: 100, 113: 40}.items():
     runs[N] = train(chapter.RECIPES[N], range(first, first + times * count), **options)
     first += times * count
 final = {N: run.final for N, run in runs.items()}
+built = {N: structure.describe(E) for N, E in final.items()}
 
 # %%
 show(
@@ -60,8 +61,8 @@ show(
 # means closer than 0.25 to its $\tau$.
 
 # %%
-shapes = {N: chapter.shapes(E) for N, E in final.items()}
-measured = {N: chapter.measure(run.final, run.accuracy[-1]) for N, run in runs.items()}
+shapes = {N: chapter.shapes(found) for N, found in built.items()}
+measured = {N: chapter.measure(final[N], built[N], run.accuracy[-1]) for N, run in runs.items()}
 show(
     chapter.over_moduli(measured, shapes),
     name="10_lattices",
@@ -95,12 +96,12 @@ for N, found in measured.items():
 # and random steps, say what chance would give. Two more moduli join, on seeds of their own.
 
 # %%
-closer = {N: final[N] for N in (17, 31, 59, 113)}
 for i, N in enumerate((19, 23)):
     group = range(FIRST_SEED + 1000 + 200 * i, FIRST_SEED + 1000 + 200 * i + 60 * times)
-    closer[N] = train(TrainingConfig(N, steps=1000), group, snapshots=2).final
-compact = {N: chapter.cells(closer[N]) for N in sorted(closer)}
-one = final[59][structure.classify(final[59]) == "grid"][0]
+    final[N] = train(TrainingConfig(N, steps=1000), group, snapshots=2).final
+    built[N] = structure.describe(final[N])
+compact = {N: chapter.cells(final[N], built[N]) for N in (17, 19, 23, 31, 59, 113)}
+one = final[59][built[59].kind == "grid"][0]
 
 # %%
 show(
@@ -128,7 +129,7 @@ for N, c in compact.items():
 # anew for each pair.
 
 # %%
-chosen = int((structure.classify(final[17]) == "grid").argmax())
+chosen = int((built[17].kind == "grid").argmax())
 show(
     chapter.tour_figure(runs[17].parameters.map(lambda array: array[-1, chosen])),
     name="10_tour",
@@ -170,13 +171,12 @@ in_cell = [
 # %%
 def share(moduli, *kinds):
     """Wilson interval of the share of kinds among all networks of some moduli."""
-    found = [structure.classify(final[N]) for N in moduli]
-    return structure.census(np.concatenate(found)).interval(*kinds)
+    return structure.census(np.concatenate([built[N].kind for N in moduli])).interval(*kinds)
 
 
 large, lattice = (59, 113), ("grid", "stripe")
-lattices = {N: E[np.isin(structure.classify(E), lattice)] for N, E in final.items()}
-closed = intervals.mean(np.concatenate([structure.closure(lattices[N]) for N in large]))
+closures = [structure.closure(final[N][chapter.lattices(built[N].kind)]) for N in large]
+closed = intervals.mean(np.concatenate(closures))
 
 # %%
 # NBVAL_CHECK_OUTPUT

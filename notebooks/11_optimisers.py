@@ -27,21 +27,15 @@ FIRST_SEED = 11500  # seeds that served no trial
 STEPS = 1000  # of the nine recipes
 
 # %%
-import numpy as np
-
-from modadd import TrainingConfig, forecasts, intervals, notebook, structure, train
+from modadd import TrainingConfig, forecasts, intervals, notebook, structure, sweep, train
 from modadd.chapters import n11_optimisers as chapter
-from modadd.chapters.n11_optimisers import adam
 from modadd.plots import show
-from modadd.plots.shares import tables
-from modadd.sweep import sweep
-from modadd.training import train_with
 
 each, count = notebook.sizes(PROFILE, quick=(16, 60), full=(64, 500))
 bias_scales, sizes = [0, 0.1, 0.3, 1], [0.05, 0.14, 0.5, 1]
 cells = [(size, beta) for size in sizes for beta in bias_scales]
-configs, begun = [adam(*cell) for cell in cells], range(FIRST_SEED, FIRST_SEED + each)
-networks = sweep(configs, begun, snapshots=2)
+configs, begun = [chapter.adam(*cell) for cell in cells], range(FIRST_SEED, FIRST_SEED + each)
+networks = sweep.sweep(configs, begun, snapshots=2)
 kinds = forecasts.kinds_of(networks)
 show(
     chapter.map_of_kinds(kinds, sizes, bias_scales),
@@ -76,8 +70,10 @@ show(
 # lattice needs several labels along one ray.
 
 # %%
+import numpy as np
+
 uniform = np.stack([np.random.default_rng([s, 3]).uniform(-1, 1, (17, 2)) for s in begun]) / 17**0.5
-standard = train(adam(0.14, 1.0), begun, initial_embeddings=uniform, snapshots=2)
+standard = train(chapter.adam(0.14, 1.0), begun, initial_embeddings=uniform, snapshots=2)
 for name, run in [
     ("β = 1, U(±1/√17)", standard),
     ("β = 1, N(0, 0.14²)", networks[cells.index((0.14, 1))]),
@@ -97,7 +93,7 @@ for name, run in [
 descent = {"optimiser": "gradient_descent", "learning_rate": 0.3}
 starts = [run.embeddings[0] for run in networks]
 by_adam = forecasts.laws(configs, starts, begun)
-by_descent = forecasts.laws([adam(*cell, **descent) for cell in cells], starts, begun)
+by_descent = forecasts.laws([chapter.adam(*cell, **descent) for cell in cells], starts, begun)
 others = range(FIRST_SEED + 10**6, FIRST_SEED + 10**6 + each)
 twins = forecasts.twins(configs, starts, others)
 forecast = {
@@ -109,15 +105,12 @@ forecast = {name: forecasts.kinds_of(runs) for name, runs in forecast.items()}
 found = forecasts.agreements(kinds, forecast, "Another network")
 
 # %%
-maps = {"Networks": kinds} | {
-    name: forecast[name] for name in ("The law, by Adam", "The law, by descent")
-}
+from modadd.plots.shares import tables
+
+maps = {"Networks": kinds} | {k: forecast[k] for k in ("The law, by Adam", "The law, by descent")}
+shares = {k: (one == "circle").mean(-1).reshape(len(sizes), -1) for k, one in maps.items()}
 show(
-    tables(
-        {name: (one == "circle").mean(-1).reshape(len(sizes), -1) for name, one in maps.items()},
-        sizes,
-        bias_scales,
-    ),
+    tables(shares, sizes, bias_scales),
     name="11_law",
     caption="Circles in per cent: networks trained by Adam, and the law run forward from their starts by Adam and "
     "by gradient descent.",
@@ -195,6 +188,8 @@ for name, decay in adaptive.items():
     runs[name] = train(config, seeds, snapshots=ends)
 
 # %%
+from modadd.training import train_with
+
 calm, slow = recipe(learning_rate=0.1), recipe(learning_rate=0.01, weight_decay=1.0)
 for name, rule, config, amount in [
     ("sign descent", "sign", slow, 0),
@@ -274,10 +269,11 @@ more = range(FIRST_SEED + 2000, FIRST_SEED + 2000 + 2 * count)
 
 def circles(size, beta, **changes):
     """Which of the starts Adam, or a change of it, turns into circles."""
-    run = train(adam(size, beta, **changes), more, snapshots=2)
+    run = train(chapter.adam(size, beta, **changes), more, snapshots=2)
     return structure.classify(run.final) == "circle"
 
 
+# %%
 stepped = descent | {"weight_decay": 3e-3}
 by_rule = {
     "β = 1, size 1": (circles(1.0, 1.0, **stepped), circles(1.0, 1.0)),
@@ -305,26 +301,17 @@ print(f"circles by Adam at β = 1, size 0.14 less size 1: {by_size}")
 both = chapter.both_kinds(kinds).reshape(len(sizes), -1)
 column = (kinds == "circle").reshape(len(sizes), len(bias_scales), -1)
 smaller = intervals.paired(column[1, 2:].mean(0), column[3, 2:].mean(0))
-law, same = found["The law, by Adam"], found["Another network"]
+_, few = intervals.wilson(int((kinds[0::4] == "grid").sum()), kinds[0::4].size)
+law, same, descending = found.values()
+nearer = law.pearson.mean > descending.pearson.mean
+as_good = law.same_kind.mean >= same.same_kind.mean - 0.03
 print("both kinds, 15 % or more, at size 0.14 and some bias:", bool(both[1, 1:].any()))
 print("with bias, more circles from 0.14 than from 1:       ", smaller.low > 0)
-print(
-    "no bias: lattices in less than a quarter:            ",
-    intervals.wilson(int((kinds[0::4] == "grid").sum()), kinds[0::4].size)[1] < 0.25,
-)
+print("no bias: lattices in less than a quarter:            ", few < 0.25)
 print("the law by Adam goes with the circles, r > 0.8:      ", law.pearson.mean > 0.8)
-print(
-    "... and is nearer than the law by descent:           ",
-    law.pearson.mean > found["The law, by descent"].pearson.mean,
-)
-print(
-    "... which grows too many:                            ",
-    found["The law, by descent"].excess.low > 0,
-)
-print(
-    "by kind, at least as good as another network:        ",
-    law.same_kind.mean >= same.same_kind.mean - 0.03,
-)
+print("... and is nearer than the law by descent:           ", nearer)
+print("... which grows too many:                            ", descending.excess.low > 0)
+print("by kind, at least as good as another network:        ", as_good)
 
 # %%
 # NBVAL_CHECK_OUTPUT

@@ -26,33 +26,14 @@ PROFILE = "quick"  # "full": 64 starts a recipe, not 14, and 400 starts, not 200
 FIRST_SEED = 12500  # seeds that served no trial
 
 # %%
-import numpy as np
-
-from modadd import TrainingConfig, forecasts, intervals, notebook, structure
+from modadd import forecasts, intervals, notebook
 from modadd.chapters import n12_one_law_every_recipe as chapter
 from modadd.plots import show
-from modadd.plots.palette import STYLES
-from modadd.sweep import sweep
 
-count, many, STEPS = notebook.sizes(PROFILE, quick=(14, 200, 700), full=(64, 400, 2000))
-seeds, others = (range(k, k + count) for k in (FIRST_SEED, FIRST_SEED + 10**6))
-recipes = chapter.recipes(STEPS)
-configs = [recipe.config for recipe in recipes]
-networks = sweep(configs, seeds, snapshots=2)
-starts = [run.embeddings[0] for run in networks]
-runs = {
-    "Mean-field law": forecasts.laws(configs, starts, seeds),
-    "Another network": forecasts.twins(configs, starts, others),
-    "Pure kernel": forecasts.laws(configs, starts, seeds, "isotropic", pace=0),
-}
-
-# %%
-measured = forecasts.kinds_of(networks)
-kinds = {name: forecasts.kinds_of(found) for name, found in runs.items()}
-found = {
-    kind: forecasts.agreements(measured, kinds, "Another network", kind)
-    for kind in ("circle", "grid")
-}
+count, many, steps = notebook.sizes(PROFILE, quick=(14, 200, 700), full=(64, 400, 2000))
+recipes = chapter.recipes(steps)
+runs = chapter.grown(recipes, range(FIRST_SEED, FIRST_SEED + count))
+measured, kinds, found = chapter.compared(runs)
 show(
     chapter.over_all(recipes, measured, kinds, found),
     name="12_one_law_every_recipe",
@@ -72,10 +53,9 @@ show(
 # favour no direction and never learn, the formula of notebook 4.
 
 # %%
+columns = "Pearson (95 %)              behind the yardstick        rms   excess   same kind"
 for kind, rows in found.items():
-    print(
-        f"{kind:18} Pearson (95 %)              behind the yardstick        rms   excess   same kind"
-    )
+    print(f"{kind:18} {columns}")
     for name, one in rows.items():
         numbers = f"{one.pearson}    {one.behind}    {one.rms:.3f}  {one.excess.mean:+.3f}"
         print(f"{name:18} {numbers}   {one.same_kind.mean:.2f}")
@@ -109,15 +89,16 @@ show(
 # width:
 
 # %%
+import numpy as np
+
 off = {
     name: (k == "circle").mean(-1) - (measured == "circle").mean(-1) for name, k in kinds.items()
 }
 for i in np.argsort(-np.abs(off["Pure kernel"]))[:6]:
     errors = ", ".join(f"{name.lower()} {one[i]:+.2f}" for name, one in off.items())
     print(chapter.words(recipes[i]), errors, sep="\n    ")
-print(
-    "recipes whose steps are too long for the kernel's field:", forecasts.steep(runs["Pure kernel"])
-)
+steep = forecasts.steep(runs["Pure kernel"])
+print("recipes whose steps are too long for the kernel's field:", steep)
 widths = {r.config.hidden: i for i, r in enumerate(recipes) if r.knob in ("width", "default")}
 excess = ", ".join(f"H = {H}: {off['Pure kernel'][widths[H]]:+.2f}" for H in sorted(widths))
 print(f"excess of circles by the pure kernel, {excess}")
@@ -136,58 +117,22 @@ print(f"excess of circles by the pure kernel, {excess}")
 # became a circle and one that did not, how often the answer rates the circle likelier (a coin: 0.5).
 
 # %%
-single = TrainingConfig(steps=STEPS)
 begun = range(FIRST_SEED + 1000, FIRST_SEED + 1000 + many)
-starts = np.stack([single.initial(seed).embeddings for seed in begun])
-five = np.stack(
-    [
-        chapter.details(forecasts.twins([single], [starts], range(k, k + many))[0].final)
-        for k in range(2 * 10**6, 2 * 10**6 + 5 * many, many)
-    ]
-)
-ways = {"mean-field law": ("moving", 1), "pure kernel": ("isotropic", 0)}
-laws = {
-    name: forecasts.laws([single], [starts], begun, features, pace=pace)[0]
-    for name, (features, pace) in ways.items()
-}
-laws = {name: chapter.details(run.final) for name, run in laws.items()}
-
-# %%
-circles = chapter.kind(five) == "circle"
-rest = [np.delete(five, k, axis=0) for k in range(5)]
-chance = chapter.regression(chapter.features_of(starts), circles)
-usual = np.full(many, "grid " + chapter.usual_steps(five))
-strongest = np.array([f"circle {k}" for k in structure.circle(starts).frequency])
-answers = {
-    "majority kind": [(usual, np.zeros(many))] * 5,
-    "five numbers of the start": [(np.where(chance > 0.5, strongest, usual), chance)] * 5,
-    "pure kernel": [(laws["pure kernel"], chapter.kind(laws["pure kernel"]) == "circle")] * 5,
-    "another network": [(r[0], chapter.kind(r[0]) == "circle") for r in rest],
-    "mean-field law": [(laws["mean-field law"], chapter.kind(laws["mean-field law"]) == "circle")]
-    * 5,
-    "majority of four networks": [
-        (chapter.vote(r), (chapter.kind(r) == "circle").mean(0)) for r in rest
-    ],
-}
-read = {name: chapter.read(five, *zip(*pairs)) for name, pairs in answers.items()}
-
-# %%
-looks = {name: STYLES["floor"] for name in read}
-looks |= dict.fromkeys(("another network", "majority of four networks"), STYLES["network"])
-looks |= dict.fromkeys(("pure kernel", "mean-field law"), STYLES["simulation"])
+starts, five, by_law, by_kernel = chapter.one_start_each(steps, begun)
+read = chapter.answers(starts, five, by_law, by_kernel)
 show(
-    chapter.readings(read, looks),
+    chapter.readings(read),
     name="12_one_start",
     caption=f"{many} starts, five networks each: how often an answer given before training is right, with 95 % "
     "intervals over the starts. Right: the frequency of a circle, or the steps of a lattice, must be right, too.",
 )
 for name, one in read.items():
     print(f"{name:26} kind {one.kind}  detail {one.detail}  circle or not: AUC {one.circle:.3f}")
-agree = (chapter.kind(five) == chapter.kind(five)[0]).all(0)
-hits = (chapter.kind(laws["mean-field law"]) == chapter.kind(five)[0])[agree]
-print(
-    f"all five networks agree at {agree.mean():.0%} of the starts; there the law is right in {hits.mean():.1%}"
-)
+grew = chapter.kind(five)
+agree = (grew == grew[0]).all(0)
+hits = (chapter.kind(by_law) == grew[0])[agree]
+print(f"all five networks agree at {agree.mean():.0%} of the starts; ", end="")
+print(f"there the law is right in {hits.mean():.1%}")
 
 # %% [markdown]
 # One simulation names the kind about as often right as the majority of four other networks; they rank the
@@ -201,47 +146,24 @@ print(
 
 # %%
 # NBVAL_CHECK_OUTPUT
-law, other, kernel = (found["circle"][name] for name in kinds)
-print(
-    "circles: the mean-field law is less than 0.05 behind another network:", law.behind.high < 0.05
-)
-print(
-    "... lattices, too:                                                   ",
-    found["grid"]["Mean-field law"].behind.high < 0.05,
-)
-print(
-    "the pure kernel is behind another network:                           ", kernel.behind.low > 0
-)
-print(
-    "... and grows too many circles:                                      ", kernel.excess.low > 0
-)
-print(
-    "the mean-field law does not:                                         ", law.excess.high < 0.05
-)
-print(
-    "it names the kind of a start at least as well as another network:    ",
-    law.same_kind.mean >= other.same_kind.mean,
-)
+law, other, pure = (found["circle"][name] for name in kinds)
+near, near_too = (found[kind]["Mean-field law"].behind.high < 0.05 for kind in found)
+few, as_well = law.excess.high < 0.05, law.same_kind.mean >= other.same_kind.mean
+print("circles: the mean-field law is less than 0.05 behind another network:", near)
+print("... lattices, too:                                                   ", near_too)
+print("the pure kernel is behind another network:                           ", pure.behind.low > 0)
+print("... and grows too many circles:                                      ", pure.excess.low > 0)
+print("the mean-field law does not:                                         ", few)
+print("it names the kind of a start at least as well as another network:    ", as_well)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-one = {name: reading.kind for name, reading in read.items()}
-print(
-    "before training, the law beats the majority kind: ",
-    one["mean-field law"].low > one["majority kind"].high,
-)
-print(
-    "... and five numbers of the start:                ",
-    one["mean-field law"].low > one["five numbers of the start"].high,
-)
-print(
-    "at least as good as another network:              ",
-    one["mean-field law"].mean >= one["another network"].mean,
-)
-print(
-    "where all networks agree, right in over 90 %:     ",
-    intervals.wilson(int(hits.sum()), hits.size)[0] > 0.9,
-)
+majority, five_numbers, _, another, law, _ = (reading.kind for reading in read.values())
+certain, _ = intervals.wilson(int(hits.sum()), hits.size)
+print("before training, the law beats the majority kind: ", law.low > majority.high)
+print("... and five numbers of the start:                ", law.low > five_numbers.high)
+print("at least as good as another network:              ", law.mean >= another.mean)
+print("where all networks agree, right in over 90 %:     ", certain > 0.9)
 
 # %% [markdown]
 # And two goals that were set beforehand, which this many starts may meet or miss: a correlation of 0.95

@@ -18,25 +18,26 @@
 #
 # **Question.** How much forgetting can a structure bear?
 #
-# Weight decay keeps the forces alive that finish a structure (notebook 7), and too much of it takes
-# everything away. Somewhere between lies a limit. **Claim.** For the circle that limit, and the radius and the
-# loss of the circle at every smaller decay, follow without training and without a free parameter.
+# Weight decay helps to finish a structure (notebook 7), and too much of it takes everything away. Somewhere
+# between lies a limit. **Claim.** For the circle that limit follows without training and without a free parameter;
+# so do the radius and the loss at smaller decay, down to a tenth of the limit for 11 tokens or more.
 
 # %% tags=["parameters"]
-PROFILE = "quick"  # "full": more moduli, widths and seeds in every test
-FIRST_SEED = 13500  # seeds that served no trial; trials used 13000 to 13199
+PROFILE = "quick"  # "full": more seeds in every test
+FIRST_SEED = 15400  # seeds that served no trial; trials used 13000 to 13199
 
 # %%
 import numpy as np
 
-from modadd import TrainingConfig, intervals, notebook, structure, theory, train
+from modadd import TrainingConfig, intervals, notebook, structure, theory, train, widgets
 from modadd.chapters import n13_the_circle_solved as chapter
 from modadd.plots import show
 
-full = notebook.sizes(PROFILE, quick=False, full=True)
+count, many = notebook.sizes(PROFILE, quick=(3, 20), full=(12, 64))
 kept = {"snapshots": [2500], "keep_parameters": True}
-grown = train(TrainingConfig(), range(FIRST_SEED, FIRST_SEED + (96 if full else 32)), **kept)
-circles = grown.select(grown.seeds[structure.classify(grown.final) == "circle"])
+grown = train(TrainingConfig(), range(FIRST_SEED, FIRST_SEED + 64), **kept)
+kinds = structure.classify(grown.final)
+circles = grown.select(grown.seeds[kinds == "circle"][:8])
 end = theory.critical_decay(17).ends
 ramp = chapter.turn_up(circles, np.linspace(0.003, 0.985 * end, 20), patience=10)
 falling = chapter.go_on(ramp.rest, 1.02 * end, 480, snapshots=range(0, 480, 24))
@@ -53,8 +54,19 @@ show(
 # %% [markdown]
 # Pull the slider to the left and back. The ring shrinks as decay grows, along the curve, but it does not
 # shrink to a point. At the limit it is still three tenths of what it was, and then it lets go: the last frames
-# are steps at a decay 2 % beyond. There is no way back either: what is left has no force to grow from.
+# are steps at a decay 2 % beyond.
 #
+# Here is such a ring to hold in your hands. Press start, wait for the circle, and type 0.02, 0.029 and 0.031 into the
+# field of the decay. Once it has let go, try to get it back.
+
+# %%
+show(
+    widgets.live_training(TrainingConfig(), int(circles.seeds[0])),
+    name="13_live",
+    caption="Live training of the first of these networks. Until its cell is run, a picture stands here.",
+)
+
+# %% [markdown]
 # **Guess** before you read on: does a circle of 59 tokens bear more forgetting than one of 7, or less? Do
 # wider layers help? Does another optimiser?
 #
@@ -108,13 +120,18 @@ print(f"of |w1| |w2|, within 0.05 of midway: {near:.1%}")
 # readout each have the same sum of squares, $N R^2$.
 
 # %%
-squares = {
-    n: np.square(a).reshape(len(a), -1).sum(-1) for n, a in chapter.last(circles)._asdict().items()
-}
+short = chapter.go_on(circles, 0.003, 4000, learning_rate=0.03)
+squares = {}
 for name in ("embeddings", "w1", "w2"):
-    print(f"{name:10} {squares[name].mean():6.1f}   computed {expected.squared_norm:.1f}")
+    squares[name] = [
+        np.square(getattr(chapter.last(run), name)).sum((1, 2)).mean() for run in (circles, short)
+    ]
+    print(f"{name:10} {squares[name][0]:6.1f}, in shorter steps {squares[name][1]:.1f}", end=", ")
+    print(f"computed {expected.squared_norm:.1f}")
 
 # %% [markdown]
+# Steps of 0.3 leave the embeddings a few percent larger than the layers; in steps of 0.03 that is gone.
+#
 # **5. One number is left.** With $s = 2|u| = R^3$ the regularised loss is
 #
 # $$ U(s) = C(s) + \tfrac32 N \lambda\, s^{2/3}, $$
@@ -133,13 +150,18 @@ for name in ("embeddings", "w1", "w2"):
 # both at the same rate, but the forces are products of both.
 
 # %%
+curve = theory.branch(17)
+slope, middle = (
+    np.diff(curve.loss) / np.diff(curve.weight_decay),
+    curve.radius[1:] * curve.radius[:-1],
+)
 for n in (5, 17, 59, 199):
     limit = theory.critical_decay(n)
     print(f"N = {n:3}: ends at {limit.ends:.5f} with radius {limit.radius:.3f}", end=", ")
     print(f"pays up to {limit.pays / limit.ends:.3f} of that")
 
 # %% [markdown]
-# Between the two numbers of a line a circle is *metastable*: it costs more than knowing nothing, and persists.
+# Where $U$ is stationary its slope over $\lambda$ is $\tfrac32 N R^2$: the Check compares. Between the two numbers of a line a circle is *metastable*: it costs more than knowing nothing, and persists.
 #
 # The simplest guess of step 3 can be done on a napkin: $C(s)$ is then a sum over $N$ distances. Its curve lies
 # within a few percent of the exact one where the circle is sharp, and its limit is too low, because near the
@@ -147,54 +169,56 @@ for n in (5, 17, 59, 199):
 
 # %%
 # NBVAL_CHECK_OUTPUT
-sizes = np.geomspace(0.2, 60, 400)
+sizes, decays = np.geomspace(0.2, 200, 600), [0.0005, 0.0015, 0.003, 0.0045]
 simple = chapter.simplest(17, sizes)
-exact = np.array([theory.circle(17, d).radius for d in (0.0015, 0.003, 0.0045)])
-guess = np.interp([0.0015, 0.003, 0.0045], simple[::-1], np.cbrt(sizes[::-1]))
-print(
-    f"the simplest guess errs in the radius by less than 3%: {np.abs(guess / exact - 1).max() < 0.03}"
-)
+top = simple.argmax()
+for decay in decays:
+    guess = np.interp(decay, simple[:top:-1], np.cbrt(sizes[:top:-1]))
+    print(
+        f"λ = {decay:.4f}: the simplest guess errs by {guess / theory.circle(17, decay).radius - 1:+.1%}"
+    )
 print(f"its limit is {simple.max() / end:.2f} of the exact one")
 
 # %% [markdown]
 # ## The test
 #
 # It was fixed before its seeds were drawn. Networks with random layers are put on circles of frequency 1, 2, 3
-# (and 5), come to rest at half of $\lambda_c$, and are then held at 0.8, 0.93, 0.97, 0.985, 1, 1.015 and 1.03 of it, for a
+# or 5, come to rest at half of $\lambda_c$, and are then held at 0.8, 0.93, 0.97, 0.985, 1, 1.015 and 1.03 of it, for a
 # time $40/\lambda$ each. A network is alive while its radius is more than half of that at the limit. The theory says: all
-# alive at 0.985, all dead at 1.015, whatever the optimiser, frequency, bias scale or width (from $2N$ on).
+# alive at 0.985, all dead at 1.015, whatever the optimiser, frequency, bias scale or width (from $2N$ on). Narrower
+# layers are tried too. With pairs held out, as in notebook 7, the circle loses its symmetry and the theory its
+# claim: that row is not part of the test.
 
 # %%
-count, k = (12, (1, 2, 3, 5)) if full else (3, (1, 2, 3))
-conditions = {
-    "N = 7": TrainingConfig(7, 32),
-    "N = 17": TrainingConfig(),
-    "N = 17, β = 0": TrainingConfig(bias_scale=0.0),
-    "N = 17, no momentum": TrainingConfig(momentum=0.0, learning_rate=1.0),
-    "N = 17, Adam": TrainingConfig(optimiser="adam", learning_rate=0.003),
-    "N = 17, H = 32 < 2N": TrainingConfig(hidden=32),
-    "N = 31": TrainingConfig(31, 64),
-}
-conditions |= chapter.MORE if full else {}
 tested, first = {}, FIRST_SEED + 200
-for name, config in conditions.items():
-    tested[name] = chapter.survival(config, range(first, first + count), k)
+for name, config in chapter.CONDITIONS.items():
+    most = {59: 2, 113: 1}.get(config.modulus, count)  # large ones take long
+    tested[name] = chapter.survival(config, range(first, first + most))
     first += 12
 
 # %%
 show(
     chapter.survival_figure(tested),
     name="13_survival",
-    caption=f"Circles alive (filled) at the end of each hold; {count} networks a row. Dotted: the limit.",
+    caption="Circles alive (filled) at the end of each hold, "
+    f"{count} networks a row; two of 59 tokens, one of 113. Dotted: the limit.",
 )
 for name, held in tested.items():
     r, u = (100 * np.sqrt(np.nanmean(e[:4] ** 2)) for e in chapter.relative_errors(held))
-    print(f"{name:22} up to 0.97: rms error of the radius {r:.2f}%, of the loss {u:.2f}%")
+    print(f"{name:26} up to 0.97: rms error of the radius {r:.2f}%, of the loss {u:.2f}%")
+
+# %% [markdown]
+# Some rows are filled at 1 itself. Just beyond its end a curve like this is passed slowly, more slowly than a hold
+# is long. The rings of figure 13, held on at exactly $\lambda_c$, let go, too:
+
+# %%
+at_end = chapter.turn_up(ramp.rest, [end] * 4)
+print("alive after one to four holds at 1:", at_end.alive.sum(1), "of", at_end.radius.shape[1])
 
 # %% [markdown]
 # The radius errs most near the end, where the curve is steep, and more where steps are long or units few: a
-# network of finite steps jitters around the kinks of $|n \cdot x|$, on which the pair sums sit. Adam with small
-# steps comes closest.
+# network of finite steps jitters around the kinks of $|n \cdot x|$, on which the pair sums sit. Of seven tokens
+# it takes steps three times as short. Adam with small steps comes closest at 17 tokens, and the larger moduli closer still.
 #
 # ## How it depends on N
 #
@@ -207,8 +231,7 @@ for name, held in tested.items():
 # %%
 moduli = [*range(5, 32, 2), 39, 47, 59, 79, 101, 131, 163, 199]
 ends = {n: theory.critical_decay(n) for n in moduli}
-plain = {"N = 7", "N = 11", "N = 13", "N = 17", "N = 19", "N = 23", "N = 31", "N = 59"}
-marks = {r.embeddings.shape[-2]: r for name, r in tested.items() if name in plain}
+marks = {n: tested[f"N = {n}"] for n in (7, 11, 13, 17, 19, 23, 31, 59, 113)}
 show(
     chapter.scaling_figure(ends, marks),
     name="13_scaling",
@@ -241,9 +264,37 @@ show(
 # %% [markdown]
 # At $N = 17$ and 23 the computed layer is the optimum over all hidden layers down to a tenth of $\lambda_c$.
 # Not to the last digit: the distances alternate between the two sides of an axis, so $n$ and $-n$ are not quite
-# alike, and the excess falls steeply with $N$. At smaller decay, and for $N = 7$ nearly everywhere, units that
-# tell the two sides apart would pay; the computed curve is then that of a good layer, not of the best. And all
-# of this holds the embeddings: that no other arrangement is better is another question, to which the answer is
+# alike, and the excess falls steeply with $N$. At smaller decay, and for $N = 7$ nearly everywhere, the computed
+# curve is that of a good layer, not of the best. How far is it off? A unit that may say something else than its opposite
+# can be computed, too; and networks without and with biases tell what else there is.
+
+# %%
+for n in (7, 11, 17):
+    for share in (0.01, 0.03, 0.1):
+        known = theory.circle(n, share * ends[n].ends)
+        R, U = chapter.two_sided(n, known.weight_decay)
+        print(f"N = {n:2} at {share:4} of the end, n and −n free:", end=" ")
+        print(f"radius {R / known.radius - 1:+.1%}, loss {U / known.loss - 1:+.2%}")
+
+# %%
+off, first = {}, FIRST_SEED + 440
+for n in (7, 11, 17):
+    for share, beta in ((0.03, 0.0), (0.03, 1.0), (0.1, 0.0), (0.1, 1.0)):
+        known = theory.circle(n, share * ends[n].ends)
+        config = TrainingConfig(n, learning_rate=0.1, bias_scale=beta)
+        run, first = chapter.placed(config, share, [first]), first + 1
+        R, U = chapter.radius(run.final).mean(), chapter.regularised_loss(run)[-1].mean()
+        off[n, share, beta] = R / known.radius - 1, U / known.loss - 1
+        print(f"N = {n:2} at {share:4}, networks, β = {beta:g}:", end=" ")
+        print("radius {:+.1%}, loss {:+.1%}".format(*off[n, share, beta]))
+
+# %% [markdown]
+# At a tenth of the limit the curve holds within 1 % for 17 tokens; with fewer it takes more decay. Below,
+# the computed loss is too high, by up to an eighth in this table, and the radius errs by several percent, either way.
+# Without biases the freedom of $n$ and $-n$ accounts for it. With biases networks find something cheaper still:
+# at small decay circles do make use of them.
+#
+# All of this holds the embeddings: that no other arrangement is better is another question, to which the answer is
 # no (below).
 #
 # ## Two exact laws on the way
@@ -271,7 +322,6 @@ show(
 # where it is and lower that of the lattices, until they cross.
 
 # %%
-many = 64 if full else 20
 levels = {}
 for i, beta in enumerate((0.25, 0.5, 1.0, 2.0, 4.0)):
     first = FIRST_SEED + 600 + 80 * i
@@ -286,20 +336,15 @@ show(
 # %% [markdown]
 # Up to $\beta = 1$ most lattices cost more than a circle: they are *metastable*. Hence a prediction. **Raise
 # the decay and lower it again: some of the other structures turn into circles, and no circle turns back.** The
-# control gets the same steps at the old decay. And since the transition is of first order, the reverse of
-# letting go does not happen either: from a random start a network must climb over the pass, and well below
-# $\lambda_c$ it no longer can.
+# control gets the same steps at the old decay.
 
 # %%
-up = chapter.go_on(grown, 0.018, 800)
-down, control = chapter.go_on(up, 0.003, 1200), chapter.go_on(grown, 0.003, 2000)
-runs = {
-    "at 0.003": grown,
-    "raised to 0.018": up,
-    "and back to 0.003": down,
-    "0.003 all along": control,
+rest23 = train(TrainingConfig(23), range(FIRST_SEED + 500, FIRST_SEED + 532), **kept)
+schedules = {
+    (17, 0.018): chapter.schedule(grown, 0.018),
+    (23, 0.018): chapter.schedule(rest23, 0.018),
+    (23, 0.0147): chapter.schedule(rest23, 0.0147),
 }
-schedules = {name: structure.classify(run.final) for name, run in runs.items()}
 born, first = {}, FIRST_SEED + 1100
 for share in (0.3, 0.4, 0.5, 0.6, 0.7):
     born[share] = chapter.grows(share, range(first, first + many))
@@ -307,68 +352,138 @@ for share in (0.3, 0.4, 0.5, 0.6, 0.7):
 
 # %%
 show(
-    chapter.schedules_figure(schedules, born),
+    chapter.schedules_figure(
+        {f"N = {N}, {name}": k for (N, _), found in schedules.items() for name, k in found.items()},
+        born,
+    ),
     name="13_schedules",
     caption="Left: the same networks after each schedule of the decay. Right: of random starts "
-    "(other networks), those that grow into anything, with 95 % intervals.",
+    "(other networks, N = 17), those that grow into anything, with 95 % intervals.",
 )
 
 # %% [markdown]
-# This is the right edge of notebook 7's dose curve. From about six tenths of $\lambda_c$ on structures persist
-# that would hardly have formed. There is no sharp limit to forming, for starts differ: that *none* grows at 0.7
-# of $\lambda_c$ was also predicted, and held for the first seeds drawn, but not for these (last cell of the
-# Check).
+# At $N = 17$ it held: a quarter of the others became circles, none without the raise. At $N = 23$ it **failed**
+# (last cell of the Check). The same decay of 0.018 is a larger share of its limit, and most of what was no circle let go; at
+# 0.0147, the share of the limit that 0.018 is at 17, which was tried after that, too few turned to be told from chance.
+# No circle turned into anything else.
 #
+# Why do so many let go? A lattice bears less than a circle:
+
+# %%
+counted = (*structure.KINDS, "dead")
+lattices = grown.select(grown.seeds[np.isin(kinds, ["grid", "stripe"])])
+steep = chapter.turn_up(lattices, end * np.array([0.5, 0.66, 0.8]))
+became = [chapter.kinds(E) for E in steep.embeddings]
+for share, found in zip((0.5, 0.66, 0.8), became):
+    words = [f"{(found == k).sum()} {k}" for k in counted]
+    print(f"{len(found)} lattices, decay raised to {share} of the circle's end:", ", ".join(words))
+
+# %% [markdown]
+# At half of the circle's limit most still are lattices, at 0.66 hardly any is, and at 0.8 only those are left that have become
+# circles.
+#
+# From a random start a network must climb over the pass, and well below $\lambda_c$ it no longer can (right panel).
+# So from about six tenths of $\lambda_c$ on circles persist where hardly anything forms. This is the right edge of
+# notebook 7's dose curve. There is no sharp limit to forming, for starts differ: that *none* grows at 0.7 of $\lambda_c$
+# was predicted, held for the first seeds drawn, failed for the next, and held for these.
+#
+# ## No way back
+#
+# Between the circle and nothing stands the pass, the dotted curve of figure 13. So what has begun to fall must come back
+# if the decay is lowered before the pass, and must not after it.
+
+# %%
+passed = 0.003 * curve.radius[0] / curve.weight_decay[0]  # small circles: λ grows as R
+print(f"the pass at λ = 0.003: radius {passed:.3f}")
+fallen, back = [], []
+for steps in (120, 168, 216, 480):
+    run = chapter.go_on(ramp.rest, 1.02 * end, steps)
+    fallen.append(chapter.radius(run.final))
+    back.append(chapter.radius(chapter.go_on(run, 0.003, 1500).final))
+    print(f"let fall for {steps} steps, to {np.median(fallen[-1]):.1e}:", end=" ")
+    print(f"back at 0.003 the radius is {np.median(back[-1]):.3f}")
+for decay in (0.0003, 0.0):
+    lowered = chapter.radius(chapter.go_on(run, decay, 1500).final)
+    print(f"the last ones at {decay}: largest radius {lowered.max():.0e}")
+
+# %% [markdown]
 # ## Check
 #
-# Each line could be false. The lines about networks were written down before the seeds were drawn, but for that
-# about random starts, which replaces the one that failed; the first three and the certificate take no seeds.
+# Each line could be false. The lines about networks were written down before these seeds were drawn; that about random
+# starts had replaced one that failed on earlier seeds. What failed here, at $N = 23$, stands in the last cell.
 
 # %%
 # NBVAL_CHECK_OUTPUT
-alive = np.concatenate([held.alive for held in tested.values()], axis=1)
+outside = {"N = 17, 80 % of the pairs"}
+alive = np.concatenate([h.alive for name, h in tested.items() if name not in outside], axis=1)
 for share, row in zip(chapter.SHARES, alive):
     if share != 1.0:
         print(f"alive at {share:5} of the computed end: {row.mean():.0%}")
-errors = [chapter.relative_errors(held) for name, held in tested.items() if name != "N = 7"]
+print("held on four times at the limit itself, alive:", at_end.alive[-1].sum())
+outside |= {"N = 7, longer steps", "N = 17, H = 16 < N"}
+errors = [chapter.relative_errors(h) for name, h in tested.items() if name not in outside]
 worst = [max(np.nanmax(np.abs(e[i][:4])) for e in errors) for i in (0, 1)]
-print(f"N > 7, up to 0.97: radius and loss within 3%: {worst[0] < 0.03}, {worst[1] < 0.03}")
+print(
+    f"short steps, H > N, up to 0.97: radius and loss within 3%: {worst[0] < 0.03}, {worst[1] < 0.03}"
+)
 
 # %%
 # NBVAL_CHECK_OUTPUT
 print(
-    f"computed end, N = 17: {end:.4f}; times N^(2/3) at N = 199: {ends[199].ends * 199 ** (2 / 3):.4f}"
+    f"computed end, N = 17: {end:.4f}; at N = 199 times N^(2/3): {ends[199].ends * 199 ** (2 / 3):.4f}"
 )
+stationary = np.abs(slope / (1.5 * 17 * middle) - 1)[curve.stable[1:]].max()
+print(f"slope of the loss over the decay is 3/2 N R², within 1%: {stationary < 0.01}")
 print(f"units of trained circles midway between axes: {near > 0.9}")
+E, *layers = (pair[1] for pair in squares.values())
+print(f"in short steps the three norms agree within 1%: {max(E, *layers) < 1.01 * min(E, *layers)}")
 best = max(v for n in (17, 23) for d, v in certified[n] if d > 0.1 * ends[n].ends)
 print(f"N = 17 and 23, from a tenth of the end on no unit earns 0.1% more: {best < 1.001}")
+print("at 0.03 of the end networks with biases cost less than computed:", end=" ")
+print(all(off[n, 0.03, 1.0][1] < 0 for n in (7, 11, 17)))
+print("N = 17 at a tenth of the end, radius and loss within 2%:", end=" ")
+print(max(np.abs(off[17, 0.1, 1.0])) < 0.02)
+
+# %%
+# NBVAL_CHECK_OUTPUT
 print(f"laws of motion hold within 1% of the start: {chapter.departure(law) < 0.01}")
 circle, lattice = ([pair[i].mean() for pair in levels.values()] for i in (0, 1))
 print(f"circles cost the same at every bias scale, within 5%: {max(circle) < 1.05 * min(circle)}")
-print(
-    f"lattices cost more at β = 0.25, less at β = 4: {lattice[0] > circle[0]}, {lattice[-1] < circle[-1]}"
-)
+print("lattices cost more at β = 0.25, less at β = 4:", end=" ")
+print(f"{lattice[0] > circle[0]}, {lattice[-1] < circle[-1]}")
+most = [intervals.wilson(int(b.sum()), len(b)) for b in born.values()]
+print("from random starts most grow at 0.3 of the end, few at 0.7:", end=" ")
+print(f"{most[0][0] > 0.5}, {most[-1][1] < 0.5}")
+fallen, back = np.array(fallen), np.array(back)
+print("fallen to less than half of the pass: none comes back:", end=" ")
+print(back[fallen < passed / 2].max() < 1e-3)
+print(f"at more than twice the pass: all come back: {back[fallen > 2 * passed].min() > 2.5}")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-before, after, same = (
-    schedules[n] == "circle" for n in ("at 0.003", "and back to 0.003", "0.003 all along")
-)
-print(f"decay raised and lowered makes circles of other structures: {(after & ~before).sum() > 0}")
-more = intervals.paired(after.astype(float), same.astype(float)).low > 0
-print(f"... more than the same steps without:                       {more}")
-print(f"... and unmakes none:                                       {(before & ~after).sum() == 0}")
-most = [intervals.wilson(int(b.sum()), len(b)) for b in born.values()]
-print(
-    f"from random starts most grow at 0.3 of the end, few at 0.7: {most[0][0] > 0.5}, {most[-1][1] < 0.5}"
-)
+tests = {
+    key: chapter.turned(*(kinds == "circle" for kinds in found.values()))
+    for key, found in schedules.items()
+}
+print(f"N = 17: decay raised and lowered makes circles of others: {tests[17, 0.018].made > 0}")
+print(f"... more than without, sign test, p < 0.01: {tests[17, 0.018].p < 0.01}")
+print(f"N = 17 and 23: it unmakes none: {not any(t.lost for t in tests.values())}")
+half = became[0]
+lattice = [np.isin(f, ["grid", "stripe"]).mean() for f in became]
+print("lattices at half of the circle's end: over 9 in 10 alive:", (half != "dead").mean() > 0.9)
+print("... and most of them lattices:", lattice[0] > 0.5)
+print("at 0.8 none is a lattice:", lattice[-1] == 0)
 
 # %%
-print("circles before, after, control:", before.sum(), after.sum(), same.sum(), "of", len(before))
+for (N, decay), t in tests.items():
+    print(f"N = {N}, raised to {decay}: {t.made} of {t.others} became circles,", end=" ")
+    print(f"{t.control} in the control, p = {t.p:.1g}, below 0.05: {t.p < 0.05};", end=" ")
+    print(f"{t.lost} of {t.before} lost (up to {intervals.wilson(t.lost, t.before)[1]:.0%})")
+    for name, kinds in schedules[N, decay].items():
+        print(f"    {name:16}", ", ".join(f"{(kinds == k).sum()} {k}" for k in counted))
 for beta, (c, g) in levels.items():
-    print(
-        f"β = {beta:4}: circles {c.mean():.3f} ({len(c)})   lattices {g.mean():.3f}, best {g.min():.3f} ({len(g)})"
-    )
+    print(f"β = {beta:4}: circles {c.mean():.3f} ({len(c)})", end="   ")
+    print(f"lattices {g.mean():.3f}, best {g.min():.3f} ({len(g)})")
 print("none grows from a random start at 0.7 of the end:", not born[0.7].any())
 print("grown from random starts:", {share: f"{b.mean():.0%}" for share, b in born.items()})
 
@@ -385,10 +500,13 @@ print("grown from random starts:", {share: f"{b.mean():.0%}" for share, b in bor
 #   what is perpendicular to the axis of a label is the axis of another: another problem, not solved here. Lattices are
 #   not solved either.
 # * *Which recipe.* All pairs in training, decay on everything and coupled to the gradient, mean cross-entropy. Decoupled
-#   decay (AdamW) minimises no such sum. With pairs held out the circle loses its symmetry.
-# * *Which limit.* Wide layers and small steps. Fewer than $2N$ units, or long steps, cost a percent of the radius.
+#   decay (AdamW) minimises no such sum. With pairs held out the circle loses its symmetry: such rings let go one by
+#   one, some before the limit, some beyond.
+# * *Which limit.* Wide layers and small steps. Fewer than $2N$ units, or long steps, cost a percent or two of the radius.
+# * *Which decay.* Not far below a tenth of the limit for 17 tokens, and for 7 or 11 not at a tenth either: there a circle
+#   that uses its biases is cheaper than the one computed.
 # * *Local.* The certificate is for the hidden layer at given embeddings. From $\beta$ of 1 or 2 on the best
-#   lattices cost less than a circle; on average they do only at the largest bias scale.
+#   lattices cost less than a circle; on average they clearly do only at the largest bias scale.
 # * The curve is that of networks at rest. At small decay coming to rest takes a time of $1/\lambda$.
 #
 # **Back to** [7 · Weight decay](07_weight_decay.ipynb), or the [first notebook](01_the_model.ipynb).

@@ -6,7 +6,6 @@ from samples import check_inside, lattice, noise, ring, turned
 
 from modadd import TrainingConfig, forecasts
 from modadd.chapters import n12_one_law_every_recipe as chapter
-from modadd.plots.palette import STYLES
 
 
 def test_recipes_differ_from_the_default_in_what_is_turned():
@@ -70,7 +69,7 @@ def test_an_answer_is_held_against_each_network():
     assert found.kind.mean == 1
     assert found.detail.mean == 0.75
     assert found.circle == 1
-    figure = chapter.readings({"a": found}, {"a": STYLES["network"]})
+    figure = chapter.readings({"a": found})
     assert [t.x[0] for t in figure.data if t.mode == "markers"] == [1, 0.75]
     check_inside(figure)
 

@@ -39,20 +39,21 @@ def test_the_gallery_has_a_column_a_modulus():
 
 def test_networks_are_measured_by_what_they_became():
     E = np.stack([patch(*HEXAGONAL), patch((1, 0), (0, 1)), ring(25, 3), noise(25)])
-    found = chapter.measure(E, np.array([0.88, 0.86, 0.84, 0.82]))
+    found = chapter.measure(E, structure.describe(E), np.array([0.88, 0.86, 0.84, 0.82]))
     assert (found.circles.mean, found.lattices.mean, found.hexagonal.mean) == (0.25, 0.5, 0.5)
     assert found.accuracy.mean == pytest.approx(0.85)
     assert found.closure.mean == pytest.approx(structure.closure(E[:2]).mean())
-    nothing = chapter.measure(noise(3, 25), np.ones(3))
+    nothing = chapter.measure(noise(3, 25), structure.describe(noise(3, 25)), np.ones(3))
     assert np.isnan(nothing.hexagonal.mean) and np.isnan(nothing.closure.mean)
-    shapes = {25: chapter.shapes(E), 12: chapter.shapes(noise(3, 12))}
+    shapes = {len(one[0]): chapter.shapes(structure.describe(one)) for one in (E, noise(3, 12))}
     assert shapes[12].shape == (0,)
     check_inside(chapter.over_moduli({25: found, 12: nothing}, shapes))
 
 
 def test_long_rows_are_on_the_map():
-    (tau,) = shape = chapter.shapes(patch((0.05, 0), (0.01, 1))[None])
-    one = chapter.measure(ring(25, 3)[None].repeat(2, 0), np.ones(2))
+    (tau,) = shape = chapter.shapes(structure.describe(patch((0.05, 0), (0.01, 1))[None]))
+    rings = ring(25, 3)[None].repeat(2, 0)
+    one = chapter.measure(rings, structure.describe(rings), np.ones(2))
     figure = chapter.over_moduli({25: one}, {25: shape})
     check_inside(figure)
     assert tau.imag > 8 and tau.imag in [y for t in figure.data for y in t.y]
@@ -69,7 +70,8 @@ def test_a_cell_of_its_superlattice_is_told_from_other_patches():
     E = points[np.argsort(labels)]
     a, b = chapter.superlattice(3, 5, g @ [1, 1j], 19)
     assert abs(a) == pytest.approx(19**0.5) == abs(b)
-    found = chapter.cells(np.stack([E, E * 7, noise(19)]))
+    three = np.stack([E, E * 7, noise(19)])
+    found = chapter.cells(three, structure.describe(three))
     assert found.nearest.tolist() == [1, 1]
     assert found.moment == pytest.approx([found.moment[0]] * 2)
     assert found.moment[0] == pytest.approx(5 / (18 * 3**0.5), rel=0.05)

@@ -271,7 +271,7 @@ def test_census_bars_draw_the_wilson_intervals_of_their_data():
 
 def test_a_band_is_the_middle_half_around_the_median(run):
     values = run.validation_accuracy
-    area, median = traces.band(run.steps, values, "validation", "")
+    area, median = traces.band(run.steps, values, palette.STYLES["validation"], "")
     half = len(run.steps)
     np.testing.assert_allclose(median.x, np.sqrt(run.steps), rtol=1e-6)
     np.testing.assert_allclose(median.y, np.median(values, axis=1), rtol=1e-6)

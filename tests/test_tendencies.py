@@ -23,7 +23,7 @@ def brute_force_couples(E):
 def test_distances_and_angles_are_those_of_every_couple():
     E = noise(11)
     same, distance, angle, weight = (np.array(v) for v in zip(*brute_force_couples(E)))
-    unit = np.sqrt(chapter.mean_squared_distances(E).all_pairs)
+    unit = np.sqrt(chapter.mean_squared_distances(E).everything)
     near = chapter.distances(E)
     turns, weights = chapter.angles(E)
     for found, expected in ((near, distance / unit), (turns, angle), (weights, weight)):
@@ -68,12 +68,12 @@ def test_mean_squared_distances_are_equal_within_labels_and_over_all():
     N, task = 17, ModularAddition(17)
     embeddings = noise(4, N)
     means = chapter.mean_squared_distances(embeddings)
-    np.testing.assert_allclose(means.same_label, means.all_pairs, rtol=1e-13)
+    np.testing.assert_allclose(means.same_label, means.everything, rtol=1e-13)
     # By brute force, over ordered pairs.
     first, second = np.divmod(np.arange(N * N), N)
     x, label = embeddings[0][first] + embeddings[0][second], (first + second) % N
     square = ((x[:, None] - x) ** 2).sum(-1)
-    assert means.all_pairs[0] == pytest.approx(square.mean())
+    assert means.everything[0] == pytest.approx(square.mean())
     assert means.same_label[0] == pytest.approx(square[label[:, None] == label].mean())
     # Distinct unordered pairs with one label are farther apart, by about 1 + 2/N.
     x, label = task.pair_sums(embeddings), task.labels

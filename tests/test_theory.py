@@ -159,6 +159,17 @@ def test_simplest_guess_is_near_and_ends_sooner():
     assert sharp == pytest.approx(theory.circle(17, 0.003).radius, rel=0.02)
 
 
+def test_freedom_of_the_two_sides_never_costs_and_matters_at_small_decay():
+    for n, share in ((7, 0.01), (7, 0.1), (11, 0.03), (17, 0.01), (17, 0.3)):
+        known = theory.circle(n, share * theory.critical_decay(n).ends)
+        radius, loss = chapter.two_sided(n, known.weight_decay)
+        assert loss < known.loss * (1 + 1e-9)
+        if share == 0.3:
+            assert (radius, loss) == pytest.approx((known.radius, known.loss), rel=1e-5)
+        else:
+            assert loss < 0.98 * known.loss
+
+
 def test_what_has_no_circle_is_told_why():
     with pytest.raises(ValueError, match="modulus must be odd"):
         theory.circle(16, 0.01)
@@ -229,6 +240,6 @@ def test_figures_hold_what_they_are_given():
     kinds = {"before": np.array(["circle", "grid"]), "after": np.array(["circle", "circle"])}
     figures.append(chapter.schedules_figure(kinds, {0.3: np.ones(4, bool), 0.7: np.zeros(4, bool)}))
     bars = [t.x[0] for t in figures[-1].data if t.type == "bar"]
-    assert bars == [0.5, 0.5, 0, 0, 1, 0, 0, 0]
+    assert bars == [0.5, 0.5, 0, 0, 0, 1, 0, 0, 0, 0]
     for figure in figures:
         check_inside(figure)

@@ -15,14 +15,6 @@ LANES = 16
 FLAGS = {"contract", "reassoc", "nsz", "arcp"}
 """Liberties of the compiler; not nnan and ninf, for divergence must stay visible as NaN."""
 
-inlined = njit(forceinline=True, nogil=True, fastmath=FLAGS)
-"""Compiles a function into those that call it, and never calls it.
-
-With such liberties the last bits depend on what a function is compiled into. Otherwise a process
-that compiles would call the function's own version, one that loads from numba's cache the version
-inside the caller, and the two would train networks that drift apart.
-"""
-
 
 class _Part(JITCodeLibrary):
     """Code of a function that lives inside others alone: optimised there, and never run by itself.
@@ -55,6 +47,19 @@ class PartOfOthers(Compiler):
         codegen = self.state.targetctx.codegen()
         self.state.library = _Part(codegen, self.state.func_id.func_qualname)
         return super().define_pipelines()
+
+
+PART = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+PART |= {"pipeline_class": PartOfOthers}
+"""Options of functions that are compiled into others and have no machine code of their own."""
+
+inlined = njit(nogil=True, fastmath=FLAGS, **PART)
+"""Compiles a function into those that call it, and never calls it.
+
+With such liberties the last bits depend on what a function is compiled into. Otherwise a process
+that compiles would call the function's own version, one that loads from numba's cache the version
+inside the caller, and the two would train networks that drift apart.
+"""
 
 
 @njit(nogil=True)

@@ -62,7 +62,9 @@ def _turn_parallel(x, labels, weights, strength, reach, push):
         tensor[labels[p], 1] += share * u * v
         tensor[labels[p], 2] += share * v * v
     for i in range(3):
-        mean = tensor[:, i].mean()
+        mean = 0.0
+        for label in range(n):
+            mean += tensor[label, i] / n
         for label in range(n):
             tensor[label, i] -= mean
     for p in range(labels.size):
@@ -74,7 +76,10 @@ def _turn_parallel(x, labels, weights, strength, reach, push):
         factor = 2.0 * strength * weights[p] / size
         push[0, p] += factor * (tu - radial * u)
         push[1, p] += factor * (tv - radial * v)
-    return strength * (tensor[:, 0] ** 2 + 2 * tensor[:, 1] ** 2 + tensor[:, 2] ** 2).sum()
+    total = 0.0
+    for label in range(n):
+        total += tensor[label, 0] ** 2 + 2 * tensor[label, 1] ** 2 + tensor[label, 2] ** 2
+    return strength * total
 
 
 @inlined
@@ -98,8 +103,31 @@ def _two_forces(E, pairs, labels, weights, rule, force):
             force[pairs[p, 0], i] += push[i, p] / n**2
             force[pairs[p, 1], i] += push[i, p] / n**2
     # V depends on E / rms(E): what would only rescale does not count.
-    force -= E * ((force * E).sum() / (2 * n))
+    outward = 0.0
+    for a in range(n):
+        outward += force[a, 0] * E[a, 0] + force[a, 1] * E[a, 1]
+    for a in range(n):
+        for i in range(2):
+            force[a, i] -= outward / (2 * n) * E[a, i]
     return -0.5 * total / n**2
+
+
+@inlined
+def _squares(E):
+    """Sum of the squares of E (N, 2)."""
+    total = 0.0
+    for a in range(E.shape[0]):
+        total += E[a, 0] ** 2 + E[a, 1] ** 2
+    return total
+
+
+@inlined
+def _to_unit_rms(E):
+    """Scale E (N, 2) to rms 1 over both coordinates."""
+    size = np.sqrt(_squares(E) / E.size)
+    for a in range(E.shape[0]):
+        E[a, 0] /= size
+        E[a, 1] /= size
 
 
 @kept
@@ -108,7 +136,7 @@ def descend(E, pairs, labels, weights, rule, steps, stop, positions, scalars):
     """Gradient descent on V by TwoForces; the counterpart of `engine.trace`, with its result."""
     force, speed = np.empty_like(E), np.zeros_like(E)
     n, now = E.shape[0], 0
-    E /= np.sqrt((E**2).mean())
+    _to_unit_rms(E)
     for t in range(steps.size):
         while True:
             potential = _two_forces(E, pairs, labels, weights, rule, force)
@@ -118,13 +146,14 @@ def descend(E, pairs, labels, weights, rule, steps, stop, positions, scalars):
                 break
             if stop[0]:
                 return t, -1
-            speed *= rule.momentum
-            speed += force
-            E += rule.step_size * speed
-            E /= np.sqrt((E**2).mean())
+            for a in range(n):
+                for i in range(2):
+                    speed[a, i] = rule.momentum * speed[a, i] + force[a, i]
+                    E[a, i] += rule.step_size * speed[a, i]
+            _to_unit_rms(E)
             now += 1
         for a in range(n):
             positions[t, a, 0], positions[t, a, 1] = E[a, 0], E[a, 1]
         scalars[t, 0] = potential
-        scalars[t, 3] = np.sqrt((force**2).sum() / n)
+        scalars[t, 3] = np.sqrt(_squares(force) / n)
     return steps.size, -1

@@ -13,20 +13,14 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, models, register_model
 
-from modadd._compiled.simd import FLAGS, LANES, POWERS, PartOfOthers
+from modadd._compiled.simd import FLAGS, LANES, PART, POWERS
 
 UNCOUNTED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy", "_nrt": False}
 """Options of functions that allocate nothing, so that no references to arrays need be counted, and
 that may divide by zero, so that loops with a quotient are vectors too."""
 
-lean = njit(
-    forceinline=True,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-    pipeline_class=PartOfOthers,
-    **UNCOUNTED,
-)
-"""The same as `inlined`, for functions that allocate nothing, without machine code of their own."""
+lean = njit(**PART, **UNCOUNTED)
+"""The same as `inlined`, for functions that allocate nothing."""
 
 FUSED = ("contract",)
 """Of its liberties the compiler takes one alone here: to fuse a product and a sum. Without any flag

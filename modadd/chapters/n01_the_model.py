@@ -11,7 +11,16 @@ from modadd import model
 from modadd.model import Parameters
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, token_colors
 from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
-from modadd.plots.traces import bonds, curve, embeddings, joined, pair_sums, regions, segments
+from modadd.plots.traces import (
+    bonds,
+    curve,
+    embeddings,
+    joined,
+    marks,
+    pair_sums,
+    regions,
+    segments,
+)
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -43,8 +52,8 @@ def network_diagram(parameters: Parameters, pair: tuple[int, int]) -> go.Figure:
     panel.axes({"range": [0, WIDTH], **bare}, {"range": [HEIGHT, 0], **bare})
     scale = REACH / max(np.abs(E).max(), np.abs(x).max()) * np.array([1, -1])
     order = np.argsort(np.argsort(-np.arctan2(w1[1], w1[0])))
-    unit = np.stack([HIDDEN + 8.0 * (order % 2), _rows(len(h))[order]], -1)
-    label = np.stack([np.full(N, OUTPUT), _rows(N)], -1)
+    unit = np.stack([HIDDEN + 8.0 * (order % 2), np.linspace(TOP, BOTTOM, len(h))[order]], -1)
+    label = np.stack([np.full(N, OUTPUT), np.linspace(TOP, BOTTOM, N)], -1)
 
     _fan(panel, MIDDLE + scale * x, unit, h, MUTED)
     _fan(panel, label[y] - [9, 0], unit, np.maximum(-h * w2[:, y], 0), MUTED)
@@ -58,10 +67,6 @@ def network_diagram(parameters: Parameters, pair: tuple[int, int]) -> go.Figure:
     logits = "p = softmax(W<sub>2</sub><sup>T</sup> h + b<sub>2</sub>)"
     _words(panel, OUTPUT - 8, f"{a} + {b} ≡ {y} (mod {N})", logits)
     return figure
-
-
-def _rows(count: int) -> np.ndarray:
-    return np.linspace(TOP, BOTTOM, count) if count > 1 else np.array([(TOP + BOTTOM) / 2])
 
 
 def _fan(panel: Panel, point: np.ndarray, units: np.ndarray, size: np.ndarray, color: str) -> None:
@@ -81,24 +86,9 @@ def _plane(panel: Panel, E: np.ndarray, x: np.ndarray, pair: tuple[int, int]) ->
     panel.add(*segments(corners, np.stack([x, x]), MUTED, 1))
     cross = np.array([[4, 0], [0, 4]])
     panel.add(*segments(origin - cross, origin + cross, INK, 1.2))
-    for token, place in ((pair[0], E[pair[0]]), (pair[1], E[pair[1]]), (sum(pair) % len(E), x)):
-        panel.add(*_disc(token, place, len(E)))
+    panel.add(*embeddings(E, 22, tokens=pair[:1]), *embeddings(E, 22, tokens=pair[1:]))
+    panel.add(*embeddings(np.broadcast_to(x, E.shape), 22, tokens=[sum(pair) % len(E)]))
     panel.text("<b>x</b>", x[0] - 4, x[1] - 21, xanchor="left", font=font(13))
-
-
-def _disc(token: int, point: np.ndarray, N: int) -> list[go.Trace]:
-    """One token or label of Z_N as a large numbered disc at a point (2,)."""
-    (trace,) = embeddings(np.broadcast_to(point, (N, 2)), 22)
-    for holder, name in (
-        (trace, "x"),
-        (trace, "y"),
-        (trace, "text"),
-        (trace.marker, "color"),
-        (trace.marker.line, "color"),
-        (trace.textfont, "color"),
-    ):
-        holder[name] = [holder[name][token]]
-    return [trace]
 
 
 def _units(panel: Panel, places: np.ndarray, h: np.ndarray) -> None:
@@ -109,17 +99,8 @@ def _units(panel: Panel, places: np.ndarray, h: np.ndarray) -> None:
         "opacity": 1,
         "line": {"width": 0.8, "color": PAPER},
     }
-    panel.add(
-        go.Scatter(
-            x=places[:, 0],
-            y=places[:, 1],
-            customdata=h,
-            mode="markers",
-            marker=marker,
-            name="hidden",
-            hovertemplate="activation %{customdata:.2f}<extra></extra>",
-        )
-    )
+    hover = "activation %{customdata:.2f}"
+    panel.add(marks(*places.T, marker, hover, customdata=h, name="hidden"))
 
 
 def _bars(panel: Panel, places: np.ndarray, p: np.ndarray, right: int) -> None:
@@ -155,11 +136,7 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     """One seed at chosen steps: embeddings; pair sums over decision regions; loss and accuracy.
 
     Lines join the neighbours of the final structure, in all panels. Validation pairs are hollow.
-
-    Args:
-        run: with all parameters.
-        seed: one of its seeds.
-        steps: 1 to 6 steps; the nearest recorded ones are shown.
+    The run holds all parameters; of up to six steps the nearest recorded ones are shown.
     """
     one = run.select(seed)
     chosen = [one.nearest(step) for step in steps]
@@ -182,19 +159,14 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     for panel, title in ((above[0], "Tokens"), (below[0], "Pair sums")):
         place = {"x": 0, "y": 0.5, "xshift": -9, "xanchor": "right", "yanchor": "middle"}
         panel.note(title, **place, textangle=-90)
-    _progress(one, *courses)
-    rim = {"color": PAPER, "line": {"width": 1.6, "color": STYLES["training"].color}, "size": 8}
-    for panel, values in zip(courses, (one.loss, one.accuracy), strict=True):
-        panel.add(
-            go.Scatter(
-                x=square_root(one.steps[chosen]),
-                y=values[chosen, 0],
-                mode="markers",
-                marker=rim,
-                cliponaxis=False,
-                hoverinfo="skip",
-            )
-        )
+    share = {"range": [-0.03, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    over_steps(courses[0], one.steps[-1], "Loss", rangemode="tozero", nticks=4)
+    over_steps(courses[1], one.steps[-1], "Accuracy", **share)
+    style = STYLES["training"]
+    rim = {"color": PAPER, "line": {"width": 1.6, "color": style.color}, "size": 8}
+    for panel, values, name in zip(courses, (one.loss, one.accuracy), ("loss", "training pairs")):
+        panel.add(*curve(one.steps, values[:, 0], style, name))
+        panel.add(marks(square_root(one.steps[chosen]), values[chosen, 0], rim, cliponaxis=False))
     return figure
 
 
@@ -206,28 +178,6 @@ def _sums_over_regions(panel: Panel, one: Run, t: int, reach: float) -> None:
     panel.plane(reach)
     panel.add(*regions(parameters, reach, beta))
     panel.add(*pair_sums(one.embeddings[t, 0], right, 4.5, one.held_out(int(one.seeds[0]))))
-
-
-def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:
-    """Loss and accuracy of a run with one seed."""
-    over_steps(loss, run.steps[-1], "Loss", rangemode="tozero", nticks=4)
-    over_steps(
-        accuracy,
-        run.steps[-1],
-        "Accuracy",
-        range=[-0.03, 1.05],
-        tickvals=[0, 0.5, 1],
-        tickformat=".0%",
-    )
-    loss.add(*curve(run.steps, run.loss[:, 0], "training", "loss"))
-    accuracy.add(*curve(run.steps, run.accuracy[:, 0], "training", "training pairs"))
-    if np.isfinite(run.validation_accuracy).any():
-        held_out = run.validation_accuracy[:, 0]
-        accuracy.add(*curve(run.steps, held_out, "validation", "validation pairs"))
-        for style, value in (("training", run.accuracy[-1, 0]), ("validation", held_out[-1])):
-            color = font(11, STYLES[style].color)
-            place = {"x": 1.0, "y": (value + 0.03) / 1.08, "xanchor": "right", "yanchor": "top"}
-            accuracy.note(style, **place, yshift=-3, font=color)
 
 
 # --- many seeds ----------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 from scipy.sparse.csgraph import connected_components
 
 from modadd import intervals, structure
+from modadd._lattice import spacing
 from modadd.plots.palette import INK, PAPER, STYLES, blend, text_on, token_colors
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import centred, joined, neighbour_distance, pair_sums, segments, whisker
+from modadd.plots.panels import Panel, font, rows, sheet, tiles
+from modadd.plots.traces import centred, joined, marks, pair_sums, segments, whisker
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -27,8 +28,7 @@ def cleanest(run: Run, kind: str) -> Run:
 
 def explained(E_grid: np.ndarray, E_circle: np.ndarray) -> go.Figure:
     """Why a grid and a circle can tell labels apart: embeddings (N, 2) beside their pair sums."""
-    side, rows = 340, (50, 458)
-    figure, panels = sheet(824, [(x, y, side, side) for y in rows for x in (24, 436)])
+    figure, panels = sheet(824, [(x, y, 340, 340) for y in (50, 458) for x in (24, 436)])
     E_grid, E_circle = centred(E_grid), E_circle - E_circle.mean(0)
     at_a_point, on_a_line = "each lattice point has one label", "each label lies on one line"
     for (before, after), kind, E, sums, words in (
@@ -51,8 +51,10 @@ def clumps(E: np.ndarray) -> list[go.Trace]:
 
     The disc's area grows with the number of ordered pairs.
     """
-    task = ModularAddition(len(E))
-    x, reach = task.pair_sums(E), structure.CLOSURE_TOLERANCE * neighbour_distance(E)
+    task, apart = ModularAddition(len(E)), E - E.mean(0)
+    rms = np.sqrt((apart**2).sum(-1).mean())
+    neighbours = float(rms * spacing((apart[:, 0] + 1j * apart[:, 1])[None] / rms)[0])
+    x, reach = task.pair_sums(E), structure.CLOSURE_TOLERANCE * neighbours
     together = np.linalg.norm(x[:, None] - x, axis=-1) <= reach
     together &= task.labels[:, None] == task.labels
     _, member = connected_components(together)
@@ -116,21 +118,16 @@ def below(some: np.ndarray, others: np.ndarray) -> str:
 
 
 def census_bars(kinds: np.ndarray, **measures: np.ndarray) -> go.Figure:
-    """Share of each kind with its Wilson interval; beside it measures, one point an embedding.
+    """Share of each of kinds (S,) with its Wilson interval; beside it measures, a point a network.
 
-    Args:
-        kinds: (S,) words of structure.KINDS.
-        **measures: title=(S,) values, say accuracy=run.accuracy[-1].
+    Measures are given by title: accuracy=run.accuracy[-1], (S,).
     """
-    left, top, height, share = 76, 44, 44 * len(structure.KINDS), 330
-    each = (WIDTH - left - share - 14) / len(measures) - 40
-    beside = [left + share + 40 + i * (each + 40) for i in range(len(measures))]
-    boxes = [(left, top, share, height), *((x, top, each, height) for x in beside)]
-    figure, panels = sheet(height + 96, boxes)
-    rows = {"range": [len(structure.KINDS) - 0.5, -0.5], "visible": False}
+    height = 44 * len(structure.KINDS)
+    beside = tiles(len(measures), 44, height, left=446, right=14, gap=40)
+    figure, panels = sheet(height + 96, [(76, 44, 330, height), *beside])
     _shares(panels[0], structure.census(kinds))
     for panel in panels:
-        panel.axes(y=rows)
+        panel.axes(y=rows(len(structure.KINDS)))
     for panel, (title, values) in zip(panels[1:], measures.items(), strict=True):
         panel.axes({"nticks": 4})
         panel.note(f"<b>{title.capitalize()}</b>", yshift=12)
@@ -151,17 +148,9 @@ def _shares(panel: Panel, found: structure.Census) -> None:
         pale = {"color": blend(style.color, PAPER, 0.7), "line": {"width": 0}}
         bar = {"orientation": "h", "width": 0.5, "marker": pale, "hoverinfo": "skip"}
         panel.add(go.Bar(x=[value], y=[y], **bar))
-        panel.add(
-            go.Scatter(
-                x=[value],
-                y=[y],
-                mode="markers",
-                name=kind,
-                marker={"size": 10, "color": style.color, "symbol": style.symbol},
-                error_x=whisker(value, low, high, style.color),
-                hovertemplate=f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})<extra></extra>",
-            )
-        )
+        hover = f"{kind}: {value:.1%} ({low:.1%} to {high:.1%})"
+        look = {"name": kind, "error_x": whisker(value, low, high, style.color)}
+        panel.add(marks([value], [y], style.marker(10), hover, **look))
         count = f"<b>{value:.0%}</b>  {found.count(kind)} of {found.total}"
         panel.text(count, high, y, xanchor="left", xshift=8)
         name = {"xanchor": "right", "xshift": -10, "font": font(13, style.color)}
@@ -170,20 +159,9 @@ def _shares(panel: Panel, found: structure.Census) -> None:
 
 def _strip(values: np.ndarray, y: float, kind: str) -> list[go.Trace]:
     """Values (S,) as points along the row at y, spread evenly across it, and their median."""
-    marker = {
-        "size": 6,
-        "color": STYLES[kind].color,
-        "symbol": STYLES[kind].symbol,
-        "opacity": 0.55,
-    }
-    points = go.Scatter(
-        x=np.asarray(values, dtype=float),
-        y=y + 0.36 * ((np.arange(len(values)) * 0.618) % 1 - 0.5),
-        mode="markers",
-        marker=marker,
-        name=kind,
-        hovertemplate="%{x:.3f}<extra>" + kind + "</extra>",
-    )
+    spread = y + 0.36 * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
+    marker = STYLES[kind].marker(6, opacity=0.55)
+    points = marks(values.astype(float), spread, marker, "%{x:.3f}", kind, name=kind)
     rise = np.array([0, 0.3])
     middle = np.array([[np.median(values), y]]) if len(values) else np.empty((0, 2))
     return [points, *segments(middle - rise, middle + rise, INK, 2)]

@@ -14,47 +14,28 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d
-from scipy.stats import rankdata
 
 from modadd import structure
 from modadd.intervals import Effect
-from modadd.plots.palette import INK, MUTED, STYLES, faded
+from modadd.plots.palette import INK, MUTED, STROKES, STYLES, colored, faded
 from modadd.plots.panels import Panel, font, holding, over_steps, sheet, square_root
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import band, joined, pair_sums
+from modadd.plots.traces import band, joined, line, pair_sums
 from modadd.run import Run
 from modadd.task import ModularAddition
 
 
 class Couples(NamedTuple):
-    """One number a couple of distinct unordered pairs; D couples in all, M of one label."""
+    """Something of the couples of pair sums: one number for each couple, or for all together."""
 
-    same_label: np.ndarray
-    """(..., M)"""
-    everything: np.ndarray
-    """(..., D)"""
-
-
-class Order(NamedTuple):
-    """Nematic order, −1 to 1: 1 if all sums lie on one axis, 0 if their axes are independent."""
-
-    same_label: np.ndarray
-    """(...): within labels."""
-    everything: np.ndarray
-    """(...): over all couples."""
-
-
-class MeanSquares(NamedTuple):
-    """Mean squared distances between pair sums, over ordered pairs."""
-
-    same_label: np.ndarray
-    """(...): over couples with one label."""
-    all_pairs: np.ndarray
-    """(...): over all couples."""
+    same_label: np.ndarray  #: (..., M) of the M couples with one label, or (...)
+    everything: np.ndarray  #: (..., D) of all D couples, or (...)
 
 
 def distances(E: ArrayLike) -> Couples:
     """Distances |x_p − x_q| between the pair sums of E (..., N, 2), over the rms of all of them.
+
+    One a couple of distinct unordered pairs.
 
     The unit is taken over ordered pairs (`mean_squared_distances`), in which the mean
     square within labels is 1 as well, whatever the embeddings. Among the distinct unordered pairs
@@ -66,7 +47,7 @@ def distances(E: ArrayLike) -> Couples:
     ((15,), (105,))
     """
     task, x = _pair_sums(E)
-    unit = np.sqrt(mean_squared_distances(E).all_pairs)[..., None]
+    unit = np.sqrt(mean_squared_distances(E).everything)[..., None]
     return Couples(
         *(np.linalg.norm(x[..., p, :] - x[..., q, :], axis=-1) / unit for p, q in _couples(task))
     )
@@ -88,9 +69,10 @@ def angles(E: ArrayLike) -> tuple[Couples, Couples]:
     return Couples(*(np.abs(np.angle(turn)) for turn in turns)), weights
 
 
-def nematic_order(E: ArrayLike) -> Order:
+def nematic_order(E: ArrayLike) -> Couples:
     """Mean of cos 2Δφ over couples of distinct pairs of E (..., N, 2), weighted by |x_p|² |x_q|².
 
+    1 if all sums lie on one axis, 0 if their axes are independent, −1 at least.
     Δφ is the angle between two pair sums seen from the origin; cos 2Δφ is 1 for parallel and for
     antiparallel sums. On a circle the order within labels is 1 and that of all couples near 0.
     Elongated embeddings raise both, so the tendency to share axes *because of the label* is the
@@ -112,13 +94,13 @@ def nematic_order(E: ArrayLike) -> Order:
         whole = (sizes**2).sum(-1) - own
         return ((np.abs(sums) ** 2).sum(-1) - own) / np.where(whole > 0, whole, 1.0)
 
-    return Order(
+    return Couples(
         mean(double @ onehot, size @ onehot),
         mean(double.sum(-1, keepdims=True), size.sum(-1, keepdims=True)),
     )
 
 
-def mean_squared_distances(E: ArrayLike) -> MeanSquares:
+def mean_squared_distances(E: ArrayLike) -> Couples:
     """Mean |x_p − x_q|² over couples of ordered pairs of E (..., N, 2), in the unit of E squared.
 
     The two are equal for any embeddings (derived here, from the sum rules): like pair sums can
@@ -142,7 +124,7 @@ def mean_squared_distances(E: ArrayLike) -> MeanSquares:
         squared = 2 * count * (np.square(x).sum(-1) @ weights) - 2 * first
         return squared.sum(-1) / np.square(count).sum()
 
-    return MeanSquares(mean(ordered), mean(ordered.sum(1, keepdims=True)))
+    return Couples(mean(ordered), mean(ordered.sum(1, keepdims=True)))
 
 
 def _pair_sums(E: ArrayLike) -> tuple[ModularAddition, np.ndarray]:
@@ -204,11 +186,10 @@ def guessed(values: np.ndarray, hit: np.ndarray) -> np.ndarray:
     >>> guessed(np.array([3.0, 1.0, 2.0]), np.array([True, True, False])).item()
     0.5
     """
-    some, others = int(hit.sum()), int((~hit).sum())
-    if not some or not others:
+    some, others = values[..., hit, None], values[..., None, ~hit]
+    if not hit.any() or hit.all():
         return np.full(values.shape[:-1], np.nan)
-    ranks = rankdata(values, axis=-1)[..., hit].sum(-1)
-    return (ranks - some * (some + 1) / 2) / (some * others)
+    return ((some > others).mean((-2, -1)) + (some >= others).mean((-2, -1))) / 2
 
 
 def foretells(signs: Mapping[str, np.ndarray], kinds: np.ndarray) -> dict[str, np.ndarray]:
@@ -266,12 +247,8 @@ def tendencies(
 ) -> go.Figure:
     """Same-label pair sums of two runs at a few steps, and the time courses of the population.
 
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each: final embeddings, distances, angles.
-        steps: the steps of the ridges, the nearest recorded ones are taken.
-        kinds: (S,) the final kind of every seed, words of structure.KINDS.
-        signs: as `signs` gives them.
+    Of two seeds of the run, one row each: final embeddings, and distances and angles at the
+    recorded steps nearest to those given. Of all seeds: their final kinds (S,) and their `signs`.
     """
     tall, left = 46 * len(steps), (8, 268, 600)
     top = (62, 62 + tall + 92)
@@ -303,8 +280,8 @@ def _structure(panel: Panel, E: np.ndarray, kind: str) -> None:
     E = E - E.mean(0)
     panel.plane(1.15 * np.abs(E).max())
     panel.add(*joined(E, 14))
-    name = f'ends as a <span style="color:{STYLES[kind].color}">{kind}</span>'
-    panel.note(f"<b>{name}</b>", 0.5, yshift=12, xanchor="center", font=font(13))
+    name = f"<b>ends as a {colored(kind, STYLES[kind].color)}</b>"
+    panel.note(name, 0.5, yshift=12, xanchor="center", font=font(13))
 
 
 def _farthest(E: ArrayLike) -> float:
@@ -343,31 +320,17 @@ def _shapes(E: np.ndarray, kind: str, top: float) -> tuple[list, list]:
         density(np.degrees(values), 180, 5, weight)
         for values, weight in zip(turns, weights, strict=True)
     ]
-    return tuple(
-        _filled(*same, rise, kind) + _outline(*everything, rise)
-        for (same, everything), rise in ((near, 0.32), (turn, 0.28))
-    )
+    return _hill(*near, 0.32, kind), _hill(*turn, 0.28, kind)
 
 
-def _filled(x: np.ndarray, y: np.ndarray, rise: float, kind: str) -> list[go.Trace]:
-    """The density within labels, in its kind's colour."""
-    return [
-        go.Scatter(
-            x=np.concatenate([x[:1], x, x[-1:]]),
-            y=np.concatenate([[0], rise * y, [0]]).astype(np.float32),
-            mode="lines",
-            line={"color": STYLES[kind].color, "width": 1.4},
-            fill="toself",
-            fillcolor=faded(STYLES[kind].color, 0.28),
-            hoverinfo="skip",
-        )
-    ]
-
-
-def _outline(x: np.ndarray, y: np.ndarray, rise: float) -> list[go.Trace]:
-    """The density over all couples, as a line."""
-    line = {"color": MUTED, "width": 1.2, "dash": "dot"}
-    return [go.Scatter(x=x, y=rise * y, mode="lines", line=line, hoverinfo="skip")]
+def _hill(within: tuple, every: tuple, rise: float, kind: str) -> list[go.Trace]:
+    """The density within labels in its kind's colour, that over all couples as a line."""
+    (x, y), (every_x, every_y) = within, every
+    x, y = np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[0], rise * y, [0]])
+    color = STYLES[kind].color
+    fill = {"fill": "toself", "fillcolor": faded(color, 0.28)}
+    filled = line(x, y.astype(np.float32), color, 1.4, **fill)
+    return [filled, line(every_x, rise * every_y, MUTED, 1.2, "dot")]
 
 
 def _population(
@@ -380,9 +343,9 @@ def _population(
     for panel, name, limits in zip(
         panels, ("closure", "shared axes"), ([-0.02, 0.42], [-0.12, 1.05]), strict=True
     ):
-        bands = [
-            trace for k in present for trace in band(run.steps, signs[name][:, kinds == k], k, k)
-        ]
+        bands = []
+        for kind in present:
+            bands += band(run.steps, signs[name][:, kinds == kind], STYLES[kind], kind)
         if bands:
             limits = holding(limits, np.concatenate([trace.y for trace in bands]))
         over_steps(panel, run.steps[-1], name.capitalize(), range=limits, nticks=4)
@@ -400,11 +363,10 @@ def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray
     for i, (name, color, dash) in enumerate(
         (("shared axes", STYLES["alignment"].color, "solid"), ("circle score", INK, "dash"))
     ):
-        line = {"color": color, "width": 2, "dash": dash}
         x, y = steps[shown], found[name][shown]
-        panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, name=name))
-        words = f"{'━' if dash == 'solid' else '╍'} {name}"
-        panel.note(words, 1, 0.05 + 0.13 * i, xanchor="right", font=font(12, color))
+        panel.add(line(x, y, color, dash=dash, name=name, hoverinfo="all"))
+        place = {"x": 1, "y": 0.05 + 0.13 * i, "xanchor": "right"}
+        panel.note(f"{STROKES[dash]} {name}", **place, font=font(12, color))
     panel.axes(
         {"range": [0, 204], "tickvals": [0, 50, 100, 150, 200], "title": {"text": "step"}},
         {"range": [0.45, 1.03], "tickvals": [0.5, 0.75, 1]},
@@ -415,37 +377,24 @@ def _foretelling(panel: Panel, steps: np.ndarray, found: Mapping[str, np.ndarray
 def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
     """Pair sums, same-label distances and angles of two runs under one slider.
 
-    Args:
-        run: an ensemble.
-        seeds: two of its seeds, one row each.
-        frames: at most so many recorded steps, the last among them.
+    `seeds` are two of the run's, one row each; at most so many recorded steps become `frames`.
     """
-    side, task = 210, ModularAddition(run.modulus)
-    boxes = [
-        box
-        for y in (56, 336)
-        for box in (
-            (8, y, side, side),
-            (254, y + 20, 270, side - 40),
-            (570, y + 20, 208, side - 40),
-        )
-    ]
+    boxes = []
+    for top in (56, 336):
+        boxes += [(8, top, 210, 210), (254, top + 20, 270, 170), (570, top + 20, 208, 170)]
     figure, panels = sheet(672, boxes)
     chosen = frames_of(len(run.steps), frames)
     runs = [run.select(seed) for seed in seeds]
     kinds = [str(structure.classify(one.final)[0]) for one in runs]
     top = _farthest([one.embeddings[chosen, 0] for one in runs])
-    heights = [
-        trace.y
-        for one, kind in zip(runs, kinds, strict=True)
-        for E in one.embeddings[chosen, 0]
-        for part in _shapes(E, kind, top)
-        for trace in part
+    shapes = [
+        [_shapes(E, kind, top) for E in one.embeddings[chosen, 0]] for one, kind in zip(runs, kinds)
     ]
+    heights = [trace.y for row in shapes for both in row for part in both for trace in part]
     tall = {"range": holding([0, 1.3], np.concatenate(heights)), "visible": False}
     for one, kind, (sums, near, turn) in zip(runs, kinds, (panels[:3], panels[3:]), strict=True):
         sums.plane(2.1 * np.abs(one.embeddings).max())
-        name = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
+        name = f"<b>{colored(kind, STYLES[kind].color)}</b>"
         sums.note(f"<b>Pair sums</b> of a {name}, label 0 ringed", yshift=6)
         near.note("<b>Distances</b> within labels; of all sums dotted", yshift=12)
         turn.note("<b>Angles</b> within labels", yshift=12)
@@ -453,10 +402,10 @@ def tendencies_scrub(run: Run, seeds: Sequence[int], frames: int) -> go.Figure:
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
         traces = []
-        for i, (one, kind) in enumerate(zip(runs, kinds, strict=True)):
-            E = one.embeddings[chosen[frame], 0]
-            sums = pair_sums(E.astype(np.float32), task.labels != 0, size=6)
-            for j, part in enumerate((sums, *_shapes(E, kind, top))):
+        for i, one in enumerate(runs):
+            E = one.embeddings[chosen[frame], 0].astype(np.float32)
+            sums = pair_sums(E, ModularAddition(len(E)).labels != 0, size=6)
+            for j, part in enumerate((sums, *shapes[i][frame])):
                 traces += [(3 * i + j, trace) for trace in part]
         return traces
 

@@ -8,26 +8,20 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import forces, predictions
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
-from modadd.plots.panels import WIDTH, Panel, font, holding, sheet
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, SIGNS, STYLES, Style, blend
+from modadd.plots.panels import Panel, font, holding, sheet, tiles
 from modadd.plots.sliders import animate
-from modadd.plots.traces import area, embeddings, segments
+from modadd.plots.traces import area, embeddings, marks, segments
 from modadd.predictions import Agreement
 from modadd.run import Run
 
 _FIELD = STYLES["simulation"].color
-LAW_STYLES = dict(
-    zip(
-        predictions.LAWS,
-        (
-            Style(INK, "diamond", "dash"),
-            Style(_FIELD, "circle", "solid"),
-            Style(blend(_FIELD, PAPER, 0.4), "square", "dashdot"),
-            Style(STYLES["measured"].color, "cross", "dot"),
-        ),
-        strict=True,
-    )
-)
+LAW_STYLES = {
+    "label charges": Style(INK, "diamond", "dash"),
+    "field, ideal features": Style(_FIELD, "circle", "solid"),
+    "field, initial features": Style(blend(_FIELD, PAPER, 0.4), "square", "dashdot"),
+    "field, actual features": Style(STYLES["measured"].color, "cross", "dot"),
+}
 """How the laws of `predictions.LAWS` are drawn."""
 
 EXACT = Style(INK, "circle", "solid")
@@ -61,7 +55,7 @@ def _clustering_face(panel: Panel) -> None:
     x = np.stack([-r / 2, np.zeros_like(r)], -1)
     # In the gauge of 0, with (x' − x) added: no net force either, by the two sum rules.
     law = 2 * np.pi * forces.arc_cosine_gradient(x, -x) - np.pi * -x - 2 * x
-    _zero(panel, r[-1])
+    panel.add(*segments([[0, 0]], [[r[-1], 0]], LINE))
     _law(panel, r, r * (1 - r), STYLES["clustering"])
     _law(panel, r, law[:, 0], EXACT)
     panel.axes(
@@ -78,7 +72,7 @@ def _alignment_face(panel: Panel) -> None:
     phi = np.linspace(0, np.pi, 121)
     here = np.array([1.0, 0.0])
     other = np.stack([np.cos(phi), np.sin(phi)], -1)
-    _zero(panel, 180)
+    panel.add(*segments([[0, 0]], [[180, 0]], LINE))
     for size, words, x, y, side, opacity in (
         (1, "exact law, |x| = β", 112, 0.42, "left", 0.3),
         (3, "|x| = 3 β", 121, -0.24, "left", 0.6),
@@ -96,15 +90,9 @@ def _alignment_face(panel: Panel) -> None:
     panel.note("alignment", 0.34, 0.06, font=font(12, STYLES["alignment"].color))
 
 
-def _zero(panel: Panel, end: float) -> None:
-    flat = {"color": LINE, "width": 1}
-    panel.add(go.Scatter(x=[0, end], y=[0, 0], mode="lines", line=flat, hoverinfo="skip"))
-
-
 def _law(panel: Panel, x: np.ndarray, y: np.ndarray, style: Style, opacity: float = 1.0) -> None:
     """One curve; the exact law is thinner than its limits."""
-    width = 1.6 if style is EXACT else 2.2
-    line = {"color": style.color, "dash": style.dash, "width": width, "simplify": False}
+    line = style.line(1.6 if style is EXACT else 2.2) | {"simplify": False}
     panel.add(go.Scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, hoverinfo="skip"))
 
 
@@ -115,13 +103,9 @@ def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figur
     """
     figure, (share, weight) = sheet(330, [(60, 44, 330, 216), (484, 44, 286, 216)])
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if ratios[0] <= t * 1.01]
-    x_axis = {
-        "type": "log",
-        "tickvals": ticks,
-        "ticktext": [f"{t:g}" for t in ticks],
-        "range": np.log10([ratios[0], ratios[-1]]),
-        "title": {"text": "size of the pair sums over the bias, rms |x| / β"},
-    }
+    x_axis = {"type": "log", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}
+    x_axis["range"] = np.log10([ratios[0], ratios[-1]])
+    x_axis["title"] = {"text": "size of the pair sums over the bias, rms |x| / β"}
     share.axes(x_axis, {"range": [0.6, 1.05], "tickvals": [0.6, 0.7, 0.8, 0.9, 1.0]})
     weight.axes(x_axis, {"range": [-0.06, 1.12], "nticks": 6})
     share.note("<b>Share of the exact force explained (R²)</b>", yshift=10)
@@ -134,7 +118,7 @@ def two_terms(ratios: np.ndarray, fits: Sequence[forces.TwoTermFit]) -> go.Figur
         (weight, STYLES["clustering"], [fit.clustering for fit in fits], "clustering"),
         (weight, STYLES["alignment"], [fit.alignment for fit in fits], "alignment"),
     ):
-        line = {"color": style.color, "dash": style.dash, "width": 2, "simplify": False}
+        line = style.line() | {"simplify": False}
         hover = "%{x:.2f}: %{y:.3f}<extra>" + name + "</extra>"
         panel.add(go.Scatter(x=ratios, y=values, mode="lines", line=line, hovertemplate=hover))
     worst = int(best.argmin())
@@ -162,15 +146,7 @@ def arrows(starts: np.ndarray, vectors: np.ndarray, color: str) -> list[go.Trace
     head = {"symbol": "triangle-up", "size": 6.5, "angle": turn.round(1), "color": color}
     (shafts,) = segments(starts, ends, color, 1.6)
     shafts.update(x=np.float32(shafts.x), y=np.float32(shafts.y), cliponaxis=False)
-    heads = go.Scatter(
-        x=ends[:, 0].astype(np.float32),
-        y=ends[:, 1].astype(np.float32),
-        mode="markers",
-        marker=head,
-        hoverinfo="skip",
-        cliponaxis=False,
-    )
-    return [shafts, heads]
+    return [shafts, marks(*ends.T.astype(np.float32), head, cliponaxis=False)]
 
 
 def force_balance(
@@ -191,11 +167,9 @@ def force_balance(
         found_random: the same, with a readout that starts at random.
         steps: (T,) steps of the agreements.
     """
-    side, gap, top = 188, 12, 62
-    boxes = [(6 + i * (side + gap), top, side, side) for i in range(4)]
-    below, wide = top + side + 96, (WIDTH - 44 * 3 - 14) / 3
-    boxes += [(44 + i * (wide + 46), below, wide, 170) for i in range(3)]
-    figure, panels = sheet(below + 170 + 50, boxes)
+    boxes = tiles(4, 62, left=6, right=6, gap=12)
+    boxes += tiles(3, 346, 170, left=44, right=10, gap=46)
+    figure, panels = sheet(566, boxes)
     _arrow_panels(panels[:4], E, force, parts)
     directions = {law: agreement.cosine for law, agreement in found.items()}
     sizes = {law: agreement.coefficient for law, agreement in found.items()}
@@ -245,37 +219,24 @@ def _courses(
 ) -> None:
     """Median and middle half over seeds of an agreement (T, S), one curve a law."""
     ticks = [1, 2, 5, 10, 20, 50, 100, 200]
-    x_axis = {
-        "type": "log",
-        "tickvals": ticks,
-        "ticktext": [str(t) for t in ticks],
-        "range": np.log10([0.93, 1.07 * max(steps)]),
-        "title": {"text": "step"},
-    }
+    x_axis = {"type": "log", "tickvals": ticks, "ticktext": [str(t) for t in ticks]}
+    x_axis |= {"range": np.log10([0.93, 1.07 * max(steps)]), "title": {"text": "step"}}
     panel.axes(x_axis, {"range": limits, "tickvals": [0, 0.5, 1]})
     panel.note(f"<b>{title}</b>", yshift=10)
     for law, values in laws.items():
         style = LAW_STYLES[law]
         low, median, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=1)
         panel.add(*area(steps, low, high, style.color, 0.16))
-        panel.add(
-            go.Scatter(
-                x=list(steps),
-                y=median,
-                mode="lines+markers",
-                line={"color": style.color, "dash": style.dash, "width": 1.8},
-                marker={"size": 5, "symbol": style.symbol, "color": style.color},
-                hovertemplate="step %{x}: %{y:.2f}<extra>" + law + "</extra>",
-            )
-        )
+        hover, line = "step %{x}: %{y:.2f}", style.line(1.8)
+        panel.add(marks(list(steps), median, style.marker(5), hover, law, line=line))
 
 
 def _legend(panel: Panel) -> None:
     """The four laws in their colours, in one line above the panels."""
     left = 0
     for law, style in LAW_STYLES.items():
-        mark = {"circle": "●", "diamond": "◆", "square": "■", "cross": "✚"}[style.symbol]
-        panel.note(f"{mark} {law}", 0, yshift=42, xshift=left, font=font(12, style.color))
+        words = f"{SIGNS[style.symbol]} {law}"
+        panel.note(words, 0, yshift=42, xshift=left, font=font(12, style.color))
         left += 50 + 6 * len(law)
 
 
@@ -304,14 +265,8 @@ def forces_scrub(run: Run, seed: int, steps: Sequence[int], laws: Sequence[str])
             if i > 0:
                 found = predictions.agreement(force[frame], values[frame])
                 words = f"direction {found.cosine[0]:.2f}, size {found.coefficient[0]:.2f}"
-            note = go.Scatter(
-                x=[0],
-                y=[0.95 * reach],
-                text=[words],
-                mode="text",
-                textfont=font(12, MUTED),
-                hoverinfo="skip",
-            )
+            look = {"text": [words], "textfont": font(12, MUTED), "hoverinfo": "skip"}
+            note = go.Scatter(x=[0], y=[0.95 * reach], mode="text", **look)
             drawn = arrows(E, 0.16 * reach * values[frame, 0] / size, color)
             traces += [(i, trace) for trace in (*embeddings(E, 13, 0.45), *drawn, note)]
         return traces

@@ -12,18 +12,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import TrainingConfig, forces, structure
-from modadd.plots.palette import MUTED, PAPER, STYLES, blend
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import area, centred, joined, segments, whisker
+from modadd.plots.palette import MUTED, PAPER, STYLES, blend, colored
+from modadd.plots.panels import Panel, font, sheet, tiles
+from modadd.plots.traces import area, centred, joined, listed, marks, segments, whisker
 from modadd.structure import KINDS, Census
 
 SHARES = {"range": [-0.03, 1], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-COLUMNS = {
-    "tickvals": list(range(4)),
-    "ticktext": list(KINDS),
-    "tickangle": 0,
-    "range": [-0.6, 3.6],
-}
+COLUMNS = {"tickvals": list(range(4)), "ticktext": list(KINDS), "range": [-0.6, 3.6]}
+COLUMNS["tickangle"] = 0
 
 
 def force_color(alignment_force: float) -> str:
@@ -51,10 +47,7 @@ def example(swept: np.ndarray, kinds: np.ndarray) -> int:
     """The start that shows most clearly what the knob does.
 
     It begins as a grid and passes through all kinds but "other", as far as there is such a one.
-
-    Args:
-        swept: (A, S, N, 2) what each start becomes at increasing alignment forces.
-        kinds: (A, S) their kinds.
+    What starts become at increasing alignment forces is (A, S, N, 2), and of kinds (A, S).
     """
     passed = sum((kinds == kind).any(0) for kind in KINDS[:3]) + (kinds[0] == "grid")
     clarity = np.maximum(structure.circle(swept).score, structure.grid(swept).score).min(0)
@@ -90,15 +83,13 @@ def at_constant_size(E: np.ndarray, bias_scale: float, steps: int = 200) -> np.n
 
 def ends(rows: Mapping[str, np.ndarray]) -> go.Figure:
     """What the first start became, and how many of (S, N, 2) are on a line; one panel a name."""
-    gap = 10
-    side = (WIDTH - 16 - gap * (len(rows) - 1)) / len(rows)
-    boxes = [(8 + i * (side + gap), 54, side, side) for i in range(len(rows))]
-    figure, panels = sheet(54 + side + 8, boxes)
+    boxes = tiles(len(rows), 54)
+    figure, panels = sheet(54 + boxes[0][2] + 8, boxes)
     for panel, (name, E) in zip(panels, rows.items(), strict=True):
         one = centred(E[0])
         panel.plane(1.2 * np.abs(one).max())
         panel.add(*joined(one, 11))
-        words = f'<span style="color:{MUTED}">{thin(E).sum()} of {len(E)} on a line</span>'
+        words = colored(f"{thin(E).sum()} of {len(E)} on a line", MUTED)
         panel.note(f"<b>{name}</b><br>{words}", 0.5, xanchor="center", yshift=6)
     return figure
 
@@ -119,26 +110,23 @@ def kinds_over_force(
         network: of networks from the same starts.
         chosen: the force to mark.
     """
-    left, gap, tall = 52, 6, 250
-    side = (WIDTH - 16 - gap * (len(alignment_forces) - 1)) / len(alignment_forces)
-    top = 64 + side + 58
-    boxes = [(8 + i * (side + gap), 64, side, side) for i in range(len(alignment_forces))]
-    boxes += [(left, top, 520, tall), (left + 572, top, 166, tall)]
-    figure, panels = sheet(top + tall + 54, boxes)
+    boxes = tiles(len(alignment_forces), 64, gap=6)
+    top = 64 + boxes[0][2] + 58
+    figure, panels = sheet(top + 304, [*boxes, (52, top, 520, 250), (624, top, 166, 250)])
     *small, curves, beside = panels
-    for panel, E, a in zip(small, centred(examples), alignment_forces, strict=True):
-        kind = str(structure.classify(E))
-        word = f'<b><span style="color:{STYLES[kind].color}">{kind}</span></b>'
-        panel.note(f"a = {a:g}<br>{word}", 0.5, xanchor="center", yshift=6)
+    found = structure.describe(examples)
+    for i, (panel, E) in enumerate(zip(small, centred(examples), strict=True)):
+        word = f"<b>{colored(found.kind[i], STYLES[found.kind[i]].color)}</b>"
+        panel.note(f"a = {alignment_forces[i]:g}<br>{word}", 0.5, xanchor="center", yshift=6)
         panel.plane(1.15 * np.abs(E).max())
-        panel.add(*joined(E, 8))
+        panel.add(*joined(E, 8, listed(found.bonds[i])))
     curves.axes({"range": [-0.02, 1.02], "title": {"text": "alignment force a"}}, SHARES)
     beside.axes(COLUMNS, SHARES | {"ticktext": [""] * 5})
     curves.note(f"<b>Two forces</b>, {censuses[0].total} starts", yshift=8)
     beside.note(f"<b>Networks</b>, {network.total}", yshift=8)
     curves.add(*segments([[chosen, 0]], [[chosen, 1]]))
-    mark = {"xref": curves.x, "yref": f"{curves.y} domain", "xanchor": "right", "xshift": -5}
-    figure.add_annotation(x=chosen, y=0.97, text=f"nearest to the networks: {chosen:g}", **mark)
+    place = {"yref": f"{curves.y} domain", "xanchor": "right", "xshift": -5}
+    curves.text(f"nearest to the networks: {chosen:g}", chosen, 0.97, **place)
     for i, kind in enumerate(KINDS):
         curves.add(*_shares(alignment_forces, censuses, kind))
         beside.add(_whiskered(i, network, kind))
@@ -163,50 +151,31 @@ def _shares(x: Sequence[float], censuses: Sequence[Census], kind: str) -> list[g
     """Share of a kind over x with its Wilson band."""
     style = STYLES[kind]
     low, high = np.array([census.interval(kind) for census in censuses]).T
-    line = go.Scatter(
-        x=list(x),
-        y=[census.share(kind) for census in censuses],
-        mode="lines+markers",
-        name=kind,
-        cliponaxis=False,
-        line={"color": style.color, "dash": style.dash, "width": 2},
-        marker={"size": 7, "symbol": style.symbol, "color": style.color},
-        hovertemplate=kind + ": %{y:.0%} at a = %{x}<extra></extra>",
-    )
-    return [*area(x, low, high, style.color, 0.15), line]
+    share = [census.share(kind) for census in censuses]
+    hover = kind + ": %{y:.0%} at a = %{x}"
+    look = {"line": style.line(), "name": kind, "cliponaxis": False}
+    curve = marks(list(x), share, style.marker(7), hover, **look)
+    return [*area(x, low, high, style.color, 0.15), curve]
 
 
 def _whiskered(x: float, census: Census, kind: str, hollow: bool = False) -> go.Scatter:
     """Share of a kind with its Wilson interval, upright at x."""
     style, share = STYLES[kind], census.share(kind)
-    marker = {"size": 10, "color": style.color, "symbol": style.symbol}
-    if hollow:
-        marker |= {"color": PAPER, "line": {"width": 2, "color": style.color}}
-    return go.Scatter(
-        x=[x],
-        y=[share],
-        mode="markers",
-        name=kind,
-        cliponaxis=False,
-        marker=marker,
-        error_y=whisker(share, *census.interval(kind), style.color),
-        hovertemplate=kind + ": %{y:.0%}<extra></extra>",
-    )
+    look = {"color": PAPER, "line": {"width": 2, "color": style.color}} if hollow else {}
+    bars = whisker(share, *census.interval(kind), style.color)
+    more = {"error_y": bars, "name": kind, "cliponaxis": False}
+    return marks([x], [share], style.marker(10, **look), kind + ": %{y:.0%}", **more)
 
 
 def carry_over(pairs: Mapping[str, tuple[Census, Census]]) -> go.Figure:
-    """Two-force runs (open) beside networks (filled), one panel a condition, one column a kind.
+    """Two-force runs (open) beside networks (filled), one column a kind.
 
-    Args:
-        pairs: title to the census of two-force runs and that of networks; at most five.
+    One panel a title, which has the census of two-force runs, and that of networks.
     """
-    left, gap, tall, top = 52, 22, 190, 66
-    each = (WIDTH - left - 8 - gap * (len(pairs) - 1)) / len(pairs)
-    boxes = [(left + i * (each + gap), top, each, tall) for i in range(len(pairs))]
-    figure, panels = sheet(top + tall + 34, boxes)
+    figure, panels = sheet(290, tiles(len(pairs), 66, 190, left=52, gap=22))
     for panel, (title, (simulated, network)) in zip(panels, pairs.items(), strict=True):
         panel.axes(COLUMNS, SHARES | ({} if panel is panels[0] else {"ticktext": [""] * 5}))
-        off = f'<span style="color:{MUTED}">{simulated.mismatch(network):.0%} apart</span>'
+        off = colored(f"{simulated.mismatch(network):.0%} apart", MUTED)
         panel.note(f"<b>{title}</b><br>{off}", yshift=6, align="left")
         for x, kind in enumerate(KINDS):
             panel.add(_whiskered(x - 0.16, simulated, kind, hollow=True))

@@ -16,8 +16,8 @@ from modadd import structure
 from modadd.intervals import Effect, bootstrap_mean
 from modadd.plots.gallery import Course
 from modadd.plots.palette import INK, MUTED, STYLES
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import embeddings, joined, whisker
+from modadd.plots.panels import Panel, font, rows, sheet, tiles
+from modadd.plots.traces import embeddings, joined, marks, whisker
 from modadd.run import Run
 
 GREEN, VIOLET = STYLES["network"].color, STYLES["simulation"].color
@@ -53,12 +53,9 @@ def coarse_kinds(E: ArrayLike) -> np.ndarray:
 class Comparison(NamedTuple):
     """How alike embeddings and others of the same starts are."""
 
-    role: str
-    """"floor", something for comparison; "network", two networks; "simulation", with networks"""
-    r2: np.ndarray
-    """(S,) Procrustes R², one a start"""
-    same_kind: Effect
-    """share of comparisons in which both are circles, both lattices, or both neither"""
+    role: str  #: "floor", for comparison; "network", two networks; "simulation", with networks
+    r2: np.ndarray  #: (S,) Procrustes R², one a start
+    same_kind: Effect  #: share in which both are circles, both lattices, or both neither
 
 
 def compare(role: str, pairs: Pairs) -> Comparison:
@@ -79,10 +76,8 @@ def compare(role: str, pairs: Pairs) -> Comparison:
 class Frequencies(NamedTuple):
     """In how many comparisons of each start both are circles, and in how many of one frequency."""
 
-    both: np.ndarray
-    """(S,)"""
-    equal: np.ndarray
-    """(S,)"""
+    both: np.ndarray  #: (S,)
+    equal: np.ndarray  #: (S,)
 
     @property
     def starts(self) -> int:
@@ -123,14 +118,9 @@ def starts(rows: Mapping[str, tuple[str, np.ndarray]], columns: int) -> go.Figur
     """
     every = [np.asarray(E[:columns], dtype=float) for _, E in rows.values()]
     every = [E - E.mean(1, keepdims=True) for E in every]
-    left = 34
-    side, tall = (WIDTH - left - 4) / columns, 18
-    boxes = [
-        (left + i * side, 8 + j * (side + tall), side, side)
-        for j in range(len(every))
-        for i in range(columns)
-    ]
-    figure, panels = sheet(8 + len(every) * (side + tall) + 4, boxes)
+    boxes = tiles(len(every) * columns, 8, across=columns, left=34, right=4, gap=0, below=18)
+    _, top, side, _ = boxes[-1]
+    figure, panels = sheet(top + side + 22, boxes)
     reach = [1.2 * max(np.abs(E[i]).max() for E in every) for i in range(columns)]
     for j, ((name, (role, _)), E) in enumerate(zip(rows.items(), every, strict=True)):
         color, draw = STYLES[role].color, embeddings if role == "floor" else joined
@@ -146,23 +136,21 @@ def starts(rows: Mapping[str, tuple[str, np.ndarray]], columns: int) -> go.Figur
     return figure
 
 
-def comparison_rows(rows: Mapping[str, Comparison]) -> go.Figure:
+def comparison_rows(found: Mapping[str, Comparison]) -> go.Figure:
     """R² as one point a start with mean and bootstrap interval; beside it agreement on the kind.
 
     Rows are drawn from top to bottom.
     """
-    left, top, each = 206, 46, 46
-    height = each * len(rows)
-    boxes = [(left, top, 370, height), (left + 424, top, 150, height)]
-    figure, (same, kinds) = sheet(top + height + 54, boxes)
-    vertical = {"range": [len(rows) - 0.5, -0.5], "visible": False}
+    height, vertical = 46 * len(found), rows(len(found))
+    boxes = [(206, 46, 370, height), (630, 46, 150, height)]
+    figure, (same, kinds) = sheet(46 + height + 54, boxes)
     ticks = {"range": [-0.02, 1.03], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     same.axes(ticks | {"title": {"text": "Procrustes R²"}}, vertical)
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
     kinds.axes(share | {"title": {"text": "share of comparisons"}}, vertical)
     same.note("<b>Same structure</b>", yshift=10)
     kinds.note("<b>Same kind</b>", yshift=10)
-    for y, (name, row) in enumerate(rows.items()):
+    for y, (name, row) in enumerate(found.items()):
         color, symbol, _ = STYLES[row.role]
         word = {"xanchor": "right", "xshift": -12, "align": "right"}
         same.text(name, -0.02, y, **word, font=font(12, color))
@@ -179,32 +167,16 @@ def _cloud(panel: Panel, values: np.ndarray, y: float, color: str, symbol: str) 
     bins = np.clip((values * 40).astype(int), 0, 39)
     rank = np.array([(bins[:i] == b).sum() for i, b in enumerate(bins)])
     full = np.bincount(bins, minlength=40)[bins]
-    panel.add(
-        go.Scatter(
-            x=values,
-            y=y + 0.02 - 0.5 * rank / np.maximum(full, 12),
-            mode="markers",
-            marker={"size": 5.5, "color": color, "symbol": symbol, "opacity": 0.5},
-            hovertemplate="R² %{x:.3f}<extra></extra>",
-        )
-    )
+    marker = {"size": 5.5, "color": color, "symbol": symbol, "opacity": 0.5}
+    panel.add(marks(values, y + 0.02 - 0.5 * rank / np.maximum(full, 12), marker, "R² %{x:.3f}"))
 
 
 def _interval(panel: Panel, found: Effect, y: float, color: str, symbol: str, text: str) -> None:
     """Mean and interval as a mark with a whisker, its value beside it."""
     mark = {"size": 9, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}
-    hover = f"mean {found.mean:.3f} ({found.low:.3f} to {found.high:.3f})<extra></extra>"
-    panel.add(
-        go.Scatter(
-            x=[found.mean],
-            y=[y],
-            mode="markers",
-            cliponaxis=False,
-            marker=mark,
-            error_x=whisker(*found, color, 2),
-            hovertemplate=hover,
-        )
-    )
+    hover = f"mean {found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
+    look = {"error_x": whisker(*found, color, 2), "cliponaxis": False}
+    panel.add(marks([found.mean], [y], mark, hover, **look))
     if found.high < 0.86:
         place = {"x": found.high, "xanchor": "left", "xshift": 7}
     else:

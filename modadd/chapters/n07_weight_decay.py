@@ -14,9 +14,10 @@ import plotly.graph_objects as go
 
 from modadd import intervals, structure
 from modadd.intervals import Effect
-from modadd.plots.palette import INK, MUTED, PAPER, STYLES, Style, blend, faded
-from modadd.plots.panels import WIDTH, Panel, font, sheet, square_root
-from modadd.plots.traces import band, segments, whisker
+from modadd.plots.palette import INK, MUTED, PAPER, STROKES, STYLES, Style, blend
+from modadd.plots.panels import Panel, font, sheet, square_root, tiles
+from modadd.plots.shares import effect_sheet, mean
+from modadd.plots.traces import band, line, marks, segments, whisker
 from modadd.run import Run
 
 ROLES = {
@@ -98,15 +99,9 @@ def time_courses(comparisons: Sequence[Comparison]) -> go.Figure:
     Lines are medians over seeds, bands hold the middle half of them. Each row has one axis, which
     holds all of its bands.
     """
-    left, gap, tall, top = 50, 15, 112, 108
-    columns = len(comparisons)
-    each = (WIDTH - left - 16 - gap * (columns - 1)) / columns
-    boxes = [
-        (left + i * (each + gap), top + j * (tall + 34), each, tall)
-        for j in range(len(_ROWS))
-        for i in range(columns)
-    ]
-    figure, panels = sheet(top + len(_ROWS) * (tall + 34) + 18, boxes)
+    columns, sides = len(comparisons), {"left": 50, "right": 16, "gap": 15, "below": 34}
+    boxes = tiles(len(_ROWS) * columns, 108, 112, columns, **sides)
+    figure, panels = sheet(boxes[-1][1] + 112 + 52, boxes)
     for j, name in enumerate(_ROWS):
         row = panels[j * columns : (j + 1) * columns]
         row[0].note(f"<b>{name}</b>", yshift=5)
@@ -117,7 +112,7 @@ def time_courses(comparisons: Sequence[Comparison]) -> go.Figure:
             last = found.conditions[0].run.steps[-1]
             panel.axes(_steps_axis(last, i == 0, j == len(_ROWS) - 1), shared | blank)
             if found.switch is not None:
-                _upright(panel, found.switch)
+                panel.rule(found.switch**0.5)
             if j == 0:
                 _head(panel, found)
             panel.add(*drawn[i])
@@ -133,10 +128,7 @@ def _band(condition: Condition, row: int) -> list[go.Trace]:
         values = (run.residual_rms, run.force_rms, None, run.validation_accuracy)[row]
     if _LOGARITHMIC[row]:
         values = np.where(values > 0, values, np.nan)
-    area, line = band(run.steps, values, "training", condition.name)
-    area.fillcolor = faded(style.color, 0.12)
-    line.line = {"color": style.color, "dash": style.dash, "width": 2}
-    return [area, line]
+    return band(run.steps, values, style, condition.name, opacity=0.12)
 
 
 def _shared_axis(row: int, values: np.ndarray) -> dict:
@@ -148,12 +140,8 @@ def _shared_axis(row: int, values: np.ndarray) -> dict:
         decades = np.arange(np.ceil(low), np.floor(high) + 1).astype(int)
         words = {0: "1", -1: "0.1", -2: "0.01"} if row == 0 else {}
         names = [words.get(d, f"10{str(d).translate(_RAISED)}") for d in decades]
-        return {
-            "type": "log",
-            "range": [low, high],
-            "tickvals": (10.0**decades).tolist(),
-            "ticktext": names,
-        }
+        ticks = {"tickvals": (10.0**decades).tolist(), "ticktext": names}
+        return {"type": "log", "range": [low, high], **ticks}
     reach = 1.04 * values.max()
     ticks = [tick for tick in (0, 0.2, 0.4, 0.8) if tick <= max(reach, 0.2)]
     names = [f"{t:.0%}" if row == 3 else f"{t:g}" for t in ticks]
@@ -173,21 +161,12 @@ def _steps_axis(steps: int, first: bool, last: bool) -> dict:
     return axis | {"ticktext": words, "title": {"text": "step (√ axis)"}}
 
 
-def _upright(panel: Panel, step: int) -> None:
-    """A dotted line at a step."""
-    place = {"xref": panel.x, "x0": step**0.5, "x1": step**0.5}
-    place |= {"yref": f"{panel.y} domain", "y0": 0, "y1": 1}
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    panel.figure.add_shape(type="line", line=line, **place)
-
-
 def _head(panel: Panel, comparison: Comparison) -> None:
     panel.note(f"<b>{comparison.title}</b>", yshift=76, font=font(13))
     for i, condition in enumerate(comparison.conditions):
         style = ROLES[condition.role]
         text = font(11, blend(style.color, INK, 0.15))
-        sign = {"solid": "━", "dash": "╍", "dot": "┅"}[style.dash]
-        panel.note(f"{sign} {condition.name}", yshift=59 - 15 * i, font=text)
+        panel.note(f"{STROKES[style.dash]} {condition.name}", yshift=59 - 15 * i, font=text)
 
 
 # --- effects and doses ----------------------------------------------------------------------------
@@ -196,43 +175,19 @@ def _head(panel: Panel, comparison: Comparison) -> None:
 def effect_rows(found: Mapping[str, Gain]) -> go.Figure:
     """What `gains` found, with 95 % intervals: one row a condition."""
     titles = ("Residual: ratio", "Closure: gain", "Validation accuracy: gain")
-    left, gap, tall = 150, 40, 32 * len(found)
-    each = (WIDTH - left - 20 - gap * 2) / 3
-    figure, panels = sheet(tall + 84, [(left + i * (each + gap), 44, each, tall) for i in range(3)])
-    for i, (panel, title) in enumerate(zip(panels, titles, strict=True)):
-        panel.note(f"<b>{title}</b>", yshift=8)
-        panel.axes({"nticks": 5}, {"range": [len(found) - 0.5, -0.5], "visible": False})
+    styles = {name: ROLES[gain.role] for name, gain in found.items()}
+    figure, panels = effect_sheet(titles, styles, left=150)
+    for i, panel in enumerate(panels, 1):
+        panel.axes({"nticks": 5})
         panel.add(*segments([[0, -0.5]], [[0, len(found) - 0.5]], MUTED))
-        for y, (name, (role, *effects)) in enumerate(found.items()):
-            if i == 0:
-                look = font(13, ROLES[role].color)
-                _at(panel, name, y, yanchor="middle", xanchor="right", xshift=-14, font=look)
-            panel.add(_whisker(effects[i], y, role, name))
+        for y, (name, gain) in enumerate(found.items()):
+            panel.add(mean(gain[i], y, styles[name], name))
     reach = max(2.3, 1.04 * max(gain.residual.high for gain in found.values()))
     low = min(-0.1, 1.04 * min(gain.residual.low for gain in found.values()))
     panels[0].axes({"tickvals": [0, 1, 2], "ticktext": ["× 1", "× 10", "× 100"]})
     panels[0].axes({"range": [low, reach]})
     panels[2].axes({"tickformat": ".0%"})
     return figure
-
-
-def _at(panel: Panel, text: str, y: float, **look) -> None:
-    """Write text at the left edge of a panel, at the height y of its axis."""
-    place = {"x": 0, "xref": f"{panel.x} domain", "y": y, "yref": panel.y}
-    panel.figure.add_annotation(text=text, **place, **look)
-
-
-def _whisker(effect: Effect, y: float, role: str, name: str) -> go.Trace:
-    """A mean and its interval along the row at y."""
-    style = ROLES[role]
-    return go.Scatter(
-        x=[effect.mean],
-        y=[y],
-        mode="markers",
-        marker={"size": 9, "color": style.color, "symbol": style.symbol},
-        error_x=whisker(*effect, style.color, 2),
-        hovertemplate=f"{name}: {effect}<extra></extra>",
-    )
 
 
 def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
@@ -255,24 +210,20 @@ def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
         ends_of_x = {"range": [x[0] - 0.15, max(x[-1], np.log10(limit)) + 0.1]}
         title = {"title": {"text": "weight decay λ"}}
         panel.axes(ticks | title | ends_of_x, {"rangemode": "tozero", "nticks": 5})
-        place = {"x0": np.log10(limit), "x1": np.log10(limit), "xref": panel.x}
-        place |= {"y0": 0, "y1": 1, "yref": f"{panel.y} domain"}
-        line = {"color": STYLES["circle"].color, "width": 1.5, "dash": "dot"}
-        figure.add_shape(type="line", line=line, **place)
+        panel.rule(np.log10(limit), color=STYLES["circle"].color, width=1.5)
     accuracy.axes(None, {"range": [0, 1.04], "tickformat": ".0%", "nticks": 4})
     uniform = np.sqrt(1 - 1 / ends[0].modulus)
     residual.add(*segments([[x[0] - 0.1, uniform]], [[x[-1] + 0.1, uniform]]))
     look = {"xanchor": "left", "yanchor": "top", "xshift": 4, "font": font(11, MUTED)}
-    _at(residual, "uniform guess", uniform, **look)
-    for name in ("validation", "training"):
-        values = [run.validation_accuracy[-1] for run in ends]
-        if name == "training":
-            values = [run.accuracy[-1] for run in ends]
+    residual.beside("uniform guess", uniform, **look)
+    for name, values in (
+        ("validation", [run.validation_accuracy[-1] for run in ends]),
+        ("training", [run.accuracy[-1] for run in ends]),
+    ):
         accuracy.add(*_dose(x, values, STYLES[name], name))
-        place = {"x": x[2], "y": float(values[2].mean()), "xref": accuracy.x, "yref": accuracy.y}
         below = {"yanchor": "top", "xanchor": "left", "xshift": 6, "yshift": -10}
         look = font(12, STYLES[name].color)
-        figure.add_annotation(text=name, font=look, **place, **below)
+        accuracy.text(name, x[2], float(values[2].mean()), **below, font=look)
     plain = Style(ROLES["with"].color, "circle", "solid")
     closure.add(*_dose(x, [structure.closure(run.final) for run in ends], plain))
     residual.add(*_dose(x, [run.residual_rms[-1] for run in ends], plain))
@@ -282,19 +233,10 @@ def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
 def _dose(x: np.ndarray, values: list[np.ndarray], style: Style, name: str = "") -> list[go.Trace]:
     """A line through means of values (S,), dotted from the rate 0 to the next, with whiskers."""
     means, lows, highs = np.array([intervals.mean(v) for v in values]).T
-    line = {"color": style.color, "width": 2}
-    bare = {"mode": "lines", "hoverinfo": "skip"}
+    look = {"error_y": whisker(means, lows, highs, style.color), "cliponaxis": False}
+    look["customdata"] = np.where(x > x[0], 10**x, 0)
     return [
-        go.Scatter(x=x[:2], y=means[:2], line=line | {"dash": "dot"}, **bare),
-        go.Scatter(x=x[1:], y=means[1:], line=line, cliponaxis=False, **bare),
-        go.Scatter(
-            x=x,
-            y=means,
-            mode="markers",
-            marker={"size": 7, "color": style.color, "symbol": style.symbol},
-            error_y=whisker(means, lows, highs, style.color),
-            customdata=np.where(x > x[0], 10**x, 0),
-            hovertemplate="λ = %{customdata:.1g}: %{y:.3f}<extra>" + name + "</extra>",
-            cliponaxis=False,
-        ),
+        line(x[:2], means[:2], style.color, dash="dot"),
+        line(x[1:], means[1:], style.color, cliponaxis=False),
+        marks(x, means, style.marker(7), "λ = %{customdata:.1g}: %{y:.3f}", name, **look),
     ]

@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 from modadd import intervals, structure
 from modadd.forces import two_term_fit
 from modadd.forecasts import Agreement
-from modadd.intervals import Effect, rank_correlation, wilson
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.shares import diagonal, upright
-from modadd.plots.traces import segments, whisker
+from modadd.intervals import Effect, rank_correlation
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend, colored
+from modadd.plots.panels import Panel, font, sheet, tiles
+from modadd.plots.shares import diagonal, effect_sheet, mean, upright, wilsons
+from modadd.plots.traces import marks, segments, whisker
 from modadd.run import Run
 from modadd.training import TrainingConfig
 
@@ -112,9 +112,7 @@ def predictors(
             numbers, as `intervals.rank_correlation` takes them.
     """
     circles = np.asarray(kinds) == "circle"
-    each = (WIDTH - 50) / len(values)
-    boxes = [(50 + i * each, 84, each - 40, 180) for i in range(len(values))]
-    figure, panels = sheet(326, boxes)
+    figure, panels = sheet(326, tiles(len(values), 84, 180, left=50, right=40, gap=40))
     shades = _shades(scales)
     panels[0].note(_legend(scales), yshift=52)
     upright(panels[0], "circles", -32)
@@ -140,25 +138,16 @@ def _shades(scales: Sequence[float]) -> list[str]:
 
 def _legend(scales: Sequence[float]) -> str:
     pairs = zip(_shades(scales), scales)
-    words = [f'<span style="color:{color}">●</span> {scale:g}' for color, scale in pairs]
+    words = [f"{colored('●', color)} {scale:g}" for color, scale in pairs]
     return "scale of initial embeddings   " + "   ".join(words)
 
 
 def _shares_over(panel: Panel, x: np.ndarray, hits: np.ndarray, color: str, name: str) -> None:
     """Share of hits (C, S) over x (C,), with Wilson intervals."""
-    share = hits.mean(-1)
-    ends = np.array([wilson(int(h.sum()), h.size) for h in hits])
-    panel.add(
-        go.Scatter(
-            x=x,
-            y=share,
-            mode="markers",
-            marker={"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}},
-            error_y=whisker(share, *ends.T, blend(color, PAPER, 0.55), 1),
-            name=name,
-            hovertemplate="%{y:.0%} circles at %{x:.2f}<extra>" + name + "</extra>",
-        )
-    )
+    found = wilsons(hits)
+    marker = {"size": 8, "color": color, "line": {"width": 0.8, "color": PAPER}}
+    look = {"error_y": whisker(*found, blend(color, PAPER, 0.55), 1), "name": name}
+    panel.add(marks(x, found[0], marker, "%{y:.0%} circles at %{x:.2f}", name, **look))
 
 
 def on_the_diagonal(
@@ -170,17 +159,11 @@ def on_the_diagonal(
 ) -> go.Figure:
     """Predicted over measured share of circles, a point a cell, one panel for each of the others.
 
-    Args:
-        networks: kinds (R × C, S).
-        others: title to kinds (R × C, S).
-        found: title to its agreement with the networks.
-        scales: (R,) initial scales, told apart by colour.
-        bias_scales: (C,) β.
+    Kinds are (R × C, S), those of the others by title, as is their agreement with the networks.
+    Scales (R,) of the start are told apart by colour; bias scales are (C,).
     """
-    each = (WIDTH - 58) / len(others)
-    side = each - 22
-    boxes = [(58 + i * each, 84, side, side) for i in range(len(others))]
-    figure, panels = sheet(84 + side + 56, boxes)
+    boxes = tiles(len(others), 84, left=58, right=22, gap=22)
+    figure, panels = sheet(84 + boxes[0][2] + 56, boxes)
     panels[0].note(_legend(scales), yshift=52)
     upright(panels[0], "circles predicted", -34)
     styles = [Style(shade, "circle", "solid") for shade in _shades(scales) for _ in bias_scales]
@@ -197,83 +180,40 @@ def on_the_diagonal(
 
 
 def effects(found: Mapping[str, Knobs], styles: Mapping[str, Style]) -> go.Figure:
-    """What both knobs do to the share of circles, with 95 % intervals: one row each.
-
-    Args:
-        found: name to its effects, the networks first.
-        styles: name to how it is drawn.
-    """
-    left, gap, tall = 190, 40, 32 * len(found)
-    each = (WIDTH - left - 20 - gap) / 2
-    figure, panels = sheet(tall + 84, [(left + i * (each + gap), 44, each, tall) for i in (0, 1)])
+    """What both knobs do to the share of circles, with 95 % intervals; the networks come first."""
     titles = ("Start, largest less smallest", "Bias, most less least")
+    figure, panels = effect_sheet(titles, {name: styles[name] for name in found}, left=190)
     first = next(iter(found.values()))
     ends = [end for pair in found.values() for effect in pair for end in effect]
     reach = [min(ends) - 0.04, max(*ends, 0) + 0.04]
-    for panel, title, target in zip(panels, titles, first):
-        panel.note(f"<b>{title}</b>", yshift=8)
-        share = {"range": reach, "tickformat": "+.0%", "nticks": 6}
-        share["title"] = {"text": "change in the share of circles"}
-        panel.axes(share, {"range": [len(found) - 0.5, -0.5], "visible": False})
-        for x, color in ((0, MUTED), (target.mean, LINE)):
+    share = {"range": reach, "tickformat": "+.0%", "nticks": 6}
+    for i, panel in enumerate(panels):
+        panel.axes(share | {"title": {"text": "change in the share of circles"}})
+        for x, color in ((0, MUTED), (first[i].mean, LINE)):
             panel.add(*segments([[x, -0.5]], [[x, len(found) - 0.5]], color))
-    for y, (name, pair) in enumerate(found.items()):
-        style = styles[name]
-        place = {"x": 0, "xref": f"{panels[0].x} domain", "y": y, "yref": panels[0].y}
-        look = {"xanchor": "right", "xshift": -14, "font": font(13, style.color)}
-        figure.add_annotation(text=name, **place, **look)
-        for panel, effect in zip(panels, pair):
-            panel.add(_mark(effect, y, style, name))
+        for y, (name, pair) in enumerate(found.items()):
+            panel.add(mean(pair[i], y, styles[name], name))
     return figure
-
-
-def _mark(effect: Effect, y: float, style: Style, name: str) -> go.Scatter:
-    return go.Scatter(
-        x=[effect.mean],
-        y=[y],
-        mode="markers",
-        marker={"size": 9, "color": style.color, "symbol": style.symbol},
-        error_x=whisker(*effect, style.color, 2),
-        hovertemplate=f"{name}: {effect}<extra></extra>",
-    )
 
 
 def first_layer(bias_scales: Sequence[float], rows: Mapping[str, Sequence[Progress]]) -> go.Figure:
     """What networks keep of their start, turn and shed by when half is learnt, over the bias scale.
 
-    Args:
-        bias_scales: (C,) β, evenly spaced in their logarithm.
-        rows: name of a start to the progress of its runs, (C,); at most two.
+    β (C,) are evenly spaced in their logarithm; one or two starts have a name, and C runs each.
     """
-    titles = {
-        "Start kept, R²": {"rangemode": "tozero"},
-        "Units turned, degrees": {"rangemode": "tozero"},
-        "Share of the bias in a unit": {"rangemode": "tozero"},
-    }
+    titles = ("Start kept, R²", "Units turned, degrees", "Share of the bias in a unit")
     figure, panels = sheet(286, [(56 + 254 * i, 60, 206, 168) for i in range(3)])
     network = STYLES["network"]
     looks = (Style(blend(network.color, PAPER, 0.5), "diamond", "dot"), network)
-    words = [
-        f'<span style="color:{look.color}">{sign} {name}</span>'
-        for name, look, sign in zip(rows, looks, "◆●")
-    ]
-    panels[0].note("   ".join(words), yshift=26)
+    panels[0].note("   ".join(look.key(name) for name, look in zip(rows, looks)), yshift=26)
     x = np.log2(bias_scales)
     ticks = {"tickvals": x.tolist(), "ticktext": [f"{b:g}" for b in bias_scales], "tickangle": 0}
-    for i, (panel, (title, y)) in enumerate(zip(panels, titles.items())):
+    for i, (panel, title) in enumerate(zip(panels, titles)):
         panel.note(f"<b>{title}</b>", yshift=6)
-        panel.axes(ticks | {"title": {"text": "bias scale β"}}, y | {"nticks": 5})
+        title = {"title": {"text": "bias scale β"}}
+        panel.axes(ticks | title, {"rangemode": "tozero", "nticks": 5})
         for (name, found), look in zip(rows.items(), looks):
             means = np.array([intervals.mean(one[i]) for one in found]).T
-            panel.add(
-                go.Scatter(
-                    x=x,
-                    y=means[0],
-                    mode="lines+markers",
-                    line={"color": look.color, "width": 2, "dash": look.dash},
-                    marker={"size": 8, "color": look.color, "symbol": look.symbol},
-                    error_y=whisker(*means, look.color),
-                    hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
-                )
-            )
+            lines = {"line": look.line(), "error_y": whisker(*means, look.color)}
+            panel.add(marks(x, means[0], look.marker(8), "%{y:.2f}", name, **lines))
     return figure

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from modadd import forces, structure
 from modadd.intervals import wilson
 from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, Style, blend
-from modadd.plots.panels import Panel, font, over_steps, sheet, square_root
+from modadd.plots.panels import Panel, font, over_steps, rows, sheet, square_root
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, segments, whisker
+from modadd.plots.traces import embeddings, line, marks, segments, whisker
 from modadd.run import Run
 from modadd.task import ModularAddition
 
@@ -124,10 +124,7 @@ def told(found: Race) -> str:
 def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> go.Figure:
     """How often the frequency that starts strongest wins, against chance; and over its lead.
 
-    Args:
-        races: by name, the rows of the left panel, best eight at most.
-        by_lead: by name up to three for the right panel.
-        modulus: N, for chance.
+    Races have names: those of the rows at the left, and up to three by their lead.
     """
     chance = 2 / (modulus - 1)
     height = 40 * len(races)
@@ -136,7 +133,7 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     lead.note("<b>… over its lead</b>", yshift=30)
     share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     title = {"text": "share of runs, with 95% Wilson interval"}
-    rate.axes({**share, "title": title}, {"range": [len(races) - 0.5, -0.5], "visible": False})
+    rate.axes({**share, "title": title}, rows(len(races)))
     rate.note("● circles   ○ all runs", yshift=10, font=font(12, MUTED))
     for row, (name, found) in enumerate(races.items()):
         _row(rate, row, name, found)
@@ -150,24 +147,14 @@ def lottery(races: dict[str, Race], by_lead: dict[str, Race], modulus: int) -> g
     styles = (network, bare, STYLES["simulation"])
     words = []
     for (name, found), style, nudge in zip(rates.items(), styles, (1, 0.985, 1.015)):
-        words.append(f'<span style="color:{style.color}">{_SYMBOLS[style.symbol]} {name}</span>')
+        words.append(style.key(name))
         if found:
             lead.add(_with_interval(found, nudge, name, style))
     lead.note("   ".join(words), yshift=10)
-    whole = {"y0": 0, "y1": 1, "xref": rate.x, "yref": f"{rate.y} domain"}
-    _dotted(figure, x0=chance, x1=chance, **whole)
-    whole = {"x0": 0, "x1": 1, "xref": f"{lead.x} domain", "yref": lead.y}
-    _dotted(figure, y0=chance, y1=chance, **whole)
+    rate.rule(x=chance)
+    lead.rule(y=chance)
     lead.note("chance", 1, chance + 0.01, xanchor="right", font=font(11, MUTED))
     return figure
-
-
-def _dotted(figure: go.Figure, **place) -> None:
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    figure.add_shape(type="line", line=line, **place)
-
-
-_SYMBOLS = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆"}
 
 
 def _row(panel: Panel, row: int, name: str, found: Race) -> None:
@@ -181,45 +168,26 @@ def _row(panel: Panel, row: int, name: str, found: Race) -> None:
         if not number:
             continue
         value = wins / number
-        panel.add(
-            go.Scatter(
-                x=[value],
-                y=[row + drop],
-                mode="markers",
-                marker={"size": 9, "symbol": symbol, "color": color},
-                error_x=whisker(value, *wilson(wins, number), color),
-                hovertemplate=f"{wins} of {number}: {value:.0%}<extra>{name}</extra>",
-            )
-        )
-    left = {"x": 0, "y": row, "xref": f"{panel.x} domain", "yref": panel.y, "xanchor": "right"}
+        marker = {"size": 9, "symbol": symbol, "color": color}
+        bars = whisker(value, *wilson(wins, number), color)
+        hover = f"{wins} of {number}: {value:.0%}"
+        panel.add(marks([value], [row + drop], marker, hover, name, error_x=bars))
     of = f"{int(found.circle.sum())} circles of {found.lead.size}"
-    text = f"<b>{name}</b><br>{of}"
-    panel.figure.add_annotation(text=text, align="right", xshift=-12, **left)
+    panel.beside(f"<b>{name}</b><br>{of}", row, align="right", xshift=-12)
 
 
 def _with_interval(rates: list[HitRate], nudge: float, name: str, style: Style) -> go.Scatter:
     """Shares of wins over the lead, moved by a factor so that intervals stand side by side."""
     share = np.array([rate.wins / rate.circles for rate in rates])
     ends = np.array([wilson(rate.wins, rate.circles) for rate in rates])
-    return go.Scatter(
-        x=[nudge * rate.lead for rate in rates],
-        y=share,
-        mode="lines+markers",
-        line={"color": style.color, "width": 1.5, "dash": style.dash},
-        marker={"size": 9, "color": style.color, "symbol": style.symbol},
-        error_y=whisker(share, *ends.T, style.color),
-        customdata=[[rate.wins, rate.circles] for rate in rates],
-        hovertemplate="%{customdata[0]} of %{customdata[1]}<extra>" + name + "</extra>",
-    )
+    look = {"line": style.line(1.5), "error_y": whisker(share, *ends.T, style.color)}
+    look["customdata"] = [[rate.wins, rate.circles] for rate in rates]
+    x, hover = [nudge * rate.lead for rate in rates], "%{customdata[0]} of %{customdata[1]}"
+    return marks(x, share, style.marker(9), hover, name, **look)
 
 
 def power_movie(run: Run, seed: int) -> go.Figure:
-    """Shares of the Fourier power of one seed over training, under a slider that needs no kernel.
-
-    Args:
-        run: whose first snapshot is step 0.
-        seed: one of its seeds.
-    """
+    """Shares of one seed's Fourier power from step 0 on, under a slider that needs no kernel."""
     one = run.select(seed)
     E, steps = one.embeddings[:, 0], one.steps
     share = fourier_power(E)
@@ -239,12 +207,10 @@ def power_movie(run: Run, seed: int) -> go.Figure:
     plane.note("<b>Embeddings</b>", yshift=0)
     over_steps(courses, steps[-1], "Shares over training", **ticks)
     for i in [i for i in range(len(k)) if i != winner] + [winner]:
-        line = {"color": MUTED, "width": 1}
-        if i == winner:
-            line = {"color": colors[i], "width": 2.4}
-        hover = "step %{customdata}: %{y:.0%}<extra>frequency " + f"{i + 1}</extra>"
-        where = {"x": square_root(steps), "y": share[:, i], "customdata": steps}
-        courses.add(go.Scatter(**where, mode="lines", line=line, hovertemplate=hover))
+        color, width = (colors[i], 2.4) if i == winner else (MUTED, 1)
+        told = {"hover": "step %{customdata}: %{y:.0%}", "extra": f"frequency {i + 1}"}
+        course = line(square_root(steps), share[:, i], color, width, customdata=steps, **told)
+        courses.add(course)
     ends = np.stack([k - 0.36, share[0]], -1), np.stack([k + 0.36, share[0]], -1)
 
     def moving(t: int) -> list[tuple[int, go.Trace]]:

@@ -12,9 +12,21 @@ from modadd import intervals, structure
 from modadd._compiled import engine
 from modadd._compiled.tour import TOUR
 from modadd.model import Parameters
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.traces import centred, joined, pair_sums, regions, segments, whisker
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
+from modadd.plots.panels import Panel, font, sheet, tiles
+from modadd.plots.shares import wilsons
+from modadd.plots.traces import (
+    centred,
+    joined,
+    line,
+    listed,
+    marks,
+    pair_sums,
+    regions,
+    segments,
+    whisker,
+)
+from modadd.structure import Structure
 from modadd.training import TrainingConfig, prepare
 
 SQUARE, HEXAGONAL = 1j, complex(0.5, 3**0.5 / 2)
@@ -32,29 +44,29 @@ RECIPES = {
 """Recipes by modulus."""
 
 
-def moduli_gallery(finals: Mapping[int, np.ndarray], rows: int = 2) -> go.Figure:
-    """The first networks of each modulus: N to final embeddings (S, N, 2), one column each."""
-    each = WIDTH / len(finals)
-    side = each - 12
-    boxes = [
-        (6 + i * each, 42 + j * (side + 26), side, side)
-        for i in range(len(finals))
-        for j in range(rows)
-    ]
-    figure, panels = sheet(42 + rows * (side + 26), boxes)
-    shown = [(N, E, j) for N, E in finals.items() for j, E in enumerate(E[:rows])]
-    for panel, (N, E, j) in zip(panels, shown, strict=True):
-        E, kind = centred(E), str(structure.classify(E))
-        panel.plane(1.12 * np.abs(E).max())
-        panel.add(*joined(E, max(5.0, min(14.0, 0.44 * side / np.sqrt(N)))))
-        look = {"xanchor": "center", "font": font(12, STYLES[kind].color)}
-        panel.note(f"<b>{kind}</b>", 0.5, yshift=1, **look)
-        if j == 0:
-            panel.note(f"<b>N = {N}</b>", 0.5, xanchor="center", yshift=18, font=font(14))
+def moduli_gallery(finals: Mapping[int, np.ndarray]) -> go.Figure:
+    """The first two networks of each modulus: N to final embeddings (S, N, 2), one column each."""
+    columns = len(finals)
+    boxes = tiles(2 * columns, 42, None, columns, left=6, right=6, gap=12, below=26)
+    _, top, side, _ = boxes[-1]
+    figure, panels = sheet(top + side + 26, boxes)
+    for i, (N, E) in enumerate(finals.items()):
+        found = structure.describe(E[:2])
+        panels[i].note(f"<b>N = {N}</b>", 0.5, xanchor="center", yshift=18, font=font(14))
+        for panel, one, kind, bonds in zip(panels[i::columns], centred(E), found.kind, found.bonds):
+            panel.plane(1.12 * np.abs(one).max())
+            panel.add(*joined(one, max(5.0, min(14.0, 0.44 * side / np.sqrt(N))), listed(bonds)))
+            look = {"xanchor": "center", "font": font(12, STYLES[kind].color)}
+            panel.note(f"<b>{kind}</b>", 0.5, yshift=1, **look)
     return figure
 
 
 # --- what changes with N --------------------------------------------------------------------------
+
+
+def lattices(kinds: np.ndarray) -> np.ndarray:
+    """Which of kinds (S,) are lattices, bools."""
+    return np.isin(kinds, ["grid", "stripe"])
 
 
 def lattice_shape(patch: structure.Grid) -> np.ndarray:
@@ -75,10 +87,9 @@ def lattice_shape(patch: structure.Grid) -> np.ndarray:
     return (np.abs(tau.real) + 1j * np.abs(tau.imag))[..., 0][()]
 
 
-def shapes(E: np.ndarray) -> np.ndarray:
-    """Shapes τ of the lattices among embeddings (S, N, 2)."""
-    found = structure.describe(E)
-    return lattice_shape(found.grid)[np.isin(found.kind, ["grid", "stripe"])]
+def shapes(found: Structure) -> np.ndarray:
+    """Shapes τ of the lattices among S embeddings, as described."""
+    return lattice_shape(found.grid)[lattices(found.kind)]
 
 
 class Measured(NamedTuple):
@@ -91,14 +102,13 @@ class Measured(NamedTuple):
     accuracy: intervals.Effect
 
 
-def measure(E: np.ndarray, accuracy: np.ndarray) -> Measured:
-    """Measure final embeddings (S, N, 2) and accuracies (S,); S of at least two."""
-    kinds = structure.classify(E)
-    lattice = np.isin(kinds, ["grid", "stripe"])
-    near = np.abs(shapes(E) - HEXAGONAL) < NEAR
-    shares = [intervals.Effect(x.mean(), *intervals.wilson(int(x.sum()), x.size))
-              if x.size else intervals.Effect(np.nan, 0.0, 1.0)
-              for x in (kinds == "circle", lattice, near)]  # fmt: skip
+def measure(E: np.ndarray, found: Structure, accuracy: np.ndarray) -> Measured:
+    """Measure final embeddings (S, N, 2), as described, and accuracies (S,); S of at least two."""
+    lattice, near = lattices(found.kind), np.abs(shapes(found) - HEXAGONAL) < NEAR
+    shares = (
+        intervals.Effect(*wilsons(hits)) if hits.size else intervals.Effect(np.nan, 0.0, 1.0)
+        for hits in (found.kind == "circle", lattice, near)
+    )
     closed = structure.closure(E[lattice])
     closure = intervals.mean(closed) if len(closed) > 1 else intervals.Effect(*[np.nan] * 3)
     return Measured(*shares, closure, intervals.mean(accuracy))
@@ -116,9 +126,7 @@ TITLES = {
 def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -> go.Figure:
     """What was measured over N, with 95 % intervals; and the map of the shapes of lattices.
 
-    Args:
-        found: N to what its networks became.
-        taus: N to shapes τ (L,) of its lattices.
+    For each N what its networks became, and shapes τ (L,) of its lattices.
     """
     boxes = [(52 + i % 2 * 250, 34 + i // 2 * 150, 200, 84) for i in range(5)]
     figure, (*panels, chart) = sheet(470, [*boxes, (560, 50, 222, 350)])
@@ -126,11 +134,9 @@ def over_moduli(found: Mapping[int, Measured], taus: Mapping[int, np.ndarray]) -
     for i, (panel, (name, title)) in enumerate(zip(panels, TITLES.items())):
         values = np.array([getattr(one, name) for one in found.values()]).T
         style = STYLES[("circle", "grid", "grid", "grid", "network")[i]]
-        look = {"mode": "lines+markers", "line": {"color": style.color, "width": 1.5}}
-        look |= {"marker": {"size": 8, "color": style.color, "symbol": style.symbol}}
-        bars = whisker(*values, style.color)
-        hover = "N = %{x}: %{y:.2f}<extra></extra>"
-        panel.add(go.Scatter(x=n, y=values[0], error_y=bars, hovertemplate=hover, **look))
+        look = {"line": {"color": style.color, "width": 1.5}}
+        look["error_y"] = whisker(*values, style.color)
+        panel.add(marks(n, values[0], style.marker(8), "N = %{x}: %{y:.2f}", **look))
         panel.note(f"<b>{title}</b>", yshift=6)
         top = 0.6 if name == "closure" else 1.04
         ticks = {"tickvals": [0, 0.25, 0.5]} if name == "closure" else {"tickvals": [0, 0.5, 1]}
@@ -146,25 +152,19 @@ def _shape_map(panel: Panel, taus: Mapping[int, np.ndarray]) -> None:
     top = max([8, *(1.1 * tau.imag.max() for tau in taus.values() if tau.size)])
     arc = np.exp(1j * np.linspace(np.pi / 3, np.pi / 2, 40))
     border = np.concatenate([[0.5 + 1j * top], arc, [1j * top]])
-    line = {"color": MUTED, "width": 1, "simplify": False}
-    panel.add(go.Scatter(x=border.real, y=border.imag, mode="lines", line=line, hoverinfo="skip"))
+    panel.add(line(border.real, border.imag, MUTED, 1).update(line_simplify=False))
     tones = [blend(LINE, INK, t) for t in np.linspace(0, 1, len(taus))]
     for (N, tau), tone in zip(taus.items(), tones):
         marker = {"size": 6, "color": tone, "line": {"width": 0.6, "color": INK}}
-        data = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
-        hover = (
-            "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°<extra>" + f"N = {N}</extra>"
-        )
-        where = {"x": tau.real, "y": tau.imag, "customdata": data, "hovertemplate": hover}
-        panel.add(go.Scatter(**where, mode="markers", marker=marker))
+        hover = "ratio %{customdata[0]:.2f}, angle %{customdata[1]:.0f}°"
+        shape = np.stack([np.abs(tau), np.degrees(np.angle(tau))], -1)
+        panel.add(marks(tau.real, tau.imag, marker, hover, f"N = {N}", customdata=shape))
     for word, tau in (("square", SQUARE), ("hexagonal", HEXAGONAL)):
         marker = {"size": 18, "symbol": "circle-open", "color": INK}
-        panel.add(
-            go.Scatter(x=[tau.real], y=[tau.imag], mode="markers", marker=marker, hoverinfo="skip")
-        )
+        panel.add(marks([tau.real], [tau.imag], marker))
         look = {"xanchor": "center", "yanchor": "top", "yshift": -10, "font": font(11)}
         panel.text(word, tau.real, np.log10(tau.imag), **look)
-    words = [f'<span style="color:{tone}">●</span> {N}' for N, tone in zip(taus, tones)]
+    words = [f"{colored('●', tone)} {N}" for N, tone in zip(taus, tones)]
     panel.note("<b>Shapes of lattices</b>", yshift=24)
     panel.note("N =  " + "  ".join(words), yshift=6, font=font(11))
     heights = {"type": "log", "range": np.log10([0.66, top]), "title": {"text": "height, Im τ"}}
@@ -188,30 +188,26 @@ class Cells(NamedTuple):
     random_shape: np.ndarray  #: (M,) τ of the same lattice with random steps
 
 
-def cells(E: np.ndarray, seed: int = 0) -> Cells:
-    """Lattices among embeddings (S, N, 2), N prime, as cells of their superlattice.
+def cells(E: np.ndarray, found: Structure) -> Cells:
+    """Lattices among embeddings (S, N, 2), as described, N prime, as cells of their superlattice.
 
     The label i u + j v (mod N) does not tell a lattice point from another that lies a vector of
     L = {(i, j): i u + j v ≡ 0 mod N} away. So a patch chooses one point of each coset of L, and its
     ideal is the Wigner–Seitz cell of L: the points nearer to the middle than to any of its copies.
     """
-    rng, rows = np.random.default_rng(seed), []
-    n = E.shape[-2]
-    kinds = structure.classify(E)
-    for tokens in E[np.isin(kinds, ["grid", "stripe"])].astype(float):
-        found = structure.grid(tokens)
-        u, v = (int(step) for step in found.steps)
-        g = found.vectors @ [1, 1j]
+    rng, rows, n = np.random.default_rng(0), [], E.shape[-2]
+    chosen = lattices(found.kind)
+    steps, vectors = found.grid.steps[chosen].tolist(), found.grid.vectors[chosen]
+    for tokens, (u, v), g in zip(E[chosen].astype(float), steps, vectors @ [1, 1j]):
         area = n * abs((g[0].conj() * g[1]).imag)
         other = rng.choice(np.arange(1, (n + 1) // 2), 2, replace=False) * rng.choice([-1, 1], 2)
-        drawn = superlattice(int(other[0]), int(other[1]), g, n)
-        basis = superlattice(u, v, g, n)
-        both = [_compactness(z, basis, area) for z in (tokens @ [1, 1j], _random(u, v, g, n, rng))]
-        rows.append([*both[0], basis[1] / basis[0], *both[1], drawn[1] / drawn[0]])
-    columns = np.array(rows).reshape(-1, 6).T
-    tau, drawn_tau = (np.abs(c.real) + 1j * np.abs(c.imag) for c in columns[2::3])
-    moment, nearest, _, other_moment, other_nearest, _ = columns.real
-    return Cells(moment, nearest, tau, other_moment, other_nearest, drawn_tau)
+        basis, drawn = superlattice(u, v, g, n), superlattice(*other.tolist(), g, n)
+        own = _compactness(tokens @ [1, 1j], basis, area)
+        chance = _compactness(_random(u, v, g, n, rng), basis, area)
+        rows.append([*own, basis[1] / basis[0], *chance, drawn[1] / drawn[0]])
+    columns = np.array(rows, complex).reshape(-1, 6).T
+    columns = np.abs(columns.real) + 1j * np.abs(columns.imag)
+    return Cells(*(column if i in (2, 5) else column.real for i, column in enumerate(columns)))
 
 
 def superlattice(u: int, v: int, g: np.ndarray, modulus: int) -> tuple[complex, complex]:
@@ -249,12 +245,7 @@ def _random(u: int, v: int, g: np.ndarray, modulus: int, rng: np.random.Generato
 
 
 def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
-    """One lattice within its Wigner–Seitz cell; second moments of all, beside random patches.
-
-    Args:
-        E: (N, 2) of a lattice, N prime.
-        found: by modulus.
-    """
+    """A lattice E (N, 2) in its Wigner–Seitz cell; second moments of all, beside random patches."""
     figure, (plane, moments) = sheet(380, [(10, 44, 330, 310), (430, 44, 350, 250)])
     patch = structure.grid(E)
     a, b = superlattice(*(int(s) for s in patch.steps), patch.vectors @ [1, 1j], len(E))
@@ -266,35 +257,33 @@ def cell_figure(E: np.ndarray, found: Mapping[int, Cells]) -> go.Figure:
     plane.note("<b>One lattice</b>, and copies of it by L", yshift=8)
     copies = (z[:, None] + around).ravel()
     copies = copies[np.maximum(np.abs(copies.real), np.abs(copies.imag)) < reach]
-    look = {"mode": "markers", "marker": {"size": 6, "color": LINE}, "hoverinfo": "skip"}
-    plane.add(go.Scatter(x=copies.real, y=copies.imag, **look))
+    plane.add(marks(copies.real, copies.imag, {"size": 6, "color": LINE}))
     corners = _corners(a, b)
     ends = np.stack([corners.real, corners.imag], -1)
     plane.add(*segments(ends[:-1], ends[1:], STYLES["grid"].color, 1.5))
     plane.add(*joined(np.stack([z.real, z.imag], -1), 13))
     words = []
     for style, name, field, shift in (
-        ("grid", "trained", "moment", -0.12),
-        ("floor", "random patches of the same lattice", "random_moment", 0.12),
+        (STYLES["grid"], "trained", "moment", -0.12),
+        (STYLES["floor"], "random patches of the same lattice", "random_moment", 0.12),
     ):
         low, middle, high = (
             [np.quantile(getattr(one, field), q) for one in found.values()]
             for q in (0.25, 0.5, 0.75)
         )
-        color, y = STYLES[style].color, np.arange(len(found)) + shift
-        marker = {"size": 9, "color": color, "symbol": STYLES[style].symbol}
-        bars = whisker(middle, low, high, color, 3)
-        hover = "median %{x:.3f}<extra>" + name + "</extra>"
-        look = {"mode": "markers", "marker": marker, "hovertemplate": hover}
-        moments.add(go.Scatter(x=middle, y=y, error_x=bars, **look))
-        words.append(f'<span style="color:{color}">{"■" if style == "grid" else "●"} {name}</span>')
+        y, bars = np.arange(len(found)) + shift, whisker(middle, low, high, style.color, 3)
+        hover = "median %{x:.3f}"
+        moments.add(marks(middle, y, style.marker(9), hover, name, error_x=bars))
+        words.append(style.key(name))
     moments.note("<b>Second moment</b> over the area: median and middle half", yshift=8)
     moments.note("   ".join(words), 0, 0, yanchor="top", yshift=-44)
     hexagon = 5 / (18 * 3**0.5)
     moments.add(*segments([[hexagon, -0.5]], [[hexagon, len(found) - 0.5]]))
-    rows = {"range": [len(found) - 0.5, -0.5], "tickvals": list(range(len(found)))}
-    rows["ticktext"] = [f"N = {N}" for N in found]
-    moments.axes({"rangemode": "tozero", "nticks": 6, "title": {"text": "line: a hexagon"}}, rows)
+    names = {"tickvals": list(range(len(found))), "ticktext": [f"N = {N}" for N in found]}
+    moments.axes(
+        {"rangemode": "tozero", "nticks": 6, "title": {"text": "line: a hexagon"}},
+        {"range": [len(found) - 0.5, -0.5], **names},
+    )
     return figure
 
 
@@ -397,11 +386,5 @@ def _crossings(points: np.ndarray, parameters: Parameters, reach: float) -> go.S
     at = points[leg] + share * (points[leg + 1] - points[leg])
     seen = (np.abs(at) <= reach).all(1)
     at, unit = at[seen], unit[seen]
-    return go.Scatter(
-        x=at[:, 0],
-        y=at[:, 1],
-        mode="markers",
-        marker={"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}},
-        customdata=unit,
-        hovertemplate="hidden unit %{customdata} switches<extra></extra>",
-    )
+    marker = {"size": 4.5, "color": PAPER, "line": {"width": 1.2, "color": INK}}
+    return marks(*at.T, marker, "hidden unit %{customdata} switches", customdata=unit)

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from scipy.linalg import orthogonal_procrustes
 
 from modadd import intervals, structure
-from modadd.plots.palette import INK, LINE, MUTED, STYLES
-from modadd.plots.panels import WIDTH, Panel, font, sheet
+from modadd.plots.palette import INK, LINE, MUTED, STYLES, colored
+from modadd.plots.panels import Panel, font, rows, sheet, tiles
 from modadd.plots.shares import tables
-from modadd.plots.traces import joined, segments
+from modadd.plots.traces import joined, marks, segments
 from modadd.training import TrainingConfig
 
 _ROW = 34  # px
@@ -51,80 +51,58 @@ def recipes(
 ) -> go.Figure:
     """Census of each recipe with 95 % Wilson intervals, and agreement with the default recipe.
 
-    Args:
-        finals: name of a recipe to its final embeddings (S, N, 2), the seeds in one order.
-        default: (S, N, 2) those of the default recipe.
-        levels: name to (S,) values of R², whose mean is drawn as a line for comparison.
+    Final embeddings (S, N, 2), by name and of the default recipe, have their seeds in one order.
+    Levels are R² (S,) by name, whose means are drawn as lines for comparison.
     """
-    left, top, tall, each = 124, 62, _ROW * len(finals), 82
-    boxes = [(left + i * (each + 14), top, each, tall) for i in range(4)]
-    boxes.append((left + 4 * (each + 14) + 20, top, WIDTH - left - 4 * (each + 14) - 36, tall))
-    figure, panels = sheet(top + tall + 56, boxes)
-    rows = {"range": [len(finals) - 0.5, -0.5], "visible": False}
+    tall = _ROW * len(finals)
+    boxes = [(124 + 96 * i, 62, 82, tall) for i in range(4)]
+    figure, panels = sheet(62 + tall + 56, [*boxes, (528, 62, 256, tall)])
     for panel, kind in zip(panels, structure.KINDS):
         share = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "title": {"text": "share"}}
-        panel.axes(share | {"tickangle": 0}, rows)
+        panel.axes(share | {"tickangle": 0}, rows(len(finals)))
         panel.note(f"<b>{kind}</b>", yshift=6, font=font(13, STYLES[kind].color))
-    panels[4].axes({"range": [-0.02, 1.02], "title": {"text": "Procrustes R²"}}, rows)
+    panels[4].axes({"range": [-0.02, 1.02], "title": {"text": "Procrustes R²"}}, rows(len(finals)))
     panels[4].note("<b>Same start, same structure?</b>", yshift=30, font=font(13))
     for name, values in levels.items():
         mean = float(np.mean(values))
         panels[4].add(*segments([[mean, -0.5]], [[mean, len(finals) - 0.5]], LINE, 1.5))
-        place = {"x": mean, "xref": panels[4].x, "y": 1, "yref": f"{panels[4].y} domain"}
         look = {"xanchor": "center", "yanchor": "bottom", "font": font(11, MUTED)}
-        figure.add_annotation(text=name, yshift=2, **place, **look)
+        panels[4].text(name, mean, 1, yref=f"{panels[4].y} domain", yshift=2, **look)
     for y, (name, E) in enumerate(finals.items()):
         _row(panels, y, name, structure.census(E), structure.procrustes_r2(E, default))
     return figure
 
 
 def _row(panels: list[Panel], y: int, name: str, found: structure.Census, r2: ArrayLike) -> None:
-    place = {"x": 0, "xref": f"{panels[0].x} domain", "y": y, "yref": panels[0].y}
-    panels[0].figure.add_annotation(text=name, xanchor="right", xshift=-10, **place, font=font(12))
+    panels[0].beside(name, y, xshift=-10, font=font(12))
     for panel, kind in zip(panels, structure.KINDS):
         low, high = found.interval(kind)
         share, style = found.share(kind), STYLES[kind]
         panel.add(*segments([[low, y]], [[high, y]], style.color, 2))
-        hover = f"{name}, {kind}: {share:.0%} ({low:.0%} to {high:.0%})<extra></extra>"
-        marker = {"size": 8, "color": style.color, "symbol": style.symbol}
-        panel.add(_points([share], [y], marker, hover))
+        hover = f"{name}, {kind}: {share:.0%} ({low:.0%} to {high:.0%})"
+        panel.add(marks([share], [y], style.marker(8), hover, cliponaxis=False))
     spread = y + 0.5 * ((np.arange(len(r2)) * 0.618) % 1 - 0.5)
     marker = {"size": 4, "color": STYLES["training"].color, "opacity": 0.4}
-    panels[4].add(_points(r2, spread, marker, f"{name}: %{{x:.2f}}<extra></extra>"))
+    panels[4].add(marks(r2, spread, marker, name + ": %{x:.2f}", cliponaxis=False))
     mean = intervals.mean(r2) if len(r2) > 1 else None
     if mean and mean.high > mean.low:
         panels[4].add(*segments([[mean.low, y]], [[mean.high, y]], INK, 2))
         look = {"size": 9, "color": INK, "symbol": "line-ns-open", "line": {"width": 2}}
-        panels[4].add(_points([mean.mean], [y], look, f"{name}, mean: {mean}<extra></extra>"))
-
-
-def _points(x: ArrayLike, y: ArrayLike, marker: dict, hover: str) -> go.Scatter:
-    return go.Scatter(
-        x=x, y=y, mode="markers", marker=marker, hovertemplate=hover, cliponaxis=False
-    )
+        panels[4].add(marks([mean.mean], [y], look, f"{name}, mean: {mean}", cliponaxis=False))
 
 
 def one_start(ends: Mapping[str, np.ndarray], default: str) -> go.Figure:
-    """Embeddings that different recipes reach from one start, turned onto those of the default.
-
-    Args:
-        ends: name to embeddings (N, 2), the default recipe's among them.
-        default: its name.
-    """
-    columns, gap = 5, 48
-    side = (WIDTH - 20) / columns
-    boxes = [
-        (10 + i % columns * side, 40 + i // columns * (side + gap), side, side)
-        for i in range(len(ends))
-    ]
-    figure, panels = sheet(-(-len(ends) // columns) * (side + gap) + 6, boxes)
+    """Embeddings (N, 2) that recipes reach from one start, turned onto those of the default one."""
+    boxes = tiles(len(ends), 40, across=5, left=10, right=10, gap=0, below=48)
+    _, top, side, _ = boxes[-1]
+    figure, panels = sheet(top + side + 14, boxes)
     target = _unit(ends[default])
     for panel, (name, E) in zip(panels, ends.items()):
         turned = _unit(E) @ orthogonal_procrustes(_unit(E), target)[0]
         panel.plane(1.22 * np.abs(turned).max())
         panel.add(*joined(turned, 15))
         kind, r2 = structure.classify(E), structure.procrustes_r2(E, ends[default])
-        word = f'<b><span style="color:{STYLES[str(kind)].color}">{kind}</span></b>'
+        word = f"<b>{colored(str(kind), STYLES[str(kind)].color)}</b>"
         panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=17)
         note = word if name == default else f"{word} R² {r2:.2f}"
         panel.note(note, 0.5, xanchor="center", yshift=1, font=font(11, MUTED))

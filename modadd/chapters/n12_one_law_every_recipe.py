@@ -8,15 +8,16 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
 
-from modadd import intervals, structure
+from modadd import forecasts, intervals, structure
 from modadd.forecasts import Agreement
-from modadd.intervals import Effect, wilson
+from modadd.intervals import Effect
 from modadd.plots.palette import INK, LINE, MUTED, STYLES, Style
-from modadd.plots.panels import WIDTH, Panel, font, sheet
-from modadd.plots.shares import diagonal, upright
-from modadd.plots.traces import segments, whisker
+from modadd.plots.panels import Panel, font, sheet, tiles
+from modadd.plots.shares import diagonal, effect_sheet, mean, upright, wilsons
+from modadd.plots.traces import marks, segments, whisker
+from modadd.run import Run
+from modadd.sweep import sweep
 from modadd.training import TrainingConfig
 
 # --- recipes --------------------------------------------------------------------------------------
@@ -29,21 +30,17 @@ class Recipe(NamedTuple):
     config: TrainingConfig
 
 
-_SIGNS = {
-    "default": ("star", "★"),
-    "bias scale": ("circle", "●"),
-    "initial scale": ("square", "■"),
-    "modulus": ("diamond", "◆"),
-    "width": ("triangle-up", "▲"),
-    "weight decay": ("triangle-down", "▼"),
-    "rate and momentum": ("pentagon", "⬟"),
-    "training pairs": ("hexagon", "⬢"),
-    "label smoothing": ("x", "✖"),
-    "drawn": ("cross", "✚"),
-}
 KNOBS = {
-    knob: Style(MUTED if knob == "drawn" else INK, symbol, "solid")
-    for knob, (symbol, _) in _SIGNS.items()
+    "default": Style(INK, "star", "solid"),
+    "bias scale": Style(INK, "circle", "solid"),
+    "initial scale": Style(INK, "square", "solid"),
+    "modulus": Style(INK, "diamond", "solid"),
+    "width": Style(INK, "triangle-up", "solid"),
+    "weight decay": Style(INK, "triangle-down", "solid"),
+    "rate and momentum": Style(INK, "pentagon", "solid"),
+    "training pairs": Style(INK, "hexagon", "solid"),
+    "label smoothing": Style(INK, "x", "solid"),
+    "drawn": Style(MUTED, "cross", "solid"),
 }
 """Knobs, and how their recipes are drawn."""
 
@@ -118,7 +115,48 @@ def words(recipe: Recipe) -> str:
     return ", ".join(changes) or "the default recipe"
 
 
+def grown(recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Run]]:
+    """Networks of each recipe, and what three forecasts grow from the same starts."""
+    configs, others = [recipe.config for recipe in recipes], [seed + 10**6 for seed in seeds]
+    networks = sweep(configs, seeds, snapshots=2)
+    starts = [run.embeddings[0] for run in networks]
+    return {
+        "Networks": networks,
+        "Mean-field law": forecasts.laws(configs, starts, seeds),
+        "Another network": forecasts.twins(configs, starts, others),
+        "Pure kernel": forecasts.laws(configs, starts, seeds, "isotropic", pace=0),
+    }
+
+
+def compared(
+    runs: Mapping[str, Sequence[Run]],
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, dict[str, Agreement]]]:
+    """Kinds of the networks, those of the forecasts by name, and how these agree on each kind."""
+    kinds = {name: forecasts.kinds_of(found) for name, found in runs.items()}
+    measured = kinds.pop("Networks")
+    given = measured, kinds, "Another network"
+    return measured, kinds, {k: forecasts.agreements(*given, k) for k in ("circle", "grid")}
+
+
 # --- a start before training ----------------------------------------------------------------------
+
+
+def one_start_each(
+    steps: int, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Starts (S, N, 2) and details of what grows from them.
+
+    Those of five networks that share no layer (5, S), of the mean-field law (S,) and of the pure
+    kernel (S,).
+    """
+    config, count = TrainingConfig(steps=steps), len(seeds)
+    starts = np.stack([config.initial(seed).embeddings for seed in seeds])
+    layers = (range(k, k + count) for k in range(2 * 10**6, 2 * 10**6 + 5 * count, count))
+    networks = [forecasts.twins([config], [starts], other) for other in layers]
+    moving = forecasts.laws([config], [starts], seeds)
+    kernel = forecasts.laws([config], [starts], seeds, "isotropic", pace=0)
+    *five, law, pure = (details(run.final) for (run,) in (*networks, moving, kernel))
+    return starts, np.array(five), law, pure
 
 
 def details(E: np.ndarray) -> np.ndarray:
@@ -126,16 +164,13 @@ def details(E: np.ndarray) -> np.ndarray:
 
     Steps count up to their sign, as the lattice is the same: "grid 3 5" is spanned by 3 and 5.
     """
-    kinds, circles, grids = structure.classify(E), structure.circle(E), structure.grid(E)
-    N, found = E.shape[-2], []
-    for i, kind in enumerate(kinds):
-        if kind == "circle":
-            found.append(f"circle {circles.frequency[i]}")
-        elif kind in ("grid", "stripe"):
-            u, v = sorted(min(int(s) % N, -int(s) % N) for s in grids.steps[i])
-            found.append(f"grid {u} {v}")
-        else:
-            found.append("other")
+    kinds, circles, grids, _ = structure.describe(E)
+    words = {"other": "other"}
+    found = []
+    for kind, frequency, (u, v) in zip(kinds, circles.frequency, grids.steps):
+        lattice = f"grid {u} {v}"
+        words |= {"circle": f"circle {frequency}", "grid": lattice, "stripe": lattice}
+        found.append(words[kind])
     return np.array(found)
 
 
@@ -188,16 +223,14 @@ def regression(features: np.ndarray, circles: np.ndarray, folds: int = 10) -> np
     z = (features - features.mean(0)) / np.maximum(features.std(0), 1e-9)
     z = np.column_stack([np.ones(len(z)), z])
     share, part = circles.mean(0), np.arange(len(z)) % folds
-    found = np.empty(len(z))
+    found, ridge = np.empty(len(z)), 2e-3 * np.diag(np.arange(z.shape[1]) > 0)
     for fold in range(folds):
-        x, y = z[part != fold], share[part != fold]
-
-        def loss(w: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> float:
-            score = x @ w
-            return float((np.logaddexp(0, score) - y * score).mean() + 1e-3 * (w[1:] ** 2).sum())
-
-        weights = minimize(loss, np.zeros(z.shape[1])).x
-        found[part == fold] = 1 / (1 + np.exp(-z[part == fold] @ weights))
+        x, y, w = z[part != fold], share[part != fold], np.zeros(z.shape[1])
+        for _ in range(20):  # Newton's steps to the least cross-entropy
+            chance = 1 / (1 + np.exp(-x @ w))
+            curvature = x.T * (chance * (1 - chance)) @ x / len(x) + ridge
+            w -= np.linalg.solve(curvature, x.T @ (chance - y) / len(x) + ridge @ w)
+        found[part == fold] = 1 / (1 + np.exp(-z[part == fold] @ w))
     return found
 
 
@@ -224,19 +257,43 @@ class Reading(NamedTuple):
 def read(networks: np.ndarray, said: Sequence[np.ndarray], scores: Sequence[ArrayLike]) -> Reading:
     """Hold what was said of each network (K, S) against it, one said and score (S,) a network.
 
-    A start counts once, with the mean over its networks; the interval is over the starts.
-
-    Args:
-        networks: details (K, S).
-        said: K details (S,).
-        scores: K times (S,), the higher the more a circle.
+    A start counts once, with the mean over its networks; the interval is over the starts. Networks
+    and what is said are details; scores are the higher the more a circle.
     """
-    whole = np.mean([one == other for one, other in zip(networks, said)], 0)
-    coarse = np.mean([kind(one) == kind(other) for one, other in zip(networks, said)], 0)
-    areas = [ranking(s, kind(one) == "circle") for one, s in zip(networks, scores)]
-    return Reading(
-        intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole), float(np.mean(areas))
-    )
+    said = np.array(said)
+    coarse, whole = (kind(networks) == kind(said)).mean(0), (networks == said).mean(0)
+    areas = [ranking(s, circles) for s, circles in zip(scores, _circles(networks))]
+    each = intervals.bootstrap_mean(coarse), intervals.bootstrap_mean(whole)
+    return Reading(*each, float(np.mean(areas)))
+
+
+def answers(
+    starts: np.ndarray, five: np.ndarray, law: np.ndarray, kernel: np.ndarray
+) -> dict[str, Reading]:
+    """How well five networks are told: by nothing, by their start, by the law, by other networks.
+
+    Takes what `one_start_each` gives.
+    """
+    usual = np.full(len(starts), "grid " + usual_steps(five))
+    chance = regression(features_of(starts), _circles(five))
+    strongest = np.array([f"circle {k}" for k in structure.circle(starts).frequency])
+    guess = np.where(chance > 0.5, strongest, usual)
+    rest = [np.delete(five, k, axis=0) for k in range(len(five))]
+
+    def same(said: np.ndarray, scores: ArrayLike) -> Reading:
+        """One answer for all five networks."""
+        return read(five, [said] * len(five), [scores] * len(five))
+
+    first = [others[0] for others in rest]
+    votes, shares = [vote(others) for others in rest], [_circles(others).mean(0) for others in rest]
+    return {
+        "majority kind": same(usual, np.zeros(len(starts))),
+        "five numbers of the start": same(guess, chance),
+        "pure kernel": same(kernel, _circles(kernel)),
+        "another network": read(five, first, [_circles(one) for one in first]),
+        "mean-field law": same(law, _circles(law)),
+        "majority of four networks": read(five, votes, shares),
+    }
 
 
 def kind(details: np.ndarray) -> np.ndarray:
@@ -244,7 +301,16 @@ def kind(details: np.ndarray) -> np.ndarray:
     return np.vectorize(lambda word: word.split()[0])(details)
 
 
+def _circles(details: np.ndarray) -> np.ndarray:
+    return kind(details) == "circle"
+
+
 # --- figures --------------------------------------------------------------------------------------
+
+_GUESS = STYLES["floor"]
+_ASKED = dict.fromkeys(("another network", "majority of four networks"), STYLES["network"])
+_ASKED |= dict.fromkeys(("pure kernel", "mean-field law"), STYLES["simulation"])
+"""How answers are drawn that ask networks, or the law."""
 
 
 def over_all(
@@ -255,20 +321,12 @@ def over_all(
 ) -> go.Figure:
     """Predicted over measured shares of circles, and of lattices, a point a recipe.
 
-    Args:
-        recipes: (C,) of them.
-        networks: kinds (C, S).
-        others: title to kinds (C, S), one column of panels each.
-        found: "circle" and "grid" to title to agreement.
+    Kinds are (C, S), those of the others by title, one column of panels each; `found` has their
+    agreement with the networks, by "circle" and "grid", and by title.
     """
-    each, top, row = (WIDTH - 62) / len(others), 96, 40
-    side = each - 24
-    boxes = [
-        (62 + i * each, top + j * (side + row + 24), side, side)
-        for j in (0, 1)
-        for i in range(len(others))
-    ]
-    figure, panels = sheet(top + 2 * side + row + 24 + 52, boxes)
+    boxes = tiles(2 * len(others), 96, None, len(others), left=62, right=24, gap=24, below=64)
+    _, top, side, _ = boxes[-1]
+    figure, panels = sheet(top + side + 52, boxes)
     styles, names = [KNOBS[r.knob] for r in recipes], [words(r) for r in recipes]
     for j, (kind, title) in enumerate((("circle", "circles"), ("grid", "lattices"))):
         upright(panels[j * len(others)], f"{title} predicted", -36)
@@ -282,18 +340,10 @@ def over_all(
             diagonal(panel, networks == kind, kinds == kind, styles, names, axis)
             if i:
                 panel.axes(None, {"ticktext": ["", "", ""]})
-    _legend(panels[0])
+    keys = [style.key(knob) for knob, style in KNOBS.items()]
+    for line, shift in ((keys[:5], 62), (keys[5:], 44)):
+        panels[0].note("   ".join(line), yshift=shift, font=font(11))
     return figure
-
-
-def _legend(panel: Panel) -> None:
-    """Names of the knobs, in two lines above the figure."""
-    entries = [
-        f'<span style="color:{style.color}">{_SIGNS[knob][1]} {knob}</span>'
-        for knob, style in KNOBS.items()
-    ]
-    for i, part in enumerate((entries[:5], entries[5:])):
-        panel.note("   ".join(part), yshift=62 - 18 * i, font=font(11))
 
 
 def knob_by_knob(
@@ -302,93 +352,45 @@ def knob_by_knob(
     law: np.ndarray,
     axes: Mapping[str, str],
 ) -> go.Figure:
-    """Share of circles over the values of each knob, measured and by the law.
+    """Share of circles over the values of each knob, measured and by the law: of kinds (C, S).
 
-    Args:
-        recipes: (C,) of them, the default one first.
-        networks: kinds (C, S).
-        law: kinds (C, S).
-        axes: knob to the field of TrainingConfig that it turns.
+    `axes` has for each knob the field of TrainingConfig that it turns.
     """
-    each, tall = (WIDTH - 52) / 4, 130
-    rows = -(-len(axes) // 4)
-    boxes = [
-        (52 + i % 4 * each, 62 + i // 4 * (tall + 82), each - 20, tall) for i in range(len(axes))
-    ]
-    figure, panels = sheet(62 + rows * (tall + 82) - 14, boxes)
+    boxes = tiles(len(axes), 62, 130, across=4, left=52, right=20, gap=20, below=82)
+    figure, panels = sheet(boxes[-1][1] + 130 + 68, boxes)
     network, simulation = STYLES["network"], STYLES["simulation"]
-    both = f'<span style="color:{network.color}">● networks</span>   '
-    both += f'<span style="color:{simulation.color}">◆ the law, run forward</span>'
+    both = f"{network.key('networks')}   {simulation.key('the law, run forward')}"
     panels[0].note(both, yshift=36)
     for i, (panel, (knob, field)) in enumerate(zip(panels, axes.items())):
         chosen = [j for j, r in enumerate(recipes) if r.knob in (knob, "default")]
         chosen.sort(key=lambda j: getattr(recipes[j].config, field))
         labels = [f"{getattr(recipes[j].config, field):g}" for j in chosen]
         panel.note(f"<b>{knob.capitalize()}</b>", yshift=6)
-        shift = -0.09
-        for kinds, style in ((networks, network), (law, simulation)):
-            _shares(panel, (kinds[chosen] == "circle"), style, shift)
-            shift = 0.09
-        panel.axes(
-            {
-                "range": [-0.5, len(chosen) - 0.5],
-                "tickvals": list(range(len(chosen))),
-                "ticktext": labels,
-                "tickangle": -60 if len(chosen) > 5 else 0,
-            },
-            {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]}
-            | {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]},
-        )
+        for kinds, style, shift in ((networks, network, -0.09), (law, simulation, 0.09)):
+            _shares(panel, kinds[chosen] == "circle", style, shift)
+        x = {"range": [-0.5, len(chosen) - 0.5], "tickvals": list(range(len(chosen)))}
+        x |= {"ticktext": labels, "tickangle": -60 if len(chosen) > 5 else 0}
+        panel.axes(x, {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1]})
+        panel.axes(None, {"ticktext": ["0%", "50%", "100%"] if i % 4 == 0 else ["", "", ""]})
     return figure
 
 
 def _shares(panel: Panel, hits: np.ndarray, style: Style, shift: float) -> None:
     """Shares of hits (V, S), one beside the other, with Wilson intervals."""
-    share = hits.mean(-1)
-    ends = np.array([wilson(int(h.sum()), h.size) for h in hits]).T
-    panel.add(
-        go.Scatter(
-            x=np.arange(len(hits)) + shift,
-            y=share,
-            mode="lines+markers",
-            line={"color": style.color, "width": 1.5, "dash": style.dash},
-            marker={"size": 6, "color": style.color, "symbol": style.symbol},
-            error_y=whisker(share, *ends, style.color, 1),
-            hovertemplate="%{y:.0%} circles<extra></extra>",
-        )
-    )
+    found, x = wilsons(hits), np.arange(len(hits)) + shift
+    look = {"line": style.line(1.5), "error_y": whisker(*found, style.color, 1)}
+    panel.add(marks(x, found[0], style.marker(6), "%{y:.0%} circles", **look))
 
 
-def readings(found: Mapping[str, Reading], styles: Mapping[str, Style]) -> go.Figure:
-    """How well each thing tells what becomes of a start, one row each, with 95 % intervals.
-
-    Args:
-        found: name to its reading.
-        styles: name to how it is drawn.
-    """
-    left, gap, tall = 216, 40, 30 * len(found)
-    each = (WIDTH - left - 20 - gap) / 2
-    figure, panels = sheet(tall + 90, [(left + i * (each + gap), 44, each, tall) for i in (0, 1)])
-    for i, (panel, title) in enumerate(zip(panels, ("Same kind", "... and frequency, or steps"))):
-        panel.note(f"<b>{title}</b>", yshift=8)
-        share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
-        share["title"] = {"text": "share of networks"}
-        panel.axes(share, {"range": [len(found) - 0.5, -0.5], "visible": False})
+def readings(found: Mapping[str, Reading]) -> go.Figure:
+    """How well each thing, by name, tells what becomes of a start, with 95 % intervals."""
+    titles, styles = ("Same kind", "... and frequency, or steps"), dict.fromkeys(found, _GUESS)
+    styles |= {name: look for name, look in _ASKED.items() if name in found}
+    figure, panels = effect_sheet(titles, styles, left=216, tall=30, below=46)
+    share = {"range": [0, 1.03], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    for i, panel in enumerate(panels):
+        panel.axes(share | {"title": {"text": "share of networks"}})
         for y, (name, reading) in enumerate(found.items()):
-            effect, style = reading[i], styles[name]
-            panel.add(*segments([[0, y]], [[effect.low, y]], LINE))
-            panel.add(
-                go.Scatter(
-                    x=[effect.mean],
-                    y=[y],
-                    mode="markers",
-                    marker={"size": 9, "color": style.color, "symbol": style.symbol},
-                    error_x=whisker(*effect, style.color, 2),
-                    hovertemplate=f"{name}: {effect}<extra></extra>",
-                )
-            )
-    for y, name in enumerate(found):
-        place = {"x": 0, "xref": f"{panels[0].x} domain", "y": y, "yref": panels[0].y}
-        look = {"xanchor": "right", "xshift": -14, "font": font(13, styles[name].color)}
-        figure.add_annotation(text=name, **place, **look)
+            panel.add(*segments([[0, y]], [[reading[i].low, y]], LINE))
+            panel.add(mean(reading[i], y, styles[name], name))
     return figure

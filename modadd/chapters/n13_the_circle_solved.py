@@ -8,31 +8,44 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from scipy.optimize import minimize
+from scipy.stats import binomtest
 
-from modadd import TrainingConfig, intervals, structure, theory, train
+from modadd import TrainingConfig, structure, theory, train
 from modadd._progress import progress_bar
 from modadd.model import Parameters
-from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend
-from modadd.plots.panels import Panel, font, sheet
+from modadd.plots.palette import INK, LINE, MUTED, PAPER, STYLES, blend, colored
+from modadd.plots.panels import Panel, font, rows, sheet
+from modadd.plots.shares import wilsons
 from modadd.plots.sliders import animate
-from modadd.plots.traces import embeddings, whisker
+from modadd.plots.traces import embeddings, line, marks, whisker
 from modadd.run import Run
 
 SHARES = (0.5, 0.8, 0.93, 0.97, 0.985, 1.0, 1.015, 1.03)
 """Of the predicted end, at which the circles of the test are held in turn."""
 
-MORE = {
+CONDITIONS = {
+    "N = 7": TrainingConfig(7, 32, learning_rate=0.1),
+    "N = 7, longer steps": TrainingConfig(7, 32),
     "N = 11": TrainingConfig(11, 32),
     "N = 13": TrainingConfig(13, 32),
+    "N = 17": TrainingConfig(),
+    "N = 17, β = 0": TrainingConfig(bias_scale=0.0),
     "N = 17, β = 0.5": TrainingConfig(bias_scale=0.5),
-    "N = 17, H = 16": TrainingConfig(hidden=16),
+    "N = 17, no momentum": TrainingConfig(momentum=0.0, learning_rate=1.0),
+    "N = 17, Adam": TrainingConfig(optimiser="adam", learning_rate=0.003),
     "N = 17, H = 256": TrainingConfig(hidden=256),
+    "N = 17, H = 32 < 2N": TrainingConfig(hidden=32),
+    "N = 17, H = 16 < N": TrainingConfig(hidden=16),
+    "N = 17, 80 % of the pairs": TrainingConfig(train_share=0.8),
     "N = 19": TrainingConfig(19),
     "N = 23": TrainingConfig(23),
     "N = 23, Adam": TrainingConfig(23, optimiser="adam", learning_rate=0.003),
-    "N = 59": TrainingConfig(59, 128, learning_rate=0.5),
+    "N = 31": TrainingConfig(31, 64),
+    "N = 59": TrainingConfig(59, 128, learning_rate=1.0),
+    "N = 113": TrainingConfig(113, 256, learning_rate=2.0),
 }
-"""Conditions of the test that only the full profile runs."""
+"""Recipes of the test. The theory speaks of all pairs, short steps and at least 2N units."""
 
 
 # --- networks whose decay changes ----------------------------------------------------------------
@@ -43,9 +56,11 @@ def last(run: Run) -> Parameters:
     return run.parameters.map(lambda array: array[-1])
 
 
-def go_on(run: Run, weight_decay: float, steps: int, snapshots: Sequence[int] = ()) -> Run:
+def go_on(
+    run: Run, weight_decay: float, steps: int, snapshots: Sequence[int] = (), **changes
+) -> Run:
     """The same networks, trained on at another decay; recorded at the end, and where asked."""
-    settings = {**run.settings, "weight_decay": weight_decay, "steps": steps}
+    settings = {**run.settings, **changes, "weight_decay": weight_decay, "steps": steps}
     return train(
         TrainingConfig(**settings),
         run.seeds,
@@ -70,18 +85,12 @@ def radius(E: np.ndarray) -> np.ndarray:
 class Ramp(NamedTuple):
     """S circles held at L decays in turn, each for long enough to come to rest."""
 
-    decays: np.ndarray
-    """(L,) λ, increasing"""
-    radius: np.ndarray
-    """(L, S) at the end of each hold"""
-    loss: np.ndarray
-    """(L, S) regularised"""
-    embeddings: np.ndarray
-    """(L, S, N, 2)"""
-    alive: np.ndarray
-    """(L, S) bools: larger than half the radius at which circles end"""
-    rest: Run
-    """the networks that were still alive before the last hold, at its end"""
+    decays: np.ndarray  #: (L,) λ, increasing
+    radius: np.ndarray  #: (L, S) at the end of each hold
+    loss: np.ndarray  #: (L, S) regularised
+    embeddings: np.ndarray  #: (L, S, N, 2)
+    alive: np.ndarray  #: (L, S) bools: larger than half the radius at which circles end
+    rest: Run  #: the networks that were still alive before the last hold, at its end
 
 
 def pace(config: TrainingConfig) -> float:
@@ -116,22 +125,28 @@ def ring(modulus: int, frequency: int, size: float) -> np.ndarray:
     return size * np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
-def survival(
-    config: TrainingConfig, seeds: Sequence[int], frequencies: Sequence[int] = (1, 2, 3)
-) -> Ramp:
-    """Networks with random layers on circles of given frequencies, held at SHARES of the end."""
-    n, end = config.modulus, theory.critical_decay(config.modulus).ends
-    size = theory.circle(n, SHARES[0] * end).radius
-    steps = int(np.ceil(80 / (SHARES[0] * end) / pace(config)))
-    start = [ring(n, frequencies[i % len(frequencies)], size) for i in range(len(seeds))]
-    run = train(
-        replace(config, weight_decay=SHARES[0] * end, steps=steps),
+def placed(config: TrainingConfig, share: float, seeds: Sequence[int]) -> Run:
+    """Networks with random layers, put on circles and trained at a share of the end of circles.
+
+    Frequencies are 1, 2, 3 and 5 in turn, the radius is the computed one, the time is 40 / λ.
+    """
+    decay = share * theory.critical_decay(config.modulus).ends
+    size = theory.circle(config.modulus, decay).radius
+    steps = int(np.ceil(40 / decay / pace(config)))
+    return train(
+        replace(config, weight_decay=decay, steps=steps),
         seeds,
         snapshots=[steps],
-        initial_embeddings=np.array(start),
+        initial_embeddings=[ring(config.modulus, (1, 2, 3, 5)[s % 4], size) for s in seeds],
         keep_parameters=True,
+        progress=False,
     )
-    return turn_up(run, end * np.array(SHARES))
+
+
+def survival(config: TrainingConfig, seeds: Sequence[int]) -> Ramp:
+    """Networks with random layers on circles, held at SHARES of the end in turn."""
+    end = theory.critical_decay(config.modulus).ends
+    return turn_up(placed(config, SHARES[0], seeds), end * np.array(SHARES))
 
 
 def relative_errors(ramp: Ramp) -> tuple[np.ndarray, np.ndarray]:
@@ -162,18 +177,45 @@ def simplest(modulus: int, sizes: np.ndarray) -> np.ndarray:
     return np.cbrt(sizes) * falls / modulus
 
 
+def two_sided(modulus: int, weight_decay: float) -> tuple[float, float]:
+    """Radius and regularised loss of the best circle whose units n and −n may say different things.
+
+    The pair sums of a label lie at R · 2 cos(2πt/N) on its axis: the two sides are not alike. The
+    unit to the left of a label's axis still says what the one to the right says, mirrored.
+    """
+    t = np.arange(modulus)
+    turn = 2 * np.pi * t / modulus
+    left, right = (np.sin(turn[:, None] + sign * turn) for sign in (-1, 1))
+    along = 2 * np.cos(turn)[:, None, None]
+    answers = np.maximum(-along * left, 0) + np.maximum(along * right, 0)  # (t, label, profile)
+
+    def loss(u):
+        z = answers @ u
+        top, size = z.max(1, keepdims=True), np.linalg.norm(u)
+        share = np.exp(z - top)
+        total = share.sum(1, keepdims=True)
+        share = share / total - (t == 0)
+        entropy = (np.log(total) + top - z[:, :1]).mean()
+        decay = modulus * weight_decay * (2 * size) ** (2 / 3)  # see `theory`: |u| = s / 2
+        slope = np.einsum("tk,tkm->m", share, answers) / modulus
+        return entropy + 1.5 * decay, slope + decay * u / size**2
+
+    start = theory.circle(modulus, weight_decay)
+    u = start.radius * start.profile[2 * t % modulus]  # from axis to axis it is half a turn
+    small = {"maxiter": 5000, "ftol": 1e-14, "gtol": 1e-9}
+    found = minimize(loss, u + 1e-4 * t, jac=True, method="L-BFGS-B", options=small)
+    return float(np.cbrt(2 * np.linalg.norm(found.x))), float(found.fun)
+
+
 # --- hidden units of circles ---------------------------------------------------------------------
 
 
 class Units(NamedTuple):
     """The U hidden units of circles, in the circle's own order of axes: that of label y at ky."""
 
-    place: np.ndarray
-    """(U,) direction, 0 to N: integers are axes of labels"""
-    strength: np.ndarray
-    """(U,) |w1| |w2|, as a share of all units of its network"""
-    profile: np.ndarray
-    """(U, N) outgoing weights of length 1, to the label k axes from the one it is normal to"""
+    place: np.ndarray  #: (U,) direction, 0 to N: integers are axes of labels
+    strength: np.ndarray  #: (U,) |w1| |w2|, as a share of all units of its network
+    profile: np.ndarray  #: (U, N) of length 1, to the label k axes from the one it is normal to
 
 
 def units(run: Run) -> Units:
@@ -216,12 +258,9 @@ def oddness(run: Run) -> float:
 class Motion(NamedTuple):
     """Two differences that decay as exp(−2λt) whatever the loss, as measured at T steps."""
 
-    time: np.ndarray
-    """(T,) ληt: steps times learning rate times decay"""
-    ellipses: np.ndarray
-    """(T, 2, 2) EᵀE − W1 W1ᵀ"""
-    balance: np.ndarray
-    """(T, H) |w1|² + b1² − |w2|² of every hidden unit"""
+    time: np.ndarray  #: (T,) ληt: steps times learning rate times decay
+    ellipses: np.ndarray  #: (T, 2, 2) EᵀE − W1 W1ᵀ
+    balance: np.ndarray  #: (T, H) |w1|² + b1² − |w2|² of every hidden unit
 
 
 def motion(run: Run) -> Motion:
@@ -245,6 +284,8 @@ def departure(found: Motion) -> float:
 
 # --- figures -------------------------------------------------------------------------------------
 
+BLUE = STYLES["circle"].color
+
 
 def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     ticks = [t for t in (0, 0.01, 0.02, 0.03, 0.04, 0.05) if t < high]
@@ -253,31 +294,9 @@ def _decay_axis(panel: Panel, high: float, title: str, y: dict) -> None:
     panel.note(f"<b>{title}</b>", yshift=8)
 
 
-def _vertical(panel: Panel, x: float, text: str = "") -> None:
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    where = {"x0": x, "x1": x, "y0": 0, "y1": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    panel.figure.add_shape(type="line", line=line, **where)
-    place = {"x": x, "y": 1, "xref": panel.x, "yref": f"{panel.y} domain"}
-    look = {"xanchor": "right", "yanchor": "top", "xshift": -4, "font": font(11, MUTED)}
-    panel.figure.add_annotation(text=text, **place, **look)
-
-
-def _line(x, y, color: str, dash: str = "solid", width: float = 2, hover: str = "") -> go.Scatter:
-    look = {"mode": "lines", "line": {"color": color, "dash": dash, "width": width}}
-    shown = {"hovertemplate": hover + "<extra></extra>"} if hover else {"hoverinfo": "skip"}
-    return go.Scatter(x=x, y=y, **look, **shown)
-
-
-def _dots(x, y, style: str, size: float = 6, opacity: float = 1.0, hover: str = "%{y:.3f}"):
-    marker = {"size": size, "color": STYLES[style].color, "symbol": STYLES[style].symbol}
-    return go.Scatter(
-        x=np.ravel(x),
-        y=np.ravel(y),
-        mode="markers",
-        marker=marker | {"opacity": opacity},
-        hovertemplate=hover + "<extra></extra>",
-        cliponaxis=False,
-    )
+def _dots(x, y, style: str, size: float, opacity: float = 1.0, hover: str = "%{y:.3f}", **look):
+    marker = STYLES[style].marker(size, opacity=opacity)
+    return marks(np.ravel(x), np.ravel(y), marker, hover, cliponaxis=False, **look)
 
 
 def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
@@ -305,9 +324,11 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     _decay_axis(sizes, high, "Radius", {"rangemode": "tozero"})
     _decay_axis(losses, high, "Regularised loss", {"rangemode": "tozero"})
     sizes.axes({"title": {"text": ""}})
-    _vertical(sizes, limit.ends, "λ<sub>c</sub>, computed")
-    _vertical(losses, limit.ends)
-    losses.add(_line([0, high], [np.log(n)] * 2, MUTED, "dash", 1))
+    sizes.rule(limit.ends)
+    losses.rule(limit.ends)
+    at_top = {"yref": f"{sizes.y} domain", "xanchor": "right", "yanchor": "top", "xshift": -4}
+    sizes.text("λ<sub>c</sub>, computed", limit.ends, 1, **at_top, font=font(11, MUTED))
+    losses.add(line([0, high], [np.log(n)] * 2, MUTED, 1, "dash"))
     losses.note("knowing nothing: ln N", 0.02, 1, font=font(11, MUTED), yanchor="top")
     for panel, y, measured in (
         (sizes, curve.radius, ramp.radius),
@@ -315,7 +336,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     ):
         shown = curve.weight_decay > 0.8 * ramp.decays[0]
         for chosen, dash in ((shown & curve.stable, "solid"), (shown & ~curve.stable, "dot")):
-            panel.add(_line(curve.weight_decay[chosen], y[chosen], STYLES["circle"].color, dash))
+            panel.add(line(curve.weight_decay[chosen], y[chosen], BLUE, dash=dash))
         decays = np.broadcast_to(ramp.decays[:, None], measured.shape)
         panel.add(_dots(decays, measured, "network", 4, 0.5))
 
@@ -325,7 +346,7 @@ def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
     def moving(t: int) -> list[tuple[int, go.Trace]]:
         there = decay[t] < limit.ends
         expected = theory.circle(n, decay[t]).radius if there else np.nan
-        dotted = _line(*(expected * round_trip), STYLES["circle"].color, "dot", 1.5)
+        dotted = line(*(expected * round_trip), BLUE, 1.5, "dot")
         here = [_dots([decay[t]], [y], "network", 11) for y in (size[t], cost[t])]
         return [(0, dotted), *((0, trace) for trace in embeddings(E[t], 15)), *enumerate(here, 1)]
 
@@ -356,9 +377,9 @@ def unit_figure(found: Units, expected: theory.Circle) -> go.Figure:
     x = np.broadcast_to(k, strong.shape)
     profiles.add(_dots(x, strong, "network", 4, 0.15, "%{x}: %{y:.2f}"))
     v = expected.profile / np.linalg.norm(expected.profile)
-    profiles.add(_line(k[order], v[order], STYLES["circle"].color))
+    profiles.add(line(k[order], v[order], BLUE))
     plain = (1 / n - (k == 0)) / np.sqrt(1 - 1 / n)
-    profiles.add(_line(k[order], plain[order], MUTED, "dot", 1.5))
+    profiles.add(line(k[order], plain[order], MUTED, 1.5, "dot"))
     profiles.axes({"title": {"text": "label, in axes from the one the unit is normal to"}})
     return figure
 
@@ -374,7 +395,7 @@ def motion_figure(found: Motion) -> go.Figure:
         panel.note(f"<b>{title}</b>", yshift=8)
         for column in (values / values[0]).T:
             panel.add(_dots(found.time, column, "network", 5, 0.5, "%{x:.2f}: %{y:.3f}"))
-        panel.add(_line(found.time, law, STYLES["circle"].color))
+        panel.add(line(found.time, law, BLUE))
         y = {"type": "log", "tickvals": [1, 0.1, 0.01], "ticktext": ["1", "0.1", "0.01"]}
         panel.axes({"title": {"text": "ληt"}}, y)
     panels[0].axes(None, {"title": {"text": "over its value at the start"}})
@@ -383,7 +404,7 @@ def motion_figure(found: Motion) -> go.Figure:
 
 def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
     """Share of circles alive at each share of the predicted end, one row a condition."""
-    top, tall = 60, 28 * len(ramps)
+    top, tall = 60, 24 * len(ramps)
     figure, (panel,) = sheet(top + tall + 20, [(250, top, 520, tall)])
     shares = SHARES[2:]
     panel.axes(
@@ -394,48 +415,38 @@ def survival_figure(ramps: Mapping[str, Ramp]) -> go.Figure:
             "side": "top",
             "title": {"text": "decay, as a share of the λ<sub>c</sub> computed"},
         },
-        {"range": [len(ramps) - 0.5, -0.5], "visible": False},
+        rows(len(ramps)),
     )
     for row, (name, ramp) in enumerate(ramps.items()):
-        alive = ramp.alive[2:].mean(1)
-        color = [blend(PAPER, STYLES["circle"].color, share) for share in alive]
-        rim = {"color": STYLES["circle"].color, "width": 1.5}
-        words = [f"{count} of {len(a)}" for count, a in zip(ramp.alive[2:].sum(1), ramp.alive[2:])]
-        panel.add(
-            go.Scatter(
-                x=list(range(len(shares))),
-                y=[row] * len(shares),
-                mode="markers",
-                marker={"size": 17, "color": color, "line": rim},
-                text=words,
-                hovertemplate="%{text} alive<extra>" + name + "</extra>",
-            )
-        )
-        where = {"x": 0, "y": row, "xref": f"{panel.x} domain", "yref": panel.y}
-        panel.figure.add_annotation(text=name, xanchor="right", xshift=-8, **where)
-    _vertical(panel, SHARES[2:].index(1.0))
+        alive = ramp.alive[2:]
+        color = [blend(PAPER, BLUE, share) for share in alive.mean(1)]
+        marker = {"size": 17, "color": color, "line": {"color": BLUE, "width": 1.5}}
+        x, y = list(range(len(shares))), [row] * len(shares)
+        words = [f"{held.sum()} of {held.size}" for held in alive]
+        panel.add(marks(x, y, marker, "%{text} alive", name, text=words))
+        panel.beside(name, row, xshift=-8)
+    panel.rule(shares.index(1.0))
     return figure
 
 
 def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp]) -> go.Figure:
     """The end of circles over N: computed, and where networks lived and died.
 
-    Args:
-        ends: N to `theory.critical_decay(N)`.
-        ramps: N to the circles held at SHARES of it.
+    For each N `theory.critical_decay(N)`, and for some the circles held at SHARES of it.
     """
     figure, (panel, ratio) = sheet(320, [(64, 44, 330, 210), (470, 44, 310, 210)])
     n = np.array(sorted(ends))
     computed = np.array([ends[i].ends for i in n])
-    law = computed[-1] * (n / n[-1]) ** (-2 / 3)
+    constant = computed[-1] * n[-1] ** (2 / 3)
+    law = constant * n ** (-2 / 3)
     ticks = {"type": "log", "tickvals": [5, 10, 20, 50, 100, 200], "title": {"text": "N"}}
     for where, scale, title in (
         (panel, np.ones(len(n)), "Largest decay a circle survives"),
         (ratio, 1 / law, "The same, divided by its N<sup>−2/3</sup> law"),
     ):
         where.note(f"<b>{title}</b>", yshift=8)
-        where.add(_line(n, law * scale, MUTED, "dot", 1.5))
-        where.add(_line(n, computed * scale, STYLES["circle"].color))
+        where.add(line(n, law * scale, MUTED, 1.5, "dot"))
+        where.add(line(n, computed * scale, BLUE))
         where.axes(ticks)
     panel.axes(None, {"type": "log", "tickvals": [0.005, 0.01, 0.02, 0.05, 0.1]})
     for modulus, ramp in ramps.items():
@@ -443,20 +454,15 @@ def scaling_figure(ends: Mapping[int, theory.Limits], ramps: Mapping[int, Ramp])
         if not (share > 0.5).any() or (share > 0.5).all():
             continue
         lived, died = ramp.decays[share > 0.5].max(), ramp.decays[share <= 0.5].min()
-        for where, scale in ((panel, 1.0), (ratio, 1 / np.interp(modulus, n, law))):
+        for where, scale in ((panel, 1.0), (ratio, modulus ** (2 / 3) / constant)):
             middle = scale * np.sqrt(lived * died)
-            dot = _dots([modulus], [middle], "network", 8)
-            dot.error_y = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
-            where.add(dot)
+            bars = whisker(middle, scale * lived, scale * died, STYLES["network"].color)
+            where.add(_dots([modulus], [middle], "network", 8, error_y=bars))
     return figure
 
 
 def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go.Figure:
-    """How much more than λ the best other hidden unit would earn, over the decay, for each N.
-
-    Args:
-        found: N to pairs of a decay and `theory.certificate` there.
-    """
+    """How much more than λ the best other hidden unit would earn: N to decays and certificates."""
     figure, (panel,) = sheet(300, [(76, 44, 560, 190)])
     panel.note("<b>Excess of the best other hidden unit over λ</b>", yshift=8)
     moduli = list(found)
@@ -465,8 +471,7 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         tone = blend(LINE, INK, (i + 1) / len(moduli))
         excess = np.maximum(value - 1, 1e-10)
         share = decay / theory.critical_decay(n).ends
-        trace = _line(share, excess, tone, hover="%{x:.2f}: %{y:.1g}")
-        panel.add(trace.update(mode="lines+markers"))
+        panel.add(marks(share, excess, {}, "%{x:.2f}: %{y:.1g}", line={"color": tone, "width": 2}))
         look = {"xanchor": "left", "xshift": 12, "font": font(12, tone)}
         panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, **look)
     x = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1], "title": {"text": "λ / λ<sub>c</sub>"}}
@@ -497,6 +502,43 @@ def grows(share: float, seeds: Sequence[int]) -> np.ndarray:
     return radius(run.final) > limit.radius / 2
 
 
+def kinds(E: np.ndarray) -> np.ndarray:
+    """Kinds of embeddings (S, N, 2), or "dead": within half the radius at which circles end."""
+    dead = radius(E) <= theory.critical_decay(E.shape[-2]).radius / 2
+    return np.where(dead, "dead", structure.classify(E))
+
+
+def schedule(run: Run, decay: float) -> dict[str, np.ndarray]:
+    """Kinds (S,) of networks before and after, first of the control, then with the decay raised."""
+    up = go_on(run, decay, 800)
+    runs = {
+        "at 0.003": run,
+        "0.003 all along": go_on(run, 0.003, 1400),
+        f"raised to {decay}": up,
+        f"back from {decay}": go_on(up, 0.003, 600),
+    }
+    return {name: kinds(found.final) for name, found in runs.items()}
+
+
+class Turned(NamedTuple):
+    """How many networks a schedule made circles of, and the exact sign test against its control."""
+
+    before: int  #: circles at its beginning
+    lost: int  #: of these
+    others: int  #: not circles at its beginning
+    made: int  #: of these, circles at its end
+    control: int  #: of these, circles after as many steps at the old decay
+    p: float  #: two-sided, over the networks that differ from their control
+
+
+def turned(before: np.ndarray, same: np.ndarray, _: np.ndarray, after: np.ndarray) -> Turned:
+    """Count circles, (S,) bools each at the four moments of a `schedule`."""
+    found = binomtest(int((after & ~same).sum()), int((after ^ same).sum()))
+    lost, made, control = (before & ~after).sum(), (after & ~before).sum(), (same & ~before).sum()
+    counts = (before.sum(), lost, (~before).sum(), made, control)
+    return Turned(*map(int, counts), float(found.pvalue))
+
+
 def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Regularised losses at the end of those seeds that are circles, and of those on lattices."""
     kinds, loss = structure.classify(run.final), regularised_loss(run)[-1]
@@ -504,11 +546,7 @@ def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
-    """Regularised losses of circles and of lattices over the bias scale.
-
-    Args:
-        levels: β to the losses of circles and of lattices.
-    """
+    """Regularised losses over the bias scale: β to those of circles, and of lattices."""
     figure, (panel,) = sheet(300, [(66, 56, 470, 180)])
     panel.note("<b>Regularised loss</b> at rest", yshift=8)
     x = np.log2(list(levels))
@@ -517,7 +555,7 @@ def levels_figure(levels: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> go.F
         values = [pair[i] for pair in levels.values()]
         means = [found.mean() if len(found) else np.nan for found in values]
         every = np.repeat(at, [len(found) for found in values])
-        panel.add(_line(at, means, mark.color, mark.dash))
+        panel.add(line(at, means, mark.color, dash=mark.dash))
         panel.add(_dots(every, np.concatenate(values), style, 5, 0.35))
         words = f"{'●■'[i]} {name}, and their mean"
         panel.note(words, 1, 0.9 - 0.14 * i, xshift=14, font=font(12, mark.color))
@@ -531,33 +569,33 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
+<<<<<<< HEAD
     Args:
-        schedules: name to kinds (S,) at its end.
+        schedules: name to `kinds` (S,) at its end.
         born: λ / λc to bools (S,), of networks that grew.
+=======
+    A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
+>>>>>>> main
     """
-    tall = 44 * len(schedules)
+    tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    words = [f'<span style="color:{STYLES[k].color}">■ {k}</span>' for k in structure.KINDS]
-    kinds.note("  ".join(words), yshift=8)
+    colors = {kind: STYLES[kind].color for kind in structure.KINDS} | {"dead": LINE}
+    kinds.note("  ".join(colored(f"■ {kind}", c) for kind, c in colors.items()), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
-        share = np.array([(found == kind).mean() for kind in structure.KINDS])
-        for kind, part, base in zip(structure.KINDS, share, share.cumsum() - share):
+        share = np.array([(found == kind).mean() for kind in colors])
+        for kind, part, base in zip(colors, share, share.cumsum() - share):
             bar = {"x": [part], "y": [row], "base": [base], "orientation": "h"}
             bar |= {"width": 0.7, "offset": -0.35}
             hover = f"{kind}: {part:.0%}<extra>{name}</extra>"
-            color = {"color": STYLES[kind].color}
-            kinds.add(go.Bar(**bar, marker=color, hovertemplate=hover))
-        left = {"x": 0, "y": row, "xref": f"{kinds.x} domain", "yref": kinds.y}
-        figure.add_annotation(text=name, xanchor="right", xshift=-8, align="right", **left)
+            kinds.add(go.Bar(**bar, marker={"color": colors[kind]}, hovertemplate=hover))
+        kinds.beside(name, row, xshift=-8, align="right")
     share = {"range": [0, 1.03], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-    kinds.axes(share, {"range": [len(schedules) - 0.5, -0.5], "visible": False})
+    kinds.axes(share, rows(len(schedules)))
     births.note("<b>Grown from random starts</b>", yshift=8)
-    mean = np.array([b.mean() for b in born.values()])
-    ends = np.array([intervals.wilson(int(b.sum()), len(b)) for b in born.values()])
-    dots = _dots(list(born), mean, "network", 8, hover="%{x}: %{y:.0%}")
-    dots.error_y = whisker(mean, *ends.T, STYLES["network"].color)
-    births.add(dots)
+    grown = np.array([wilsons(grew) for grew in born.values()]).T
+    look = {"hover": "%{x}: %{y:.0%}", "error_y": whisker(*grown, STYLES["network"].color)}
+    births.add(_dots(list(born), grown[0], "network", 8, **look))
     births.axes({"range": [0, 1.08], "title": {"text": "λ / λ<sub>c</sub>"}}, share)
-    _vertical(births, 1.0)
+    births.rule(1.0)
     return figure

@@ -9,10 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modadd import structure
-from modadd.plots.palette import MUTED, STYLES
-from modadd.plots.panels import WIDTH, Panel, font, over_steps, sheet, square_root
+from modadd.plots.palette import MUTED, STROKES, STYLES, Style, colored
+from modadd.plots.panels import font, over_steps, sheet, tiles
 from modadd.plots.sliders import animate, frames_of
-from modadd.plots.traces import centred, embeddings, joined, listed, segments
+from modadd.plots.traces import centred, curve, embeddings, joined, listed, segments
 from modadd.run import Run
 
 COLUMNS = 6
@@ -25,12 +25,9 @@ def gallery(E: np.ndarray) -> go.Figure:
     kinds, ring, patch, joins = structure.describe(E)
     score = np.where(kinds == "circle", ring.score, patch.score)
     order = np.lexsort([-score, [structure.KINDS.index(kind) for kind in kinds]])
-    side, gap, rows = (WIDTH - 20) / COLUMNS, 40, -(-len(E) // COLUMNS)
-    boxes = [
-        (10 + i % COLUMNS * side, 34 + i // COLUMNS * (side + gap), side, side)
-        for i in range(len(E))
-    ]
-    figure, panels = sheet(rows * (side + gap), boxes)
+    boxes = tiles(len(E), 34, across=COLUMNS, left=10, right=10, gap=0, below=40)
+    _, top, side, _ = boxes[-1]
+    figure, panels = sheet(top + side + 6, boxes)
     for panel, s in zip(panels, order, strict=True):
         panel.plane(1.3)
         panel.add(*joined(E[s], 14, listed(joins[s])))
@@ -38,7 +35,7 @@ def gallery(E: np.ndarray) -> go.Figure:
         if kinds[s] == "other":
             nearest, name = max((ring.score[s], "circle"), (patch.score[s], "grid"))
             number = f"({name} {nearest:.2f})"
-        kind = f'<b><span style="color:{STYLES[kinds[s]].color}">{kinds[s]}</span></b>'
+        kind = f"<b>{colored(kinds[s], STYLES[kinds[s]].color)}</b>"
         panel.note(f"{kind} {number}", 0.5, xanchor="center", font=font(12, MUTED))
     return figure
 
@@ -46,10 +43,8 @@ def gallery(E: np.ndarray) -> go.Figure:
 class Course(NamedTuple):
     """One of the runs that `side_by_side` shows together."""
 
-    run: Run
-    """with one seed"""
-    values: np.ndarray | None
-    """(T,) a number from 0 to 1 over its steps"""
+    run: Run  #: with one seed
+    values: np.ndarray | None  #: (T,) a number from 0 to 1 over its steps
     color: str
     dash: str = "solid"
 
@@ -67,18 +62,21 @@ def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36) ->
     runs = [course.run for course in courses.values()]
     steps = runs[0].steps
     chosen = frames_of(len(steps), frames)
-    gap, top, tall = 12, 52, 118
-    side = (WIDTH - 16 - gap * (len(runs) - 1)) / len(runs)
-    boxes = [(8 + i * (side + gap), top, side, side) for i in range(len(runs))]
-    figure, panels = sheet(top + side + tall + 188, [*boxes, (58, top + side + 40, 560, tall)])
+    boxes = tiles(len(runs), 52, gap=12)
+    below = 52 + boxes[0][2] + 40
+    figure, panels = sheet(below + 118 + 148, [*boxes, (58, below, 560, 118)])
     paths = [run.embeddings[:, 0] - run.embeddings[:, 0].mean(1, keepdims=True) for run in runs]
     reach = 1.12 * max(np.abs(path).max() for path in paths)
     for panel, (name, course) in zip(panels, courses.items(), strict=False):
         panel.plane(reach)
         panel.note(f"<b>{name}</b>", 0.5, xanchor="center", yshift=12, font=font(13, course.color))
-    below, span = panels[-1], (0, 1.05)
-    over_steps(below, steps[-1], title, range=span, tickvals=[0, 0.5, 1])
-    _lines(below, steps, courses)
+    lower, span = panels[-1], (0, 1.05)
+    over_steps(lower, steps[-1], title, range=span, tickvals=[0, 0.5, 1])
+    for i, (name, (_, values, color, dash)) in enumerate(courses.items()):
+        if values is not None:
+            lower.add(*curve(steps, values, Style(color, "circle", dash), name, ".3f"))
+            place = {"xanchor": "left", "yanchor": "top", "xshift": 14, "yshift": -20 * i + 4}
+            lower.note(f"{STROKES[dash]} {name}", 1, 1, **place, font=font(12, color))
 
     def moving(frame: int) -> list[tuple[int, go.Trace]]:
         t = chosen[frame]
@@ -88,24 +86,3 @@ def side_by_side(courses: Mapping[str, Course], title: str, frames: int = 36) ->
 
     animate(panels, moving, [str(step) for step in steps[chosen]])
     return figure
-
-
-def _lines(panel: Panel, steps: np.ndarray, courses: Mapping[str, Course]) -> None:
-    """Values of the courses over steps, and their names in a column to the right."""
-    for i, (name, course) in enumerate(courses.items()):
-        if course.values is None:
-            continue
-        panel.add(
-            go.Scatter(
-                x=square_root(steps),
-                y=course.values,
-                mode="lines",
-                line={"color": course.color, "dash": course.dash, "width": 2},
-                name=name,
-                customdata=steps,
-                hovertemplate="step %{customdata}: %{y:.3f}<extra>" + name + "</extra>",
-            )
-        )
-        sign = {"solid": "━", "dash": "╍", "dot": "┅"}[course.dash]
-        place = {"xanchor": "left", "yanchor": "top", "xshift": 14, "yshift": -20 * i + 4}
-        panel.note(f"{sign} {name}", 1, 1, **place, font=font(12, course.color))

@@ -34,6 +34,43 @@ class Style(NamedTuple):
     symbol: str
     dash: str
 
+    def marker(self, size: float, **look) -> dict:
+        """Plotly's marker of `size` px."""
+        return {"size": size, "color": self.color, "symbol": self.symbol} | look
+
+    def line(self, width: float = 2) -> dict:
+        """Plotly's line, `width` px."""
+        return {"color": self.color, "dash": self.dash, "width": width}
+
+    def key(self, words: str) -> str:
+        """Words for a legend, after the symbol and in the colour."""
+        return colored(f"{SIGNS[self.symbol]} {words}", self.color)
+
+
+SIGNS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "cross": "✚",
+    "triangle-up": "▲",
+    "triangle-down": "▼",
+    "star": "★",
+    "pentagon": "⬟",
+    "hexagon": "⬢",
+    "x": "✖",
+}
+"""Symbols, and dashes, as text has them."""
+STROKES = {"solid": "━", "dash": "╍", "dot": "┅"}
+
+
+def colored(words: str, color: str) -> str:
+    """Words of an annotation in a colour.
+
+    >>> colored("grid", "#c04a17")
+    '<span style="color:#c04a17">grid</span>'
+    """
+    return f'<span style="color:{color}">{words}</span>'
+
 
 # Clustering has the colour of what it builds, grids; alignment that of circles.
 STYLES = {

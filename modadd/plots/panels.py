@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from modadd.plots.palette import INK
+from modadd.plots.palette import INK, MUTED
 
 WIDTH = 800  # of a whole figure, px: fits a notebook, a README and a phone held sideways
 
@@ -45,7 +45,50 @@ class Panel:
 
     def text(self, text: str, x: float, y: float, **properties) -> None:
         """Write text at (x, y), in the coordinates of the data, with `properties` of plotly's."""
-        self.figure.add_annotation(text=text, x=x, y=y, xref=self.x, yref=self.y, **properties)
+        place = {"x": x, "y": y, "xref": self.x, "yref": self.y}
+        self.figure.add_annotation(text=text, **place | properties)
+
+    def beside(self, text: str, y: float, **properties) -> None:
+        """Write text left of the panel at the height y of the data, with `properties` as above."""
+        self.text(text, 0, y, **{"xref": f"{self.x} domain", "xanchor": "right"} | properties)
+
+    def rule(self, x: float | None = None, y: float | None = None, **line) -> None:
+        """Draw a dotted line across the panel, at x or at y of the data; `line` as plotly's."""
+        across = {"x0": 0, "x1": 1, "xref": f"{self.x} domain", "y0": y, "y1": y, "yref": self.y}
+        along = {"x0": x, "x1": x, "xref": self.x, "y0": 0, "y1": 1, "yref": f"{self.y} domain"}
+        line = {"color": MUTED, "width": 1, "dash": "dot"} | line
+        self.figure.add_shape(type="line", line=line, **(across if x is None else along))
+
+    def tile(self, column: int, row: int, reach: float, **properties) -> None:
+        """Draw a rectangle around (column, row), `reach` to each side."""
+        place = {"x0": column - reach, "x1": column + reach, "y0": row - reach, "y1": row + reach}
+        self.figure.add_shape(type="rect", xref=self.x, yref=self.y, **place, **properties)
+
+
+def tiles(
+    count: int,
+    top: float,
+    tall: float | None = None,
+    across: int | None = None,
+    left: float = 8,
+    right: float = 8,
+    gap: float = 10,
+    below: float = 0,
+) -> list[tuple[float, float, float, float]]:
+    """Boxes for `count` panels, `across` of them in a row, over the width of a sheet; sizes in px.
+
+    They are `gap` apart, and the rows `below`; without a height (`tall`) they are squares.
+
+    >>> tiles(3, 30, across=2)
+    [(8.0, 30.0, 387.0, 387.0), (405.0, 30.0, 387.0, 387.0), (8.0, 417.0, 387.0, 387.0)]
+    """
+    across = across or count
+    wide = (WIDTH - left - right - gap * (across - 1)) / across
+    tall = tall or wide
+    return [
+        (left + i % across * (wide + gap), top + i // across * (tall + below), wide, tall)
+        for i in range(count)
+    ]
 
 
 def sheet(height: float, boxes: Iterable[Sequence[float]]) -> tuple[go.Figure, list[Panel]]:
@@ -75,6 +118,21 @@ def font(size: int, color: str = INK) -> dict:
     {'size': 13, 'color': '#ff0000'}
     """
     return {"size": size, "color": color}
+
+
+def rows(count: int) -> dict:
+    """A hidden vertical axis of so many rows, from above.
+
+    >>> rows(3)
+    {'range': [2.5, -0.5], 'visible': False}
+    """
+    return {"range": [count - 0.5, -0.5], "visible": False}
+
+
+def cells(words: Sequence[str]) -> dict:
+    """An axis of a table of cells with unit distance, which are named by words."""
+    axis = {"range": [-0.5, len(words) - 0.5], "tickvals": list(range(len(words)))}
+    return axis | {"ticktext": words, "showline": False, "ticks": "", "tickfont": font(12)}
 
 
 def over_steps(panel: Panel, last: float, title: str, **y) -> None:

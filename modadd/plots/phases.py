@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from modadd import structure
 from modadd.plots.palette import PAPER, STYLES, blend, token_colors
-from modadd.plots.panels import Panel, font, sheet
-from modadd.plots.traces import bonds, centred, segments
+from modadd.plots.panels import Panel, cells, font, sheet
+from modadd.plots.traces import centred, listed, marks, segments
+from modadd.structure import KINDS
 
 
 def phase_diagram(
@@ -23,102 +24,56 @@ def phase_diagram(
         scales: (R,) initial scales, of the rows from below.
         bias_scales: (C,) β, of the columns from the left.
     """
-    R, C = kinds.shape[:2]
-    side = 112
-    figure, (panel,) = sheet(44 + side * R + 62, [(84, 44, side * C, side * R)])
-    _cell_axes(panel, scales, bias_scales)
-    for row in range(R):
-        for column in range(C):
-            _tile(panel, column, row, kinds[row, column])
-    _marks(panel, kinds)
-    _cell_hover(panel, kinds, scales, bias_scales)
-    _keys(panel)
-    return figure
+    panel = _ground(kinds, scales, bias_scales, 44)
+    panel.add(*_marks(kinds), _hover(kinds, scales, bias_scales))
+    words = [STYLES[kind].key(f"<b>{kind}</b>") for kind in KINDS]
+    panel.note("   ".join(words), yshift=10, font=font(13))
+    return panel.figure
 
 
-def _cell_axes(panel: Panel, scales: Sequence[float], bias_scales: Sequence[float]) -> None:
-    """Axes of a table of cells with unit distance."""
-
-    def ticks(values: Sequence[float], title: str) -> dict:
-        return {
-            "range": [-0.5, len(values) - 0.5],
-            "tickvals": list(range(len(values))),
-            "ticktext": [f"{value:g}" for value in values],
-            "title": {"text": title},
-            "showline": False,
-            "ticks": "",
-            "tickfont": font(12),
-            "fixedrange": True,
-        }
-
-    panel.axes(ticks(bias_scales, "bias scale β"), ticks(scales, "scale of initial embeddings"))
+def _ground(
+    kinds: np.ndarray, scales: Sequence[float], bias_scales: Sequence[float], top: float
+) -> Panel:
+    """The cells of a table, from `top` px on: the deeper their blue, the more circles."""
+    (R, C), side = kinds.shape[:2], 112
+    _, (panel,) = sheet(top + side * R + 62, [(84, top, side * C, side * R)])
+    x, y = (cells([f"{v:g}" for v in values]) for values in (bias_scales, scales))
+    panel.axes(x | {"title": {"text": "bias scale β"}, "fixedrange": True})
+    panel.axes(None, y | {"title": {"text": "scale of initial embeddings"}, "fixedrange": True})
+    for (row, column), share in np.ndenumerate((kinds == "circle").mean(-1)):
+        color = blend(PAPER, STYLES["circle"].color, 0.04 + 0.36 * float(share))
+        panel.tile(column, row, 0.47, line={"width": 0}, fillcolor=color, layer="below")
+    return panel
 
 
-def _tile(panel: Panel, column: int, row: int, kinds: np.ndarray, reach: float = 0.47) -> None:
-    """Ground of a cell: the deeper its blue, the more circles."""
-    share = float((kinds == "circle").mean())
-    panel.figure.add_shape(
-        type="rect",
-        x0=column - reach,
-        x1=column + reach,
-        y0=row - reach,
-        y1=row + reach,
-        xref=panel.x,
-        yref=panel.y,
-        line={"width": 0},
-        fillcolor=blend(PAPER, STYLES["circle"].color, 0.04 + 0.36 * share),
-        layer="below",
-    )
-
-
-def _marks(panel: Panel, kinds: np.ndarray) -> None:
+def _marks(kinds: np.ndarray) -> list[go.Trace]:
     """One mark a run, sorted by kind, in rows from the top of each cell."""
     R, C, S = kinds.shape
     across = int(np.ceil(np.sqrt(S)))
-    order = np.array([structure.KINDS.index(kind) for kind in kinds.ravel()]).reshape(kinds.shape)
-    order.sort(axis=-1)
-    place = np.arange(S)
-    step = 0.8 / across
-    x = np.arange(C)[None, :, None] + step * (place % across - (across - 1) / 2)
-    y = np.arange(R)[:, None, None] - step * (place // across - (across - 1) / 2)
-    for i, kind in enumerate(structure.KINDS):
-        chosen = order == i
-        size = min(13, 66 / across)
-        style = {"color": STYLES[kind].color, "symbol": STYLES[kind].symbol, "size": size}
-        where = {
-            "x": np.broadcast_to(x, order.shape)[chosen],
-            "y": np.broadcast_to(y, order.shape)[chosen],
-        }
-        panel.add(go.Scatter(**where, mode="markers", marker=style, name=kind, hoverinfo="skip"))
+    order = np.sort((kinds[..., None] == np.array(KINDS)).argmax(-1), axis=-1)
+    down, along = np.divmod(np.arange(S), across)
+    step, middle = 0.8 / across, (across - 1) / 2
+    x = np.arange(C)[None, :, None] + step * (along - middle)
+    y = np.arange(R)[:, None, None] - step * (down - middle)
+    x, y = (np.broadcast_to(place, order.shape) for place in (x, y))
+    size = min(13, 66 / across)
+    return [
+        marks(x[order == i], y[order == i], STYLES[kind].marker(size), name=kind)
+        for i, kind in enumerate(KINDS)
+    ]
 
 
-def _cell_hover(panel: Panel, kinds: np.ndarray, scales, bias_scales) -> None:
+def _hover(kinds: np.ndarray, scales: Sequence[float], bias_scales: Sequence[float]) -> go.Scatter:
     """An invisible mark over each cell that tells its counts."""
     R, C, S = kinds.shape
-    text = [
-        f"β = {bias_scales[c]:g}, scale {scales[r]:g}<br>"
-        + "<br>".join(f"{kind} {(kinds[r, c] == kind).sum()} of {S}" for kind in structure.KINDS)
-        for r in range(R)
-        for c in range(C)
-    ]
     y, x = np.divmod(np.arange(R * C), C)
-    marker = {"size": 104, "symbol": "square", "opacity": 0}
-    hover = "%{hovertext}<extra></extra>"
-    panel.add(
-        go.Scatter(
-            x=x, y=y, mode="markers", marker=marker, hovertext=text, hovertemplate=hover, name=""
-        )
-    )
-
-
-def _keys(panel: Panel) -> None:
-    """Names of kinds above the cells."""
-    symbols = {"circle": "●", "grid": "■", "stripe": "◆", "other": "✚"}
-    words = [
-        f'<span style="color:{STYLES[kind].color}">{symbols[kind]} <b>{kind}</b></span>'
-        for kind in structure.KINDS
+    text = [
+        f"β = {bias_scales[column]:g}, scale {scales[row]:g}<br>"
+        + "<br>".join(f"{kind} {(kinds[row, column] == kind).sum()} of {S}" for kind in KINDS)
+        for row, column in zip(y, x)
     ]
-    panel.note("   ".join(words), yshift=10, font=font(13))
+    marker = {"size": 104, "symbol": "square", "opacity": 0}
+    return marks(x, y, marker, "%{hovertext}", hovertext=text, name="")
 
 
 def phase_examples(
@@ -131,45 +86,31 @@ def phase_examples(
         kinds: (R, C, S) kinds of all seeds, that one first.
         scales, bias_scales: as for `phase_diagram`.
     """
-    R, C = kinds.shape[:2]
-    side, top, bottom = 112, 20, 62
-    figure, (panel,) = sheet(top + side * R + bottom, [(84, top, side * C, side * R)])
-    _cell_axes(panel, scales, bias_scales)
-    for row in range(R):
-        for column in range(C):
-            _tile(panel, column, row, kinds[row, column])
+    panel = _ground(kinds, scales, bias_scales, 20)
     panel.add(*_small(E, kinds[:, :, 0]))
-    return figure
+    return panel.figure
 
 
 def _small(E: np.ndarray, kinds: np.ndarray) -> list[go.Trace]:
     """Embeddings (R, C, N, 2), each small in its cell, with bonds and the name of its kind."""
     R, C, N, _ = E.shape
-    E = centred(E)
+    E = centred(E).reshape(-1, N, 2)
     E = 0.36 * E / np.abs(E).max((-2, -1), keepdims=True)
-    joined = [[bonds(E[r, c]) for c in range(C)] for r in range(R)]
-    centre = np.stack(np.meshgrid(np.arange(C), np.arange(R)), -1).astype(float)
-    E = E + centre[:, :, None] - [0, 0.05]
-    starts, ends = (
-        np.concatenate([E[r, c][joined[r][c][:, i]] for r in range(R) for c in range(C)])
-        for i in (0, 1)
-    )
+    joined = [listed(bonds) for bonds in structure.describe(E).bonds]
+    centre = np.stack(np.meshgrid(np.arange(C), np.arange(R)), -1).reshape(-1, 2).astype(float)
+    E = E + centre[:, None] - [0, 0.05]
+    lines = np.concatenate([one[pairs] for one, pairs in zip(E, joined)])
     points = E.reshape(-1, 2).astype(np.float32)
-    dots = go.Scatter(
-        x=points[:, 0],
-        y=points[:, 1],
-        mode="markers",
-        marker={"size": 6, "color": token_colors(N) * (R * C), "line": {"width": 0}},
-        text=[str(a) for a in range(N)] * (R * C),
-        hovertemplate="token %{text}<extra></extra>",
-    )
+    marker = {"size": 6, "color": token_colors(N) * (R * C), "line": {"width": 0}}
+    tokens = [str(a) for a in range(N)] * (R * C)
+    dots = marks(*points.T, marker, "token %{text}", text=tokens)
     names = go.Scatter(
-        x=centre[..., 0].ravel() - 0.44,
-        y=centre[..., 1].ravel() + 0.41,
+        x=centre[:, 0] - 0.44,
+        y=centre[:, 1] + 0.41,
         mode="text",
         text=kinds.ravel().tolist(),
         textposition="middle right",
         textfont={"size": 11, "color": [STYLES[kind].color for kind in kinds.ravel()]},
         hoverinfo="skip",
     )
-    return [*segments(starts, ends), dots, names]
+    return [*segments(lines[:, 0], lines[:, 1]), dots, names]

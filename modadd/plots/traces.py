@@ -6,35 +6,40 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from modadd import model, structure
-from modadd._lattice import spacing
 from modadd.model import Parameters
-from modadd.plots.palette import INK, MUTED, PAPER, STYLES, blend, faded, text_on, token_colors
+from modadd.plots.palette import INK, MUTED, PAPER, Style, blend, faded, text_on, token_colors
 from modadd.plots.panels import square_root
 from modadd.plots.png import indexed_png
 from modadd.task import ModularAddition
 
 
-def embeddings(E: np.ndarray, size: float = 15, opacity: float = 1.0) -> list[go.Trace]:
+def embeddings(
+    E: np.ndarray, size: float = 15, opacity: float = 1.0, tokens: Sequence[int] | None = None
+) -> list[go.Trace]:
     """Tokens as discs of `size` px at their embeddings E (N, 2), numbered where size allows.
 
-    The opacity is that of the discs on the paper; their numbers stay legible.
+    The opacity is that of the discs on the paper; their numbers stay legible. `tokens` are those
+    that are drawn; None: all.
     """
-    colors = [blend(color, PAPER, 1 - opacity) for color in token_colors(len(E))]
+    shown = range(len(E)) if tokens is None else tokens
+    every = token_colors(len(E))
+    colors = [blend(every[token], PAPER, 1 - opacity) for token in shown]
     rims = [blend(color, INK, 0.3) for color in colors]  # 3 : 1 against the paper
     return [
         go.Scatter(
-            x=E[:, 0],
-            y=E[:, 1],
+            x=E[shown, 0],
+            y=E[shown, 1],
             mode="markers+text" if size >= 11 else "markers",
             cliponaxis=False,
             marker={"size": size, "color": colors, "line": {"width": 0.8, "color": rims}},
-            text=[str(a) for a in range(len(E))],
+            text=[str(token) for token in shown],
             textfont={
                 "size": max(8, round(0.6 * size)),
                 "color": [text_on(color) for color in colors],
@@ -94,14 +99,43 @@ def whisker(
     return {"type": "data", "symmetric": False} | ends | look
 
 
+def marks(
+    x: ArrayLike, y: ArrayLike, marker: dict, hover: str = "", extra: str = "", **look
+) -> go.Scatter:
+    """Marks at x and y (M,), joined where `look` has a line; pointing at one shows hover and extra.
+
+    `marker` and `look` are as plotly has them.
+    """
+    mode = "lines+markers" if "line" in look else "markers"
+    return go.Scatter(x=x, y=y, mode=mode, marker=marker, **_hover(hover, extra) | look)
+
+
+def line(
+    x: ArrayLike,
+    y: ArrayLike,
+    color: str,
+    width: float = 2,
+    dash: str = "solid",
+    hover: str = "",
+    extra: str = "",
+    **look,
+) -> go.Scatter:
+    """A line through x and y (M,), `width` px wide; otherwise as `marks`."""
+    style = {"color": color, "width": width, "dash": dash}
+    return go.Scatter(x=x, y=y, mode="lines", line=style, **_hover(hover, extra) | look)
+
+
+def _hover(hover: str, extra: str) -> dict:
+    return {"hovertemplate": f"{hover}<extra>{extra}</extra>"} if hover else {"hoverinfo": "skip"}
+
+
 def segments(
     starts: ArrayLike, ends: ArrayLike, color: str = MUTED, width: float = 1
 ) -> list[go.Trace]:
     """Straight lines from starts (B, 2) to ends (B, 2), as one trace."""
     starts = np.asarray(starts, dtype=float)
     points = np.stack([starts, ends, np.full_like(starts, np.nan)], 1).reshape(-1, 2)
-    line = {"color": color, "width": width}
-    return [go.Scatter(x=points[:, 0], y=points[:, 1], mode="lines", line=line, hoverinfo="skip")]
+    return [line(*points.T, color, width)]
 
 
 def pair_sums(
@@ -127,16 +161,9 @@ def pair_sums(
         marker = {"size": size, "color": own, "line": rim}
         if inner:
             marker = {"size": size, "color": PAPER, "line": {"width": 1.6, "color": own}}
-        return go.Scatter(
-            x=x[chosen, 0],
-            y=x[chosen, 1],
-            mode="markers",
-            name=name,
-            marker=marker,
-            customdata=np.column_stack([task.pairs, task.labels])[chosen].astype(np.int16),
-            hovertemplate="%{customdata[0]} + %{customdata[1]} ≡ %{customdata[2]}"
-            f"<extra>{name}</extra>",
-        )
+        data = np.column_stack([task.pairs, task.labels])[chosen].astype(np.int16)
+        hover = "%{customdata[0]} + %{customdata[1]} ≡ %{customdata[2]}"
+        return marks(*x[chosen].T, marker, hover, name, name=name, customdata=data)
 
     bare, dark = {"width": 0}, {"width": 1, "color": INK}
     traces = [
@@ -145,11 +172,10 @@ def pair_sums(
     ]
     if hollow.any():
         # A dark ring around the hollow disc: a disc under it.
-        wrong = x[hollow & ~right]
         ring = {"size": size + 4.5, "color": INK, "line": bare}
         traces += [
             trace("held out, right", right & hollow, size, bare, inner=True),
-            go.Scatter(x=wrong[:, 0], y=wrong[:, 1], mode="markers", marker=ring, hoverinfo="skip"),
+            marks(*x[hollow & ~right].T, ring),
             trace("held out, wrong", ~right & hollow, size, bare, inner=True),
         ]
     return traces
@@ -171,15 +197,18 @@ def regions(
     return [go.Image(source=source, x0=middle[0], y0=middle[0], dx=step, dy=step, hoverinfo="skip")]
 
 
-def curve(x: ArrayLike, y: ArrayLike, style: str, name: str) -> list[go.Trace]:
-    """One scalar over steps, (T,) each, in one of palette.STYLES."""
-    line = {"color": STYLES[style].color, "dash": STYLES[style].dash, "width": 2}
-    hover = "step %{customdata}: %{y:.3g}<extra>" + name + "</extra>"
-    where = {"x": square_root(x), "y": np.asarray(y), "customdata": np.asarray(x)}
-    return [go.Scatter(**where, mode="lines", line=line, name=name, hovertemplate=hover)]
+def curve(
+    x: ArrayLike, y: ArrayLike, style: Style, name: str, digits: str = ".3g"
+) -> list[go.Trace]:
+    """One scalar over steps, (T,) each."""
+    hover, steps = f"step %{{customdata}}: %{{y:{digits}}}", np.asarray(x)
+    look = {"dash": style.dash, "customdata": steps, "name": name}
+    return [line(square_root(steps), y, style.color, hover=hover, extra=name, **look)]
 
 
-def band(x: ArrayLike, ys: np.ndarray, style: str, name: str) -> list[go.Trace]:
+def band(
+    x: ArrayLike, ys: np.ndarray, style: Style, name: str, opacity: float = 0.18
+) -> list[go.Trace]:
     """Over steps (T,) the median of ys (T, S), and a band that holds the middle half of the seeds.
 
     Steps at which no seed has a value are left out.
@@ -189,10 +218,8 @@ def band(x: ArrayLike, ys: np.ndarray, style: str, name: str) -> list[go.Trace]:
         return [go.Scatter(x=[None], y=[None]), *curve([], [], style, name)]
     x, ys = np.asarray(x)[there], np.asarray(ys)[there]
     low, median, high = np.nanquantile(ys, [0.25, 0.5, 0.75], axis=1)
-    return [
-        *area(square_root(x), low, high, STYLES[style].color, 0.18),
-        *curve(x, median, style, name),
-    ]
+    shade = area(square_root(x), low, high, style.color, opacity)
+    return [*shade, *curve(x, median, style, name)]
 
 
 def area(
@@ -209,10 +236,3 @@ def area(
             hoverinfo="skip",
         )
     ]
-
-
-def neighbour_distance(E: np.ndarray) -> float:
-    """Median distance of a token to its nearest neighbour, as `structure` measures it."""
-    centred = E - E.mean(0)
-    rms = np.sqrt((centred**2).sum(-1).mean())
-    return float(rms * spacing((centred[:, 0] + 1j * centred[:, 1])[None] / rms)[0])

@@ -66,13 +66,16 @@ def phases(
     if E.shape[:-2] != shape:
         raise ValueError(f"E must lead with {shape}, got {E.shape}")
 
-    def run(one: np.ndarray) -> dict:
-        return {"E": one.ravel().astype(np.float32).tolist(), "bonds": traces.bonds(one).tolist()}
+    def run(one: np.ndarray, joined: np.ndarray) -> dict:
+        bonds = traces.listed(joined).tolist()
+        return {"E": one.ravel().astype(np.float32).tolist(), "bonds": bonds}
 
     if config is not None:
         _checks.instance("config", config, TrainingConfig)
         if config.modulus != E.shape[-2]:
             raise ValueError(f"config must be of modulus {E.shape[-2]}, got {config.modulus}")
+    shown = E[:, :, :SHOWN]
+    table = zip(shown, structure.describe(shown).bonds)
     number = {kind: i for i, kind in enumerate(structure.KINDS)}
     initial = {
         "scales": list(scales),
@@ -82,6 +85,6 @@ def phases(
         "kinds": [[[number[kind] for kind in cell] for cell in row] for row in kinds],
         "recipe": config and {name: getattr(config, name) for name in RECIPE},
         "steps": config and config.steps,
-        "cells": [[[run(one) for one in cell[:SHOWN]] for cell in row] for row in E],
+        "cells": [[[run(*one) for one in zip(*cell)] for cell in zip(*row)] for row in table],
     }
     return _Phases(initial, phase_examples(E[:, :, 0], kinds, scales, bias_scales))
