@@ -569,13 +569,13 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
-    <<<<<<< HEAD
-        Args:
-            schedules: name to `kinds` (S,) at its end.
-            born: λ / λc to bools (S,), of networks that grew.
-    =======
-        A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
-    >>>>>>> main
+<<<<<<< HEAD
+    Args:
+        schedules: name to `kinds` (S,) at its end.
+        born: λ / λc to bools (S,), of networks that grew.
+=======
+    A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
+>>>>>>> main
     """
     tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
