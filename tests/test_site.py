@@ -302,9 +302,7 @@ def wait_for_widgets(page) -> list[str]:
 def test_every_widget_of_the_notebooks_can_be_explored(visit):
     page = visit("explore.html")
     shown = "".join((ROOT / "notebooks" / f"{stem}.py").read_text("utf-8") for stem in STEMS)
-    kinds = re.findall(
-        r"\bwidgets\.(scrub|playground|particles|phases|live)(?:_training)?\(", shown
-    )
+    kinds = re.findall(r"\bwidgets\.([a-z]+)(?:_training)?\(", shown)
     assert wait_for_widgets(page) == kinds and len(set(kinds)) == 5
     root = view(page, "playground")
     root.get_by_label("structure").select_option("circle")

@@ -1,17 +1,14 @@
 """The lock, the licences and constraints.txt name the same packages at the same versions."""
 
-import importlib.util
 import re
 from importlib import metadata
 from pathlib import Path
 
+import licences
 import pytest
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-spec = importlib.util.spec_from_file_location("licences", ROOT / "docs" / "licences.py")
-licences = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(licences)
 
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -59,9 +56,8 @@ def test_licences_are_those_that_installed_packages_state():
     assert compared >= 100
 
 
-@pytest.mark.parametrize("name", ["AGPL", "SSPL", "Proprietary", "UNKNOWN", "Commercial"])
-def test_no_licence_forbids_use(name):
-    assert name not in PAGE
+def test_no_licence_forbids_use():
+    assert not re.search("AGPL|SSPL|Proprietary|UNKNOWN|Commercial", PAGE)
 
 
 def test_a_version_other_than_the_pinned_one_is_refused():
