@@ -28,6 +28,7 @@ FIRST_SEED = 15400  # seeds that served no trial; trials used 13000 to 13199
 
 # %%
 import numpy as np
+from scipy.stats import binomtest
 
 from modadd import TrainingConfig, intervals, notebook, structure, theory, train, widgets
 from modadd.chapters import n13_the_circle_solved as chapter
@@ -461,13 +462,15 @@ print(f"at more than twice the pass: all come back: {back[fallen > 2 * passed].m
 
 # %%
 # NBVAL_CHECK_OUTPUT
-tests = {
-    key: chapter.turned(*(kinds == "circle" for kinds in found.values()))
-    for key, found in schedules.items()
-}
-print(f"N = 17: decay raised and lowered makes circles of others: {tests[17, 0.018].made > 0}")
-print(f"... more than without, sign test, p < 0.01: {tests[17, 0.018].p < 0.01}")
-print(f"N = 17 and 23: it unmakes none: {not any(t.lost for t in tests.values())}")
+turned = {}
+for key, found in schedules.items():
+    before, same, _, after = (kinds == "circle" for kinds in found.values())
+    p = binomtest(int((after & ~same).sum()), int((after ^ same).sum())).pvalue
+    turned[key] = (after & ~before).sum(), (before & ~after).sum(), p
+made, lost, p = turned[17, 0.018]
+print(f"N = 17: decay raised and lowered makes circles of others: {made > 0}")
+print(f"... more than without, sign test, p < 0.01: {p < 0.01}")
+print(f"N = 17 and 23: it unmakes none: {not any(lost for _, lost, _ in turned.values())}")
 half = became[0]
 lattice = [np.isin(f, ["grid", "stripe"]).mean() for f in became]
 print("lattices at half of the circle's end: over 9 in 10 alive:", (half != "dead").mean() > 0.9)
@@ -475,11 +478,15 @@ print("... and most of them lattices:", lattice[0] > 0.5)
 print("at 0.8 none is a lattice:", lattice[-1] == 0)
 
 # %%
-for (N, decay), t in tests.items():
-    print(f"N = {N}, raised to {decay}: {t.made} of {t.others} became circles,", end=" ")
-    print(f"{t.control} in the control, p = {t.p:.1g}, below 0.05: {t.p < 0.05};", end=" ")
-    print(f"{t.lost} of {t.before} lost (up to {intervals.wilson(t.lost, t.before)[1]:.0%})")
-    for name, kinds in schedules[N, decay].items():
+for (N, decay), found in schedules.items():
+    made, lost, p = turned[N, decay]
+    before = (found["at 0.003"] == "circle").sum()
+    print(
+        f"N = {N}, raised to {decay}: {made} became circles, p = {p:.1g}, below 0.05: {p < 0.05};",
+        end=" ",
+    )
+    print(f"{lost} of {before} circles lost (up to {intervals.wilson(lost, before)[1]:.0%})")
+    for name, kinds in found.items():
         print(f"    {name:16}", ", ".join(f"{(kinds == k).sum()} {k}" for k in counted))
 for beta, (c, g) in levels.items():
     print(f"β = {beta:4}: circles {c.mean():.3f} ({len(c)})", end="   ")

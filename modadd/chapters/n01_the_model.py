@@ -159,11 +159,14 @@ def training_story(run: Run, seed: int, steps: Sequence[int]) -> go.Figure:
     for panel, title in ((above[0], "Tokens"), (below[0], "Pair sums")):
         place = {"x": 0, "y": 0.5, "xshift": -9, "xanchor": "right", "yanchor": "middle"}
         panel.note(title, **place, textangle=-90)
-    _progress(one, *courses)
-    rim = {"color": PAPER, "line": {"width": 1.6, "color": STYLES["training"].color}, "size": 8}
-    for panel, values in zip(courses, (one.loss, one.accuracy), strict=True):
-        steps = square_root(one.steps[chosen])
-        panel.add(marks(steps, values[chosen, 0], rim, cliponaxis=False))
+    share = {"range": [-0.03, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    over_steps(courses[0], one.steps[-1], "Loss", rangemode="tozero", nticks=4)
+    over_steps(courses[1], one.steps[-1], "Accuracy", **share)
+    style = STYLES["training"]
+    rim = {"color": PAPER, "line": {"width": 1.6, "color": style.color}, "size": 8}
+    for panel, values, name in zip(courses, (one.loss, one.accuracy), ("loss", "training pairs")):
+        panel.add(*curve(one.steps, values[:, 0], style, name))
+        panel.add(marks(square_root(one.steps[chosen]), values[chosen, 0], rim, cliponaxis=False))
     return figure
 
 
@@ -175,22 +178,6 @@ def _sums_over_regions(panel: Panel, one: Run, t: int, reach: float) -> None:
     panel.plane(reach)
     panel.add(*regions(parameters, reach, beta))
     panel.add(*pair_sums(one.embeddings[t, 0], right, 4.5, one.held_out(int(one.seeds[0]))))
-
-
-def _progress(run: Run, loss: Panel, accuracy: Panel) -> None:
-    """Loss and accuracy of a run with one seed."""
-    over_steps(loss, run.steps[-1], "Loss", rangemode="tozero", nticks=4)
-    share = {"range": [-0.03, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
-    over_steps(accuracy, run.steps[-1], "Accuracy", **share)
-    loss.add(*curve(run.steps, run.loss[:, 0], STYLES["training"], "loss"))
-    accuracy.add(*curve(run.steps, run.accuracy[:, 0], STYLES["training"], "training pairs"))
-    if np.isfinite(run.validation_accuracy).any():
-        held_out = run.validation_accuracy[:, 0]
-        accuracy.add(*curve(run.steps, held_out, STYLES["validation"], "validation pairs"))
-        for style, value in (("training", run.accuracy[-1, 0]), ("validation", held_out[-1])):
-            color = font(11, STYLES[style].color)
-            place = {"x": 1.0, "y": (value + 0.03) / 1.08, "xanchor": "right", "yanchor": "top"}
-            accuracy.note(style, **place, yshift=-3, font=color)
 
 
 # --- many seeds ----------------------------------------------------------------------------------
