@@ -298,9 +298,8 @@ def letting_go(ramp: Ramp, falling: Run) -> go.Figure:
     """
     n = falling.modulus
     curve, limit = theory.branch(n), theory.critical_decay(n)
-    beyond = falling.settings["weight_decay"]
     E = np.concatenate([ramp.embeddings[:, 0], falling.embeddings[:, 0]])
-    decay = np.r_[ramp.decays, np.full(len(falling.steps), beyond)]
+    decay = np.r_[ramp.decays, [falling.settings["weight_decay"]] * len(falling.steps)]
     names = [f"λ = {d:.4f}" for d in ramp.decays]
     names += [f"beyond, step {step}" for step in falling.steps]
     size = np.concatenate([ramp.radius[:, 0], radius(falling.embeddings[:, 0])])
