@@ -165,7 +165,7 @@ def test_freedom_of_the_two_sides_never_costs_and_matters_at_small_decay():
         radius, loss = chapter.two_sided(n, known.weight_decay)
         assert loss < known.loss * (1 + 1e-6)
         if share == 0.3:
-            assert (radius, loss) == pytest.approx((known.radius, known.loss), rel=1e-5)
+            assert (radius, loss) == pytest.approx((known.radius, known.loss), rel=1e-4)
         else:
             assert loss < 0.98 * known.loss
 
