@@ -5,11 +5,9 @@ allowed. Training and simulations end in a DivergenceError, which names step and
 stop being finite, and on Ctrl-C in Interrupted, which holds what was recorded.
 """
 
-from importlib import metadata
-
-from modadd.run import Interrupted, Run
+from modadd.run import VERSION, Interrupted, Run
 from modadd.task import ModularAddition
 from modadd.training import TrainingConfig, train
 
 __all__ = ["Interrupted", "ModularAddition", "Run", "TrainingConfig", "train"]
-__version__ = metadata.version("modadd")
+__version__ = VERSION

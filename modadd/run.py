@@ -5,6 +5,7 @@ A run file is an npz archive without pickle: a JSON header and the arrays of the
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import secrets
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +28,8 @@ SCALARS = ("loss", "accuracy", "validation_accuracy", "force_rms", "residual_rms
 
 FORMAT = 1
 """Version of the run file; raised when the meaning of its content changes."""
+VERSION = metadata.version("modadd")
+"""Of the package; looked up once, as that takes as long as writing a small file."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,6 +130,20 @@ class Run:
         share = self.settings.get("train_share", 1.0)
         return ~ModularAddition(self.modulus).training_pairs(share, seed)
 
+    def table(self) -> dict[str, np.ndarray]:
+        """What was measured, a row for each seed and snapshot: columns (S T,) by name.
+
+        `pandas.DataFrame(run.table())` makes a data frame of it.
+        """
+        seeds, steps = np.repeat(self.seeds, len(self.steps)), np.tile(self.steps, len(self))
+        return {"seed": seeds, "step": steps} | {k: getattr(self, k).T.ravel() for k in SCALARS}
+
+    def to_csv(self, path: str | os.PathLike) -> None:
+        """Write `table` to the file `path`, as comma-separated values under a line of names."""
+        columns = self.table()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([list(columns), *zip(*columns.values())])
+
     def _arrays(self) -> dict[str, np.ndarray]:
         """All arrays, by the names that they have in a file."""
         held = {name: getattr(self, name) for name in ("seeds", "steps", "embeddings", *SCALARS)}
@@ -150,7 +168,7 @@ class Run:
         path, arrays = Path(path), self._arrays()
         header = {
             "format": FORMAT,
-            "modadd": metadata.version("modadd"),
+            "modadd": VERSION,
             "numpy": np.__version__,
             "source": self.source,
             "settings": self.settings,
@@ -206,8 +224,19 @@ def _read(file: BinaryIO) -> Run:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """The array in an npy file."""
-    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    """The array in an npy file of version 1, which `numpy.savez` writes."""
+    if content[:8] != b"\x93NUMPY\1\0":
+        raise ValueError("it holds something else than arrays")
+    start = 10 + int.from_bytes(content[8:10], "little")
+    shape, by_columns, kind = _npy_header(content[8:start])
+    numbers = np.frombuffer(content, kind, offset=start).copy()
+    return numbers.reshape(shape, order="F" if by_columns else "C")
+
+
+@lru_cache(maxsize=256)
+def _npy_header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and type; remembered, as the entries of an ensemble have equal ones."""
+    return np.lib.format.read_array_header_1_0(io.BytesIO(text))
 
 
 def _float32(name: str, value: object, shape: tuple) -> np.ndarray:

@@ -27,16 +27,15 @@ FIRST_SEED = 11500  # seeds that served no trial
 STEPS = 1000  # of the nine recipes
 
 # %%
-from modadd import TrainingConfig, forecasts, intervals, notebook, structure, train
+from modadd import TrainingConfig, forecasts, intervals, notebook, structure, sweep, train
 from modadd.chapters import n11_optimisers as chapter
 from modadd.plots import show
-from modadd.sweep import sweep
 
 each, count = notebook.sizes(PROFILE, quick=(16, 60), full=(64, 500))
 bias_scales, sizes = [0, 0.1, 0.3, 1], [0.05, 0.14, 0.5, 1]
 cells = [(size, beta) for size in sizes for beta in bias_scales]
 configs, begun = [chapter.adam(*cell) for cell in cells], range(FIRST_SEED, FIRST_SEED + each)
-networks = sweep(configs, begun, snapshots=2)
+networks = sweep.sweep(configs, begun, snapshots=2)
 kinds = forecasts.kinds_of(networks)
 show(
     chapter.map_of_kinds(kinds, sizes, bias_scales),

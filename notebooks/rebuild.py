@@ -11,23 +11,26 @@ import ast
 import base64
 import hashlib
 import json
+import logging
 import os
 import re
-import signal
 import sys
 import threading
 import time
 import warnings
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from operator import itemgetter
 from pathlib import Path
 
 import jupytext
 import nbformat
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, FIGURES, BUILD = ROOT / "notebooks", ROOT / "figures", ROOT / "build"
 PROFILES = ("quick", "full")
 AT_ONCE = 2  # notebooks: each leaves cores idle while it imports, prints and draws
+EARLY = ("05", "10", "12")  # two take longest; 05 compiles what 06 would compile beside it
 MAX_BYTES = 1_500_000  # of a committed .ipynb: larger ones load slowly and swell the repository
 
 
@@ -64,61 +67,29 @@ def parameters(notebook: nbformat.NotebookNode) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-class Progress:
-    """Which cells are running, on one line that is rewritten, and a line for what is done."""
-
-    def __init__(self) -> None:
-        self.running: dict[str, str] = {}
-
-    def at(self, label: str, cell: int, cells: int) -> None:
-        """Say that a notebook runs a cell."""
-        self.running[label] = f"{label}: cell {cell}/{cells}"
-        if sys.stderr.isatty():
-            print("\r\x1b[K" + " | ".join(self.running.values()), end="", file=sys.stderr)
-
-    def done(self, label: str, seconds: float) -> None:
-        """Say that a notebook has ended."""
-        clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-        print(f"{clear}{self.running.pop(label)}, {seconds:.0f} s", file=sys.stderr, flush=True)
-
-
-PROGRESS, CLIENTS, STOPPED = Progress(), [], threading.Event()
+STOPPED = threading.Event()
 
 
 def execute(source: Path, profile: str, label: str) -> Path:
-    """Run one notebook in the notebooks folder; return the executed copy's path.
+    """Run one notebook; return the executed copy's path, written when a cell fails, too."""
+    import papermill  # takes a second: after the arguments have been checked
 
-    The copy is written when a cell fails, too.
-    """
-    from nbclient import NotebookClient  # takes a while: after the arguments have been checked
-
-    notebook = jupytext.read(source)
-    tagged = [i for i, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])]
-    given = nbformat.v4.new_code_cell(f"PROFILE = {profile!r}")
-    given.metadata["tags"] = ["injected-parameters"]
-    notebook.cells.insert(tagged[0] + 1, given)
     executed, started = BUILD / "notebooks" / f"{source.stem}.ipynb", time.time()
     executed.parent.mkdir(parents=True, exist_ok=True)
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each warns that it uses TCP
-        coalesce_streams=True,
-        store_widget_state=False,  # each plotly widget's state would add 5 MB of script
-        on_cell_start=lambda cell, cell_index: PROGRESS.at(
-            label, cell_index + 1, len(notebook.cells)
-        ),
-    )
-    CLIENTS.append(client)
-    # Idle threads of OpenMP would spin where two notebooks share the cores.
-    environment = {"MODADD_FIGURES": str(FIGURES), "OMP_WAIT_POLICY": "PASSIVE"} | os.environ
+    bar = {"desc": label, "bar_format": "{desc}: cell {n_fmt}/{total_fmt}", "leave": False}
     try:
-        client.execute(env=environment)
+        papermill.execute_notebook(
+            jupytext.read(source),
+            executed,
+            parameters={"PROFILE": profile},
+            kernel_name="python3",
+            progress_bar=bar if sys.stderr.isatty() else False,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each warns that it uses TCP
+            coalesce_streams=True,
+            store_widget_state=False,  # each plotly widget's state would add 5 MB of script
+        )
     finally:
-        CLIENTS.remove(client)
-        nbformat.write(notebook, executed)
-        PROGRESS.done(label, time.time() - started)
+        print(f"{label}: {time.time() - started:.0f} s", file=sys.stderr, flush=True)
     return executed
 
 
@@ -140,10 +111,16 @@ def draw(executed: Path) -> None:
     nbformat.write(notebook, executed)
 
 
+def without_papermills(cells: list) -> list:
+    """Cells of an executed notebook without those that papermill has put among them."""
+    own = {"injected-parameters", "papermill-error-cell-tag"}
+    return [cell for cell in cells if not own & set(cell.metadata.get("tags", []))]
+
+
 def report_failure(source: Path) -> None:
     """Say which cell failed, and show the end of its traceback."""
-    ran = nbformat.read(BUILD / "notebooks" / f"{source.stem}.ipynb", as_version=4).cells
-    ran = [c for c in ran if "injected-parameters" not in c.metadata.get("tags", [])]
+    executed = BUILD / "notebooks" / f"{source.stem}.ipynb"
+    ran = without_papermills(nbformat.read(executed, as_version=4).cells)
     for number, cell in enumerate(ran, 1):
         for error in (o for o in cell.get("outputs", []) if o.output_type == "error"):
             trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
@@ -198,8 +175,7 @@ def renew(source: Path, executed: Path) -> None:
     (injected parameters, timings, widget states), so that equal results give equal files.
     """
     notebook = jupytext.read(source)
-    ran = nbformat.read(executed, as_version=4).cells
-    ran = [c for c in ran if "injected-parameters" not in c.metadata.get("tags", [])]
+    ran = without_papermills(nbformat.read(executed, as_version=4).cells)
     if [c.source for c in ran] != [c.source for c in notebook.cells]:
         raise Refusal(f"{source.name} was changed while it ran: run it again")
     notebook.metadata["language_info"] = {"name": "python"}
@@ -268,20 +244,27 @@ def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
     if renew_committed and png.browser() is None:
         raise Refusal("No Chrome or Chromium was found: the notebooks would have no pictures")
     os.environ["MODADD_FIGURES"] = str(FIGURES)  # for the kernels: beside these notebooks
+    # Idle threads of OpenMP would spin where two notebooks share the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is said here
+    os.chdir(NOTEBOOKS)  # papermill's own way there is not made for two notebooks at a time
     warnings.formatwarning = lambda message, *_: f"{message}\n"
     start, pool = time.time(), ThreadPoolExecutor(AT_ONCE)
     labels = [f"[{i}/{len(sources)}] {source.stem}" for i, source in enumerate(sources, 1)]
-    running = [pool.submit(make, *each, profile) for each in zip(sources, labels)]
+    ordered = sorted(zip(sources, labels), key=lambda each: each[0].stem[:2] not in EARLY)
+    running = [pool.submit(make, *each, profile) for each in ordered]
     try:
         wait(running, return_when=FIRST_EXCEPTION)
     finally:
         STOPPED.set()  # after an interrupt or a failure others may be running
         pool.shutdown(wait=False, cancel_futures=True)
-        for client in list(CLIENTS):
-            os.kill(client.km.provisioner.pid, signal.SIGKILL)
+        if not all(future.done() for future in running):
+            for child in psutil.Process().children():
+                if "ipykernel_launcher" in child.cmdline():
+                    child.kill()
     for failed in [f for f in running if f.done() and not f.cancelled() and f.exception()]:
         raise failed.exception()
-    figures = [figure for future in running for figure in future.result()]
+    figures = sorted((f for future in running for f in future.result()), key=itemgetter("file"))
     if renew_committed:
         for source in sources:
             renew(source, BUILD / "notebooks" / f"{source.stem}.ipynb")
@@ -291,7 +274,8 @@ def rebuild(sources: list[Path], profile: str, renew_committed: bool) -> int:
 
 def make(source: Path, label: str, profile: str) -> list[dict]:
     """Execute a notebook and draw its figures; returns what it wrote."""
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbclient.exceptions import DeadKernelError
+    from papermill import PapermillExecutionError
 
     before, started = times(source), time.time()
     try:
@@ -303,7 +287,7 @@ def make(source: Path, label: str, profile: str) -> list[dict]:
             print(f"{source.name} wrote no figure", file=sys.stderr)
             raise Failure
         return [record(f, source, profile, started) for f in written]
-    except CellExecutionError:
+    except PapermillExecutionError:
         report_failure(source)
         raise Failure from None
     except DeadKernelError:

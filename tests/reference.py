@@ -4,6 +4,7 @@ Slow, and independent of the compiled loops.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,11 +17,17 @@ OPTIMISERS |= {"adamw": torch.optim.AdamW}
 
 
 def train(
-    config: TrainingConfig, seed: int, *, start: Parameters | None = None, frozen: bool = False
+    config: TrainingConfig,
+    seed: int,
+    *,
+    start: Parameters | None = None,
+    frozen: bool = False,
+    paces: Sequence[float] = (1, 1, 1, 1, 1),
 ) -> Parameters:
     """Parameters of one seed at every step, with a leading axis of steps + 1.
 
-    They begin at `start`, or as the seed has it; if `frozen`, the first layer does not learn.
+    They begin at `start`, or as the seed has it; if `frozen`, the first layer does not learn. Each
+    array learns at its pace, and decays at the same pace as all.
     """
     parameters = (config.initial(seed) if start is None else start).map(
         lambda array: torch.tensor(array, dtype=torch.float64, requires_grad=True)
@@ -29,17 +36,20 @@ def train(
         for layer in (parameters.w1, parameters.b1):
             layer.requires_grad_(False)
     own = config.weight_decay if config.embedding_decay is None else config.embedding_decay
-    options = {"lr": config.learning_rate}
+    decays = [own, *[config.weight_decay] * 4]
+    options, rates = {}, [pace * config.learning_rate for pace in paces]
+    if config.optimiser == "adamw":  # its steps of decay grow with the rate
+        decays = [decay / pace for decay, pace in zip(decays, paces)]
     if config.optimiser == "gradient_descent":
         options["momentum"] = config.momentum
-    groups = [{"params": parameters[:1]}, {"params": parameters[1:]}]
+    groups = [{"params": [array], "lr": rate} for array, rate in zip(parameters, rates)]
     optimiser = OPTIMISERS[config.optimiser](groups, **options)
     until, states = np.inf if config.decay_until is None else config.decay_until, []
     for step in range(config.steps + 1):
         states.append(parameters.map(lambda array: array.detach().numpy().copy()))
         optimiser.zero_grad()
         _loss(config, seed, parameters).backward()
-        for group, decay in zip(optimiser.param_groups, (own, config.weight_decay)):
+        for group, decay in zip(optimiser.param_groups, decays):
             group["weight_decay"] = decay * (config.decay_from <= step < until)
         optimiser.step()
     return Parameters(*map(np.stack, zip(*states)))

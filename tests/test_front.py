@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 import torch
 
 from modadd import ModularAddition, TrainingConfig, _lattice, forces, model, structure, train
@@ -39,7 +40,7 @@ def node() -> str:
 
 
 def test_mathematics_and_controls_in_node(node, tmp_path):
-    (tmp_path / "reference.json").write_text(json.dumps(reference()))
+    (tmp_path / "reference.json").write_text(json.dumps(compared()))
     environment = os.environ | {"MODADD_REFERENCE": str(tmp_path / "reference.json")}
     tests = sorted(map(str, (ROOT / "tests" / "front").glob("*.test.js")))
     done = subprocess.run(
@@ -111,17 +112,17 @@ def test_what_readings_mean_stands_in_the_glossary():
 # --- what Python computes for the tests in Node
 
 
-def reference() -> dict:
+def compared() -> dict:
     """All that tests/front compares with."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small products gain nothing by more, and lose much under load
     try:
-        return _reference()
+        return _compared()
     finally:
         torch.set_num_threads(threads)
 
 
-def _reference() -> dict:
+def _compared() -> dict:
     thresholds, structures = described()
     return {
         "thresholds": thresholds,
@@ -167,7 +168,7 @@ RECIPES = (
     {"optimiser": "adam", "learning_rate": 0.01},
     {"optimiser": "adamw", "learning_rate": 0.01, "weight_decay": 0.5, "train_share": 0.7},
     {"optimiser": "adam", "learning_rate": 0.01, "label_smoothing": 0.1, "modulus": 12},
-    {"decays": [(0, 0.0), (7, 0.01), (30, 0.001)]},
+    {"weight_decay": 0.01, "decay_from": 7, "decay_until": 30},
     {"modulus": 3, "hidden": 1},
     {"modulus": 17, "hidden": 64},
     {"modulus": 31, "hidden": 256, "readout_init": "standard", "train_share": 0.9},
@@ -175,86 +176,60 @@ RECIPES = (
 """Recipes whose training is followed step by step."""
 
 
-def trained(seed: int = 3, decays: list | None = None, moving: bool = False, **changed) -> dict:
+def trained(seed: int = 3, moving: bool = False, **changed) -> dict:
     """The first 50 steps by autograd on the reference model, in float64.
 
     Of the network, or of the field with `moving` features.
     """
-    config = TrainingConfig(**{"modulus": 7, "hidden": 33} | changed)
-    decays = decays or [(0, config.weight_decay)]
-    task = config.task
-    training = task.training_pairs(config.train_share, seed)
-    weights = torch.tensor(model.pair_weights(task, training))
-    flat, pace = config.initial(seed), np.ones(4)
+    config = TrainingConfig(**{"modulus": 7, "hidden": 33, "steps": 50} | changed)
+    start, paces = None, (1, 1, 1, 1, 1)
     if moving:
-        flat, pace = field_start(config, seed, flat.embeddings)
-    flat = flat.map(lambda a: torch.tensor(a, dtype=torch.float64))
+        start, paces = field_start(config, seed)
+    states = reference.train(config, seed, start=start, paces=paces)
+    last, task = states.map(lambda array: array[-1]), config.task
+    training = task.training_pairs(config.train_share, seed)
     options = {"bias_scale": config.bias_scale, "label_smoothing": config.label_smoothing}
-    parameters = [a.requires_grad_() for a in flat]
-    make = {
-        "gradient_descent": lambda: torch.optim.SGD(
-            parameters, config.learning_rate, momentum=config.momentum
-        ),
-        "adam": lambda: torch.optim.Adam(parameters, config.learning_rate),
-        "adamw": lambda: torch.optim.AdamW(parameters, config.learning_rate),
-    }
-    optimiser = make[config.optimiser]()
-    optimiser.param_groups.clear()
-    for each, own in zip(parameters, pace[[0, 1, 1, 2, 3]], strict=True):
-        optimiser.add_param_group({"params": [each], "lr": own * config.learning_rate})
-    path = {}
-    for step in range(51):
-        if step in (0, 1, 2, 10, 50):
-            path[step] = torch.cat([a.detach().ravel() for a in parameters]).tolist()
-        decay = [d for at, d in decays if at <= step][-1]
-        for group in optimiser.param_groups:
-            kept = group["lr"] / config.learning_rate if config.optimiser == "adamw" else 1.0
-            group["weight_decay"] = decay / kept
-        optimiser.zero_grad()
-        loss = model.loss(Parameters(*parameters), task, weights, **options)
-        loss.backward()
-        if step < 50:
-            optimiser.step()
-    with torch.no_grad():
-        here = Parameters(*parameters).map(torch.Tensor.detach)
-        force = model.embedding_forces(here, task, weights, **options).numpy()
-        alpha = model.residuals(here, task, **options)
-        right = model.predicted_labels(here, task, config.bias_scale)
+    found = reference.measure(config, seed, last)
+    force = model.embedding_forces(last, task, model.pair_weights(task, training), **options)
     middle = 6 * ((np.arange(40) + 0.5) / 20 - 1)
-    hit, held_out = (right == task.labels) * task.multiplicity, ~training
-    valid = None
-    if held_out.any():
-        valid = (hit * held_out).sum() / (task.multiplicity * held_out).sum()
+    ground = model.regions(last, middle, -middle, config.bias_scale)
+    decays = [(0, config.weight_decay)]
+    if config.decay_until is not None:
+        decays = [(0, 0.0), (config.decay_from, config.weight_decay), (config.decay_until, 0.0)]
     return {
         "seed": seed,
         "recipe": {name: getattr(config, name) for name in _live.RECIPE},
         "decays": decays,
         "training": np.flatnonzero(training).tolist(),
-        "path": path,
+        "path": {
+            step: np.concatenate([array[step].ravel() for array in states]).tolist()
+            for step in (0, 1, 2, 10, 50)
+        },
         "last": {
-            "loss": loss.item(),
-            "accuracy": (hit * training).sum() / (task.multiplicity * training).sum(),
-            "validation": valid,
-            "residual": float((weights * alpha.square().sum(-1)).sum().sqrt()),
+            "loss": found["loss"],
+            "accuracy": found["accuracy"],
+            "validation": None if training.all() else found["validation_accuracy"],
+            "residual": found["residual_rms"],
             "measured": force.ravel().tolist(),
-            "predicted": right.tolist(),
-            "regions": model.regions(here, middle, -middle, config.bias_scale).ravel().tolist(),
+            "predicted": model.predicted_labels(last, task, config.bias_scale).tolist(),
+            "regions": ground.ravel().tolist(),
         },
     }
 
 
-def field_start(config: TrainingConfig, seed: int, E: np.ndarray) -> tuple[Parameters, np.ndarray]:
-    """Parameters with which the field begins, and the paces of its groups of parameters.
+def field_start(config: TrainingConfig, seed: int) -> tuple[Parameters, list[float]]:
+    """Parameters with which the field begins, and the pace of each of their arrays.
 
     What `field` computes from them is near for some steps: it computes in float32.
     """
     _, recipe, _ = prepare(config, config.task, seed, None)
+    E = config.initial(seed).embeddings
     theta, wide = _wide_limit(E, recipe, _even_cube(NODES), 1.0)
     pace = wide.rates / recipe.rates
-    mass = config.hidden / NODES
-    exact = np.where(np.isclose(pace, 1), 1, np.sqrt(mass))
+    exact = np.where(np.isclose(pace, 1), 1, np.sqrt(config.hidden / NODES))
     np.testing.assert_allclose(pace, exact, rtol=1e-6)
-    return Parameters(*engine.unpack(theta, config.modulus, NODES)), exact
+    start = Parameters(*engine.unpack(theta, config.modulus, NODES))
+    return start, exact[[0, 1, 1, 2, 3]].tolist()
 
 
 def shapes() -> list[np.ndarray]:

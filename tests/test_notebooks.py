@@ -213,7 +213,7 @@ def renewed(browser_path, tmp_path_factory) -> tuple[Path, str]:
     root = a_project(tmp_path_factory.mktemp("renewed"), **notebooks)
     done = run(root, "--renew")
     assert done.returncode == 0, done.stderr
-    assert "[1/2] 01_tiny: cell 4/4" in done.stderr
+    assert "[1/2] 01_tiny: " in done.stderr
     return root, done.stdout
 
 

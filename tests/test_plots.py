@@ -480,17 +480,6 @@ def test_dark_pages_and_a_dark_jupyterlab_turn_figures_over_by_one_rule(
 # Under a notebook's cell
 
 
-@pytest.fixture
-def kernel(monkeypatch, tmp_path):
-    """What reaches a notebook whose figures go to tmp_path: (content, metadata) of each output."""
-    shown = []
-    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
-    monkeypatch.setattr(export, "_in_kernel", lambda: True)
-    keep = lambda content, metadata=None, **_: shown.append((content, metadata))  # noqa: E731
-    monkeypatch.setattr("IPython.display.display", keep)
-    return shown
-
-
 def test_show_gives_a_figure_its_stand_in_and_what_is_to_be_drawn(figure, kernel, tmp_path):
     plots.show(figure, "01_ring", caption='A "ring".')
     (bundle, metadata), (caption, _) = kernel

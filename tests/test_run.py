@@ -1,5 +1,6 @@
 """Run files and the cache."""
 
+import csv
 import os
 import re
 import shutil
@@ -79,6 +80,19 @@ def test_a_run_says_in_one_line_what_it_is(run):
     assert repr(run) == said
     assert len(run) == 3
     assert re.fullmatch(r"\d+\.\d+\.\d+", modadd.__version__)
+
+
+def test_a_table_has_a_row_for_each_seed_and_snapshot(run, tmp_path):
+    table = run.table()
+    assert {len(column) for column in table.values()} == {3 * 21}
+    row = (table["seed"] == 7) & (table["step"] == 4)
+    assert table["force_rms"][row] == run.select(7).force_rms[run.nearest(4)]
+    run.to_csv(tmp_path / "run.csv")
+    with open(tmp_path / "run.csv", newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    assert names == ["seed", "step", *modadd.run.SCALARS] == list(table)
+    for name, values in zip(names, zip(*rows), strict=True):
+        np.testing.assert_array_equal(np.array(values, table[name].dtype), table[name])
 
 
 def test_no_seed_is_held_twice():

@@ -93,19 +93,6 @@ def test_lattice_patches_are_grids(modulus, vectors):
             assert (gap < 3 * 0.3).sum() >= modulus // 2
 
 
-@pytest.mark.parametrize("unit", units(17))
-def test_an_exact_lattice_is_recovered(unit):
-    found = structure.grid(3 * lattice(17, 4, SQUARE, unit) + 5)
-    assert found.score == 1
-    assert found.r2 == pytest.approx(1)
-    wanted = {}
-    for step, vector in ((unit, (3.0, 0.0)), (4 * unit, (0.0, 3.0))):
-        back = step % 17 > 8
-        wanted[folded(step, 17)] = -np.array(vector) if back else np.array(vector)
-    assert found.steps.tolist() == sorted(wanted)
-    np.testing.assert_allclose(found.vectors, [wanted[s] for s in sorted(wanted)], atol=1e-9)
-
-
 @pytest.mark.parametrize(
     ("modulus", "columns", "rows", "kind"),
     [

@@ -149,41 +149,24 @@ def test_page_needs_nothing_from_outside(run):
         assert page.count("</script>") == 1
 
 
-@pytest.fixture
-def shown(monkeypatch, tmp_path):
-    """What reaches a notebook whose figures go to tmp_path: (content, metadata) of each output."""
-    outputs = []
-    monkeypatch.setenv("MODADD_FIGURES", str(tmp_path))
-    monkeypatch.setattr(export, "_in_kernel", lambda: True)
-    keep = lambda content, metadata=None, **_: outputs.append((content, metadata))  # noqa: E731
-    monkeypatch.setattr("IPython.display.display", keep)
-    return outputs
-
-
-def test_every_widget_leaves_a_picture_and_a_caption(run, shown):
-    for widget in (
-        widgets.scrub(run),
-        widgets.playground(),
-        widgets.particles(),
-        widgets.live_training(CONFIG),
-    ):
+def test_every_widget_leaves_a_picture_and_a_caption(run, kernel):
+    live = widgets.live_training(CONFIG)
+    for widget in (widgets.scrub(run), widgets.playground(), widgets.particles(), live):
         widget._ipython_display_()
-        (bundle, metadata), (caption, _) = shown
+        (bundle, metadata), (caption, _) = kernel
         assert {"text/html", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
         assert metadata["draw"] == {"figure": json.loads(widget.picture().to_json()), "name": None}
         assert bundle["text/plain"] == widget.caption
         assert caption.data == f"*{widget.caption}*"
-        shown.clear()
+        kernel.clear()
 
 
-def test_a_named_widget_is_saved_like_a_figure(run, shown, tmp_path):
+def test_a_named_widget_is_saved_like_a_figure(run, kernel, tmp_path):
     widget = widgets.scrub(run)
     export.show(widget, name="01_scrub", caption="Scrub: 3 < 4.")
-    export.show(widgets.live_training(CONFIG), name="07_live")
-    (_, scrub), _, (_, live) = shown
-    assert (scrub["page"], scrub["draw"]["name"]) == ("01_scrub.html", "01_scrub")
-    assert (live["page"], live["draw"]["name"]) == ("07_live.html", "07_live")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["01_scrub.html", "07_live.html"]
+    (_, metadata), _ = kernel
+    assert (metadata["page"], metadata["draw"]["name"]) == ("01_scrub.html", "01_scrub")
+    assert [path.name for path in tmp_path.iterdir()] == ["01_scrub.html"]
     page = (tmp_path / "01_scrub.html").read_text(encoding="utf-8")
     assert widget.fragment() in page
     assert "Scrub: 3 &lt; 4." in page

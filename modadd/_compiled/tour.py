@@ -9,7 +9,7 @@ the same start gives the same tours, and the same bits.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
@@ -43,115 +43,81 @@ exponentials; the pair's weight over this sum; minus the share of the weight tha
 each label; and how many they are."""
 
 
-class Workspace(NamedTuple):
-    """Arrays of one seed, used again at every step.
+Workspace = namedtuple(
+    "Workspace",
+    "order first second labels place push_x push_y counts real lines turns readout shares words "
+    "events where planes sums carry rows strip gradient measured cell old fill pool far pooled "
+    "here",
+)
+"""Arrays of one seed, used again at every step; `workspace` says what they hold."""
+
+
+def workspace(theta, state, recipe, pairs) -> Workspace:
+    """What one call of `engine.trace` works with, for the tour that the state holds.
 
     There are P pairs, of which B make a strip; R is N − 1, rounded up to whole vectors, and W is
     H / 64, rounded up to whole words. All arrays are flat, so that a place in them is one number:
     the entry (i, j) of what is called (I, J) here stands at J i + j.
     """
-
-    order: np.ndarray
-    """(P,) int64 the tour: indices of the pairs, those with a weight before the others."""
-    first: np.ndarray
-    """(P,) int32 their first tokens, in this order."""
-    second: np.ndarray
-    """(P,) int32 their second tokens."""
-    labels: np.ndarray
-    """(P,) int32 their labels."""
-    place: np.ndarray
-    """(N, N) int32 place of two tokens' pair in the tour; behind all if it has no weight."""
-    push_x: np.ndarray
-    """∂L/∂x of the pair sum at each place of the tour; zero behind all."""
-    push_y: np.ndarray
-    """∂L/∂y."""
-    counts: np.ndarray
-    """(2,) int64: number of pairs with a weight, and of all that are visited."""
-    real: np.ndarray
-    """(R,) 1 for each of N − 1 labels; 0 for padding."""
-    lines: np.ndarray
-    """(3, 64 W) u, v and β b of each unit; zero for padding."""
-    turns: np.ndarray
-    """(2 (H + 1), 4) u, v, β b and 1 of each unit, with a minus sign where it goes off."""
-    readout: np.ndarray
-    """(H + 1, R) W2 less its last column."""
-    shares: np.ndarray
-    """(H + 1, 3, R) Σ δx, Σ δy and Σ δ over the pairs at which a unit is on."""
-    words: np.ndarray
-    """(B + 2, W) bits of the units that are on: at the pair before the strip, its pairs, none."""
-    events: np.ndarray
-    """Switches of the strip, 2 k where the unit k goes off and 2 k + 1 where it comes on."""
-    where: np.ndarray
-    """Place in the strip of each two events."""
-    planes: np.ndarray
-    """(B, 3, R) A and c at each pair; then in place of c the logits, exponentials."""
-    sums: np.ndarray
-    """(B + 1, 3, R) running sums of δx, δy and δ before each pair."""
-    carry: np.ndarray
-    """(2, 3, R) A and c, and the running sums, where the strip ends."""
-    rows: np.ndarray
-    """(2, B, LANES) what is added up across lanes."""
-    strip: np.ndarray
-    """(ROWS, B) numbers of each pair of the strip."""
-    gradient: np.ndarray
-    """(D,) ∂L/∂θ."""
-    measured: np.ndarray
-    """(5,) float64 scalars of `Run`."""
-    cell: np.ndarray
-    """(P,) int32 the cell of each pair, by its place."""
-    old: np.ndarray
-    """(P,) int64 the order of the tour before the one that is made."""
-    fill: np.ndarray
-    """int32 how many pairs are in the cells before each one."""
-    pool: np.ndarray
-    """(POOL,) int64 the pairs of the pool, −1 for none."""
-    far: np.ndarray
-    """(POOL,) int64 how many switches away each is, and which."""
-    pooled: np.ndarray
-    """(W, POOL) uint64 their words."""
-    here: np.ndarray
-    """(W,) uint64 words of the last pair."""
-
-
-def workspace(theta, state, recipe, pairs) -> Workspace:
-    """What one call of `engine.trace` works with, for the tour that the state holds."""
     n, h, q = recipe.tokens, recipe.hidden, pairs.labels.size
     row, width = _row(n), (h + 63) // 64
     strip = max(LANES, min(64, 1024 // row // LANES * LANES))
     trains = pairs.weights > 0
     order = np.argsort(np.where(trains, 0, np.where(pairs.validation > 0, 1, 2)), kind="stable")
-    counts = np.array([trains.sum(), (trains | (pairs.validation > 0)).sum()])
     if state[0, theta.size] > 0:
         order[:] = state[:, theta.size + TOUR :].ravel()[:q]
     return Workspace(
+        # (P,) the tour: indices of the pairs, those with a weight before the others
         order=order,
+        # (P,) their first tokens, second tokens and labels, in this order
         first=np.zeros(q, np.int32),
         second=np.zeros(q, np.int32),
         labels=np.zeros(q, np.int32),
+        # (N, N) place of two tokens' pair in the tour; behind all if it has no weight
         place=np.zeros(n * n, np.int32),
+        # ∂L/∂x and ∂L/∂y of the pair sum at each place of the tour; zero behind all
         push_x=_zeros(q + LANES + 1),
         push_y=_zeros(q + LANES + 1),
-        counts=counts,
+        # number of pairs with a weight, and of all that are visited
+        counts=np.array([trains.sum(), (trains | (pairs.validation > 0)).sum()]),
+        # (R,) 1 for each of N − 1 labels; 0 for padding
         real=(np.arange(row) < n - 1).astype(np.float32),
+        # (3, 64 W) u, v and β b of each unit; zero for padding
         lines=_zeros(3 * 64 * width),
+        # (2 (H + 1), 4) u, v, β b and 1 of each unit, with a minus sign where it goes off
         turns=_zeros(2 * (h + 1) * 4),
+        # (H + 1, R) W2 less its last column
         readout=_zeros((h + 1) * row),
+        # (H + 1, 3, R) Σ δx, Σ δy and Σ δ over the pairs at which a unit is on
         shares=_zeros((h + 1) * 3 * row),
+        # (B + 2, W) bits of the units that are on: at the pair before the strip, its pairs, none
         words=np.zeros((strip + 2) * width, np.uint64),
+        # switches of the strip, 2 k where the unit k goes off and 2 k + 1 where it comes on
         events=np.zeros((strip + 1) * (64 * width + 2) + 8, np.int32),
+        # place in the strip of each two events
         where=np.zeros((strip + 1) * (32 * width + 1) + 4, np.int32),
+        # (B, 3, R) A and c at each pair; then in place of c the logits, exponentials
         planes=_zeros(strip * 3 * row),
+        # (B + 1, 3, R) running sums of δx, δy and δ before each pair
         sums=_zeros((strip + 1) * 3 * row),
+        # (2, 3, R) A and c, and the running sums, where the strip ends
         carry=_zeros(6 * row),
+        # (2, B, LANES) what is added up across lanes
         rows=_zeros(max(2 * strip, 4 * LANES) * LANES),
+        # (ROWS, B) numbers of each pair of the strip
         strip=_zeros(ROWS * strip),
+        # (D,) ∂L/∂θ, and the scalars of `Run`
         gradient=_zeros(theta.size),
         measured=np.zeros(5),
+        # (P,) the cell of each pair, by its place; and the order of the tour before this one
         cell=np.zeros(q, np.int32),
         old=np.zeros(q, np.int64),
+        # how many pairs are in the cells before each one
         fill=np.zeros(2 * q + 16, np.int32),
+        # (POOL,) the pairs of the pool, −1 for none; how many switches away each is, and which
         pool=np.zeros(POOL, np.int64),
         far=np.zeros(POOL, np.int64),
+        # (W, POOL) their words, and (W,) those of the last pair
         pooled=np.zeros(width * POOL, np.uint64),
         here=np.zeros(width, np.uint64),
     )
