@@ -268,26 +268,27 @@ ways = {
 }
 
 # %%
-kinds = {name: chapter.finished(run.embeddings[t]).kind for name, (run, t) in ways.items()}
+ends = {name: run.embeddings[t] for name, (run, t) in ways.items()}
+kinds = {name: chapter.finished(E).kind for name, E in ends.items()}
+closed = {name: structure.closure(E) for name, E in ends.items()}
 for name, (run, t) in ways.items():
-    closed, force = structure.closure(run.embeddings[t]).mean(), np.median(run.force_rms[t])
-    print(f"{name:23} of a kind {kinds[name].mean():4.0%}, closure {closed:.3f}, force {force:.0e}")
-start, idle, strong, weak = kinds.values()
-fewer = intervals.paired(strong, weak)
-print("of a kind: strong and short over weak and long", fewer)
-print("           weak and long over no decay as long", intervals.paired(weak, idle))
-print("           no decay, ten times as long        ", intervals.paired(idle, start))
-for name, values in (
-    (
-        "strong and short over none",
-        structure.closure(np.stack([briefly.final, never.embeddings[0]])),
-    ),
-    ("weak and long over none   ", structure.closure(np.stack([slowly.final, never.final]))),
-    ("no decay, ten times as long", structure.closure(never.embeddings[::-1])),
-):
-    print("closure:  ", name, intervals.paired(*values))
+    print(
+        f"{name:23} of a kind {kinds[name].mean():4.0%}, closure {closed[name].mean():.3f},",
+        end=" ",
+    )
+    print(f"force {np.median(run.force_rms[t]):.0e}")
+for what, found in (("of a kind", kinds), ("closure", closed)):
+    start, idle, strong, weak = found.values()
+    print(f"{what}: strong and short over none as short", intervals.paired(strong, start))
+    print(f"{'':{len(what)}}  weak and long over none as long    ", intervals.paired(weak, idle))
+    print(f"{'':{len(what)}}  strong and short over weak and long", intervals.paired(strong, weak))
+    print(f"{'':{len(what)}}  none, ten times as long            ", intervals.paired(idle, start))
 
 # %% [markdown]
+# The weak decay keeps less force, builds less closure, and hardly more than none does. But the prediction was about
+# the networks that are finished, and it **failed** by a hair: fewer they are, and the interval of the difference just
+# holds zero.
+#
 # ## What each control permits
 #
 # * *Layers only against embeddings only.* Predicted was that decay on the embeddings does nothing. At steps of
@@ -316,10 +317,12 @@ for name, values in (
 #   those weights.
 # * *Cause or symptom?* All conditions that build have live forces. It does not follow that live forces build.
 #   Without decay every arrangement that separates the training pairs is a minimum, at infinity: nothing prefers the
-#   finished one. Decay and smoothed labels both put the minimum at a finite place and so tell arrangements apart;
-#   live forces would then be the symptom. This is a conjecture. It fits that ten times as many steps without decay, at
-#   forces that fade but never vanish, build nothing more (last numbers of the Check). The clean control, forces kept alive by
-#   a rate that grows as one over the loss, was tried and is none: such steps become too long, and destroy what there is.
+#   finished one. Decay could help by lifting this degeneracy, however gently, and live forces would be the symptom.
+#   Two things speak against it. Decay on the layers alone, or on the embeddings alone, lifts nothing: what it takes from the one
+#   the other can give back ($E \to cE$, $W_1 \to W_1/c$), so the minimum stays at infinity; and both build. And a tenth
+#   of the decay for ten times as long, which prefers the same arrangements, closes less. A third reading remains:
+#   where decay is weak an unfinished arrangement may itself be at rest. So that live forces are the cause is still a
+#   conjecture. Forces that fade but never vanish build nothing more in ten times the steps.
 
 # %% [markdown]
 # ## Check
@@ -352,6 +355,9 @@ print("closure jumps after decay is switched on:", jump.low > 0.02)
 print("closure loses less than half of that once it is off:", still.low > -jump.mean / 2)
 best = max(doses, key=lambda rate: doses[rate].validation_accuracy[-1].mean())
 print("best decay is between 0.001 and 0.006:", 0.001 <= best <= 0.006)
+
+# %%
+# NBVAL_CHECK_OUTPUT
 without, given = zip(*built.values())
 kind, closed = (
     [np.concatenate([getattr(found, name) for found in side]) for side in (given, without)]
@@ -360,7 +366,6 @@ kind, closed = (
 print("N = 17, 19, 23: more are finished with decay:", intervals.paired(*kind).low > 0)
 closer, looser = map(intervals.mean, closed)
 print("... and lattices close more:                 ", closer.low > looser.high)
-print("a tenth of the decay for ten times as long finishes fewer:", fewer.low > 0)
 print(f"residual at decay 0.02: {np.median(doses[2e-2].residual_rms[-1]):.2f}")
 
 # %% [markdown]

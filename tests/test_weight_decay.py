@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import QUIET, a_run, check_inside, lattice, noise, ring
+from samples import QUIET, check_inside, lattice, noise, ring
 
 from modadd import TrainingConfig, structure, train
 from modadd.chapters.n07_weight_decay import (
