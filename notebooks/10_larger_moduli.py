@@ -213,8 +213,9 @@ for name, (low, high) in intervals_of.items():
     print(f"{name}: {low:.0%} to {high:.0%}")
 
 # %% [markdown]
-# The patch is nearly the Wigner–Seitz cell of $L$: the *patch* is compact. $L$ itself is near hexagonal more
-# often than by chance, and mostly is not. Why, and whether decay selects it, is not shown here.
+# The patch is nearly the Wigner–Seitz cell of $L$: the *patch* is compact. $L$ itself is rounder than that of random
+# steps: its shortest vector is nearly as long as in a square, and some steps are favoured. But near hexagonal it
+# mostly is not. Why, and whether decay selects it, is not shown here.
 #
 # ## Settings
 #
