@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 PROFILE = "quick"  # "full": 300 seeds (quick: 64) and 4000 steps (quick: 1600)
 DECAY = 0.003  # above 0
-FIRST_SEED, SECOND_SEED = 7000, 7500  # seeds that served no trial
+FIRST_SEED, SECOND_SEED, THIRD_SEED = 7000, 7500, 16300  # seeds that served no trial
 
 # %%
 from modadd import TrainingConfig, widgets
@@ -98,8 +98,9 @@ def network(seeds=seeds, **changes):
 # presumably because steps of 0.3 become too long where no decay limits the sharpness of the loss. So a
 # second test was fixed, with steps of 0.1 and a fifth of the probability spread, against networks without
 # decay at the same steps, on seeds not seen before. Both are shown. Decay in one place alone is tried
-# at these smaller steps too. With decay on the layers and none on the embeddings, the layers shrink while the
-# embeddings grow, and at steps of 0.3 a part of the training pairs is lost.
+# at these smaller steps too. With decay on the layers and none on the embeddings, $E \to cE$ with $W_1 \to W_1 / c$
+# changes no logit and saves decay: the layers shrink while the embeddings grow, without end. At steps of 0.3 a part
+# of the training pairs is lost on the way, at 0.1 still in some networks (last table).
 
 # %%
 none, everything = network(weight_decay=0.0), network(weight_decay=DECAY)
@@ -192,16 +193,18 @@ show(
 # Decay on everything, from none to too much.
 
 # %%
+limit = theory.critical_decay(17).ends
+print(f"the largest decay that a circle survives, computed: {limit:.4f}")
 some = seeds[: notebook.sizes(PROFILE, quick=32, full=300)]
 rates = [3e-4, 1e-3, 6e-3, 1e-2, 2e-2]
 doses = {rate: network(some, weight_decay=rate) for rate in rates}
 doses |= {0.0: none.select(some), DECAY: everything.select(some)}
 show(
-    chapter.dose_curve(doses, theory.critical_decay(17).ends),
+    chapter.dose_curve(doses, limit),
     name="07_dose",
     caption=f"End of training against the decay rate: means over {len(some)} seeds with 95 % "
-    "intervals. At the right end the network gives every label the same probability. Dotted: the "
-    "largest decay that a circle survives, computed in notebook 13.",
+    "intervals. At the right end the network gives every label the same probability. Dotted: λc, the "
+    "largest decay that a circle survives.",
 )
 
 # %% [markdown]
@@ -213,7 +216,8 @@ show(
 # $\sqrt{1 - 1/N}$.
 #
 # Where that limit is can be computed for circles (notebook 13): with all pairs in training none is at rest
-# beyond the dotted line. The curve falls sooner, because forming takes more than lasting.
+# beyond the dotted line, and with a fifth held out they let go near it. The curve falls sooner: lattices bear less
+# than circles, and to grow from a random start takes more than to last.
 #
 # ## What is finished, and for which N
 #
@@ -222,20 +226,69 @@ show(
 # in that sense, and the closure of the lattices alone.
 
 # %%
-built, first = {}, SECOND_SEED + 300
+built, first = {}, THIRD_SEED + 100
 for N in (17, 19, 23):
     recipe = TrainingConfig(N, steps=steps, train_share=0.8, weight_decay=0.0)
     group = range(first, first + notebook.sizes(PROFILE, quick=32, full=200))
     two = (train(replace(recipe, weight_decay=w), group, snapshots=[steps]) for w in (0.0, DECAY))
-    built[N], first = [chapter.finished(run) for run in two], first + 200
+    built[N], first = [chapter.finished(run.final) for run in two], first + 200
 
 # %%
 for N, pair in built.items():
     for word, (circles, lattices, kind, closed) in zip(("no decay", "decay"), pair):
         print(f"N = {N}, {word:8} circles {circles:4.0%}, lattices {lattices:4.0%},", end=" ")
-        print(f"of a kind {kind.mean():4.0%}; closure of lattices {closed.mean():.3f}")
+        print(f"of a kind {kind.mean():4.0%}; closure of lattices {intervals.mean(closed)}")
+    more = intervals.paired(*(found.kind for found in pair[::-1]))
+    print(f"        more of a kind with decay: {more}")
 
 # %% [markdown]
+# ## Weaker and longer
+#
+# Does decay help because it keeps forces alive, or because it prefers one arrangement to another, however gently? The
+# two readings part where decay is weak and time is long. A tenth of the decay in ten times the steps lets every preference
+# work as long as before, but leaves less force. If forces must be kept alive, fewer networks should be finished; that was
+# predicted for these seeds after a trial on others.
+
+# %%
+group = range(THIRD_SEED, THIRD_SEED + notebook.sizes(PROFILE, quick=32, full=60))
+
+
+def left_alone(weight_decay, *snapshots):
+    config = TrainingConfig(steps=snapshots[-1], train_share=0.8, weight_decay=weight_decay)
+    return train(config, group, snapshots=snapshots)
+
+
+never = left_alone(0.0, steps, 10 * steps)
+briefly, slowly = left_alone(DECAY, steps), left_alone(DECAY / 10, 10 * steps)
+ways = {
+    f"no decay, {steps:,} steps": (never, 0),
+    f"no decay, {10 * steps:,} steps": (never, 1),
+    f"{DECAY:g}, {steps:,} steps": (briefly, 0),
+    f"{DECAY / 10:g}, {10 * steps:,} steps": (slowly, 0),
+}
+
+# %%
+ends = {name: run.embeddings[t] for name, (run, t) in ways.items()}
+kinds = {name: chapter.finished(E).kind for name, E in ends.items()}
+closed = {name: structure.closure(E) for name, E in ends.items()}
+for name, (run, t) in ways.items():
+    print(
+        f"{name:23} of a kind {kinds[name].mean():4.0%}, closure {closed[name].mean():.3f},",
+        end=" ",
+    )
+    print(f"force {np.median(run.force_rms[t]):.0e}")
+for what, found in (("of a kind", kinds), ("closure", closed)):
+    start, idle, strong, weak = found.values()
+    print(f"{what}: strong and short over none as short", intervals.paired(strong, start))
+    print(f"{'':{len(what)}}  weak and long over none as long    ", intervals.paired(weak, idle))
+    print(f"{'':{len(what)}}  strong and short over weak and long", intervals.paired(strong, weak))
+    print(f"{'':{len(what)}}  none, ten times as long            ", intervals.paired(idle, start))
+
+# %% [markdown]
+# The weak decay keeps less force, builds less closure, and hardly more than none does. But the prediction was about
+# the networks that are finished, and it **failed** by a hair: fewer they are, and the interval of the difference just
+# holds zero.
+#
 # ## What each control permits
 #
 # * *Layers only against embeddings only.* Predicted was that decay on the embeddings does nothing. At steps of
@@ -250,8 +303,8 @@ for N, pair in built.items():
 # * *Off, then on.* The unfinished structure is no trap and no matter of a bad start: the same seed
 #   goes on when the forces return.
 # * *On, then off.* The structure needs forces to form and hardly any to persist: it loses little closure, if
-#   any, less than half of what switching decay on brings. Validation accuracy even rises, perhaps because the
-#   readout may now sharpen.
+#   any, less than half of what switching decay on brings. Validation accuracy seems to rise, but its interval, one of
+#   many, barely clears zero.
 # * *Smoothed labels.* At large steps the evidence is weak in 1600 steps: residuals are far higher, but the gain
 #   in closure varies so much that these seeds hardly tell it from zero; which side it falls on depends on the
 #   machine's rounding. At smaller steps the prediction held at once, for closure and validation accuracy. There
@@ -259,15 +312,17 @@ for N, pair in built.items():
 #   same (see the last numbers of the Check), because nothing asks for ever larger logits; that small weights as
 #   such do it, this control cannot exclude. Live residuals are not sufficient either: the steps must be small
 #   enough to use them.
-# * *The field.* The only thing changed is its memory: forgetting suffices, for structure and for
-#   generalisation. It excludes nothing about weights, though, for the field is the readout of infinitely many fixed
-#   features, and its forgetting is the decay of those weights.
+# * *The field.* The only thing changed is its memory, and it builds more and generalises. It excludes nothing about
+#   weights, though, for the field is the readout of infinitely many fixed features, and its forgetting is the decay of
+#   those weights.
 # * *Cause or symptom?* All conditions that build have live forces. It does not follow that live forces build.
 #   Without decay every arrangement that separates the training pairs is a minimum, at infinity: nothing prefers the
-#   finished one. Decay and smoothed labels both put the minimum at a finite place and so tell arrangements apart;
-#   live forces would then be the symptom. This is a conjecture. It fits that ten times as many steps without decay, at
-#   forces that fade but never vanish, build nothing more (last numbers of the Check). The clean control, forces kept alive by
-#   a rate that grows as one over the loss, was tried and is none: such steps become too long, and destroy what there is.
+#   finished one. Decay could help by lifting this degeneracy, however gently, and live forces would be the symptom.
+#   Two things speak against it. Decay on the layers alone, or on the embeddings alone, lifts nothing: what it takes from the one
+#   the other can give back ($E \to cE$, $W_1 \to W_1/c$), so the minimum stays at infinity; and both build. And a tenth
+#   of the decay for ten times as long, which prefers the same arrangements, closes less. A third reading remains:
+#   where decay is weak an unfinished arrangement may itself be at rest. So that live forces are the cause is still a
+#   conjecture. Forces that fade but never vanish build nothing more in ten times the steps.
 
 # %% [markdown]
 # ## Check
@@ -300,10 +355,17 @@ print("closure jumps after decay is switched on:", jump.low > 0.02)
 print("closure loses less than half of that once it is off:", still.low > -jump.mean / 2)
 best = max(doses, key=lambda rate: doses[rate].validation_accuracy[-1].mean())
 print("best decay is between 0.001 and 0.006:", 0.001 <= best <= 0.006)
-more = [intervals.paired(b.kind, a.kind).mean > 0 for a, b in built.values()]
-closer = [b.closure.mean() > a.closure.mean() for a, b in built.values()]
-print("N = 17, 19, 23: more are finished with decay:", all(more))
-print("... and lattices close more:                 ", all(closer))
+
+# %%
+# NBVAL_CHECK_OUTPUT
+without, given = zip(*built.values())
+kind, closed = (
+    [np.concatenate([getattr(found, name) for found in side]) for side in (given, without)]
+    for name in ("kind", "closure")
+)
+print("N = 17, 19, 23: more are finished with decay:", intervals.paired(*kind).low > 0)
+closer, looser = map(intervals.mean, closed)
+print("... and lattices close more:                 ", closer.low > looser.high)
 print(f"residual at decay 0.02: {np.median(doses[2e-2].residual_rms[-1]):.2f}")
 
 # %% [markdown]
@@ -327,18 +389,6 @@ for name, (_, residual, closed, validation) in gain.items():
 valid = [intervals.paired(*run.validation_accuracy[ends]) for run in (off_on, on_off)]
 print("after the switch: on, closure", jump, "validation", valid[0])
 print("                 off, closure", still, "validation", valid[1])
-
-# %%
-group = seeds[: notebook.sizes(PROFILE, quick=12, full=60)]
-patient = TrainingConfig(steps=10 * steps, train_share=0.8, weight_decay=0.0)
-patient, early = train(patient, group, snapshots=[10 * steps]), none.select(group)
-print("ten times the steps without decay:")
-print(
-    "closure   ", intervals.paired(structure.closure(patient.final), structure.closure(early.final))
-)
-print(
-    "validation", intervals.paired(patient.validation_accuracy[-1], early.validation_accuracy[-1])
-)
 
 # %%
 runs = {"no decay": none, "on everything": everything, "smoothed labels": smoothed}

@@ -163,9 +163,9 @@ def test_freedom_of_the_two_sides_never_costs_and_matters_at_small_decay():
     for n, share in ((7, 0.01), (7, 0.1), (11, 0.03), (17, 0.01), (17, 0.3)):
         known = theory.circle(n, share * theory.critical_decay(n).ends)
         radius, loss = chapter.two_sided(n, known.weight_decay)
-        assert loss < known.loss * (1 + 1e-9)
+        assert loss < known.loss * (1 + 1e-6)
         if share == 0.3:
-            assert (radius, loss) == pytest.approx((known.radius, known.loss), rel=1e-5)
+            assert (radius, loss) == pytest.approx((known.radius, known.loss), rel=1e-4)
         else:
             assert loss < 0.98 * known.loss
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import QUIET, a_run, check_inside, lattice, noise, ring
+from samples import QUIET, check_inside, lattice, noise, ring
 
 from modadd import TrainingConfig, structure, train
 from modadd.chapters.n07_weight_decay import (
@@ -90,7 +90,7 @@ def test_gains_at_a_higher_confidence_have_wider_intervals(comparisons):
 def test_finished_counts_kinds_and_closes_lattices_alone(runs):
     grid = lattice(16, 4, ((0, 3), (2, 0)))
     E = np.stack([ring(16, 3), grid, noise(16, seed=1)])
-    found = finished(a_run(E[None]))
+    found = finished(E)
     assert (found.circles, found.lattices) == pytest.approx((1 / 3, 1 / 3))
     assert found.kind.tolist() == [True, True, False]
     np.testing.assert_allclose(found.closure, [structure.closure(grid)])

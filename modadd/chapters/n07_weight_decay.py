@@ -79,11 +79,11 @@ class Finished(NamedTuple):
     closure: np.ndarray  #: (L,) of the lattices among them; a circle closes nothing
 
 
-def finished(run: Run) -> Finished:
-    """What the ensemble has built at the last step."""
-    kinds = structure.classify(run.final)
+def finished(E: np.ndarray) -> Finished:
+    """What networks with embeddings (S, N, 2) have built."""
+    kinds = structure.classify(E)
     lattice = np.isin(kinds, ["grid", "stripe"])
-    closure = structure.closure(run.final[lattice])
+    closure = structure.closure(E[lattice])
     return Finished((kinds == "circle").mean(), lattice.mean(), kinds != "other", closure)
 
 
@@ -195,7 +195,7 @@ def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
 
     Args:
         runs: decay rate to its run, 0 and two more at least.
-        limit: a decay beyond which nothing is expected to stand, drawn as a line.
+        limit: λc, the largest decay that a circle survives, drawn as a line.
     """
     rates = np.array(sorted(runs))
     ends = [runs[rate] for rate in rates]
@@ -211,6 +211,8 @@ def dose_curve(runs: Mapping[float, Run], limit: float) -> go.Figure:
         title = {"title": {"text": "weight decay λ"}}
         panel.axes(ticks | title | ends_of_x, {"rangemode": "tozero", "nticks": 5})
         panel.rule(np.log10(limit), color=STYLES["circle"].color, width=1.5)
+    look = {"yref": f"{closure.y} domain", "xanchor": "right", "yanchor": "top", "xshift": -4}
+    closure.text("λ<sub>c</sub>", np.log10(limit), 1, **look, font=font(12, STYLES["circle"].color))
     accuracy.axes(None, {"range": [0, 1.04], "tickformat": ".0%", "nticks": 4})
     uniform = np.sqrt(1 - 1 / ends[0].modulus)
     residual.add(*segments([[x[0] - 0.1, uniform]], [[x[-1] + 0.1, uniform]]))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 from scipy.optimize import minimize
-from scipy.stats import binomtest
+from scipy.special import logsumexp
 
 from modadd import TrainingConfig, structure, theory, train
 from modadd._progress import progress_bar
@@ -150,16 +150,16 @@ def survival(config: TrainingConfig, seeds: Sequence[int]) -> Ramp:
 
 
 def relative_errors(ramp: Ramp) -> tuple[np.ndarray, np.ndarray]:
-    """Of radius and regularised loss, (L, S), measured over theory less 1; NaN where it let go."""
+    """Of radius and regularised loss at the decays below the end, measured over theory less 1.
+
+    One row a decay, one column a network, NaN where it had let go.
+    """
     n = ramp.embeddings.shape[-2]
-    end = theory.critical_decay(n).ends
-    expected = [theory.circle(n, d) if d < end else None for d in ramp.decays]
-    r, u = (
-        np.array([np.nan if e is None else getattr(e, name) for e in expected])[:, None]
-        for name in ("radius", "loss")
-    )
-    kept = np.where(ramp.alive, 1.0, np.nan)
-    return kept * ramp.radius / r - 1, kept * ramp.loss / u - 1
+    below = ramp.decays < theory.critical_decay(n).ends
+    known = [theory.circle(n, decay) for decay in ramp.decays[below]]
+    r, u = (np.array([[getattr(k, name)] for k in known]) for name in ("radius", "loss"))
+    kept = np.where(ramp.alive, 1.0, np.nan)[below]
+    return kept * ramp.radius[below] / r - 1, kept * ramp.loss[below] / u - 1
 
 
 def simplest(modulus: int, sizes: np.ndarray) -> np.ndarray:
@@ -189,21 +189,14 @@ def two_sided(modulus: int, weight_decay: float) -> tuple[float, float]:
     along = 2 * np.cos(turn)[:, None, None]
     answers = np.maximum(-along * left, 0) + np.maximum(along * right, 0)  # (t, label, profile)
 
-    def loss(u):
+    def loss(u):  # see `theory`; s is 2 |u|
         z = answers @ u
-        top, size = z.max(1, keepdims=True), np.linalg.norm(u)
-        share = np.exp(z - top)
-        total = share.sum(1, keepdims=True)
-        share = share / total - (t == 0)
-        entropy = (np.log(total) + top - z[:, :1]).mean()
-        decay = modulus * weight_decay * (2 * size) ** (2 / 3)  # see `theory`: |u| = s / 2
-        slope = np.einsum("tk,tkm->m", share, answers) / modulus
-        return entropy + 1.5 * decay, slope + decay * u / size**2
+        entropy = (logsumexp(z, axis=1) - z[:, 0]).mean()
+        return entropy + 1.5 * modulus * weight_decay * np.cbrt(2 * np.linalg.norm(u)) ** 2
 
     start = theory.circle(modulus, weight_decay)
     u = start.radius * start.profile[2 * t % modulus]  # from axis to axis it is half a turn
-    small = {"maxiter": 5000, "ftol": 1e-14, "gtol": 1e-9}
-    found = minimize(loss, u + 1e-4 * t, jac=True, method="L-BFGS-B", options=small)
+    found = minimize(loss, u + 1e-4 * t)
     return float(np.cbrt(2 * np.linalg.norm(found.x))), float(found.fun)
 
 
@@ -220,7 +213,7 @@ class Units(NamedTuple):
 
 def units(run: Run) -> Units:
     """The hidden units at the end of networks that are circles."""
-    found = [_units(*(a[i].astype(float) for a in last(run))) for i in range(len(run.seeds))]
+    found = (_units(*arrays) for arrays in zip(*last(run).map(np.float64)))
     return Units(*map(np.concatenate, zip(*found)))
 
 
@@ -241,8 +234,7 @@ def _units(E, w1, b1, w2, b2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def oddness(run: Run) -> float:
     """What of the logits at the pair sums x changes sign with x, rms over rms of the whole."""
     parts = []
-    for i in range(len(run.seeds)):
-        E, w1, b1, w2, _ = (a[i].astype(float) for a in last(run))
+    for E, w1, b1, w2, _ in zip(*last(run).map(np.float64)):
         x = (E[:, None] + E).reshape(-1, 2)
         bias = run.settings["bias_scale"] * b1
         here, there = (np.maximum(s * x @ w1 + bias, 0) @ w2 for s in (1, -1))
@@ -299,23 +291,19 @@ def _dots(x, y, style: str, size: float, opacity: float = 1.0, hover: str = "%{y
     return marks(np.ravel(x), np.ravel(y), marker, hover, cliponaxis=False, **look)
 
 
-def letting_go(ramp: Ramp, falling: Run, i: int = 0) -> go.Figure:
-    """Circles whose decay is turned up, over the computed curve; one of them as it lets go.
+def letting_go(ramp: Ramp, falling: Run) -> go.Figure:
+    """Circles whose decay is turned up, over the computed curve; the first of them as it lets go.
 
-    Args:
-        ramp: of S networks, up to just below the end.
-        falling: its `rest` trained on just beyond the end, recorded while it lets go.
-        i: which of the networks is drawn.
+    The ramp ends just below the end of circles; its `rest` is falling, at a decay just beyond.
     """
     n = falling.modulus
     curve, limit = theory.branch(n), theory.critical_decay(n)
-    beyond = falling.settings["weight_decay"]
-    E = np.concatenate([ramp.embeddings[:, i], falling.embeddings[:, i]])
-    decay = np.r_[ramp.decays, np.full(len(falling.steps), beyond)]
+    E = np.concatenate([ramp.embeddings[:, 0], falling.embeddings[:, 0]])
+    decay = np.r_[ramp.decays, [falling.settings["weight_decay"]] * len(falling.steps)]
     names = [f"λ = {d:.4f}" for d in ramp.decays]
     names += [f"beyond, step {step}" for step in falling.steps]
-    size = np.concatenate([ramp.radius[:, i], radius(falling.embeddings[:, i])])
-    cost = np.concatenate([ramp.loss[:, i], regularised_loss(falling)[:, i]])
+    size = np.concatenate([ramp.radius[:, 0], radius(falling.embeddings[:, 0])])
+    cost = np.concatenate([ramp.loss[:, 0], regularised_loss(falling)[:, 0]])
     boxes = [(16, 44, 330, 330), (430, 44, 350, 150), (430, 254, 350, 120)]
     figure, (plane, sizes, losses) = sheet(512, boxes)
     plane.plane(1.12 * np.abs(E).max())
@@ -472,8 +460,7 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         excess = np.maximum(value - 1, 1e-10)
         share = decay / theory.critical_decay(n).ends
         panel.add(marks(share, excess, {}, "%{x:.2f}: %{y:.1g}", line={"color": tone, "width": 2}))
-        look = {"xanchor": "left", "xshift": 12, "font": font(12, tone)}
-        panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, **look)
+        panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, xshift=12, font=font(12, tone))
     x = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1], "title": {"text": "λ / λ<sub>c</sub>"}}
     y = {"tickvals": [1e-9, 1e-6, 1e-3, 1], "ticktext": ["10⁻⁹", "10⁻⁶", "0.1%", "1"]}
     panel.axes({"type": "log"} | x, {"type": "log"} | y)
@@ -495,11 +482,10 @@ def levels(beta: float, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 def grows(share: float, seeds: Sequence[int]) -> np.ndarray:
     """Which random starts, (S,) bools, grow into anything at a share of the computed end."""
-    limit = theory.critical_decay(TrainingConfig.modulus)
-    decay = share * limit.ends
+    decay = share * theory.critical_decay(TrainingConfig.modulus).ends
     steps = int(np.ceil(40 / decay / pace(TrainingConfig())))
     run = train(TrainingConfig(weight_decay=decay, steps=steps), seeds, snapshots=[steps])
-    return radius(run.final) > limit.radius / 2
+    return kinds(run.final) != "dead"
 
 
 def kinds(E: np.ndarray) -> np.ndarray:
@@ -518,25 +504,6 @@ def schedule(run: Run, decay: float) -> dict[str, np.ndarray]:
         f"back from {decay}": go_on(up, 0.003, 600),
     }
     return {name: kinds(found.final) for name, found in runs.items()}
-
-
-class Turned(NamedTuple):
-    """How many networks a schedule made circles of, and the exact sign test against its control."""
-
-    before: int  #: circles at its beginning
-    lost: int  #: of these
-    others: int  #: not circles at its beginning
-    made: int  #: of these, circles at its end
-    control: int  #: of these, circles after as many steps at the old decay
-    p: float  #: two-sided, over the networks that differ from their control
-
-
-def turned(before: np.ndarray, same: np.ndarray, _: np.ndarray, after: np.ndarray) -> Turned:
-    """Count circles, (S,) bools each at the four moments of a `schedule`."""
-    found = binomtest(int((after & ~same).sum()), int((after ^ same).sum()))
-    lost, made, control = (before & ~after).sum(), (after & ~before).sum(), (same & ~before).sum()
-    counts = (before.sum(), lost, (~before).sum(), made, control)
-    return Turned(*map(int, counts), float(found.pvalue))
 
 
 def kind_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -569,13 +536,7 @@ def schedules_figure(
 ) -> go.Figure:
     """Kinds after each schedule of decay; and how many networks grew from random starts at all.
 
-<<<<<<< HEAD
-    Args:
-        schedules: name to `kinds` (S,) at its end.
-        born: λ / λc to bools (S,), of networks that grew.
-=======
-    A schedule has a name, and kinds (S,) at its end; λ / λc has bools (S,), which networks grew.
->>>>>>> main
+    A schedule has a name, and `kinds` (S,) at its end; λ / λc has bools (S,), which networks grew.
     """
     tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
