@@ -320,8 +320,8 @@ show(
 # %% [markdown]
 # ## The landscape: circles and lattices
 #
-# At this decay a circle makes no use of biases, a lattice lives on them. So turning up the bias scale should leave the level of the circles
-# where it is and lower that of the lattices, until they cross.
+# At this decay a circle makes no use of biases, a lattice lives on them. So turning up the bias scale should leave the
+# level of the circles where it is and lower that of the lattices, until they cross.
 
 # %%
 levels = {}
@@ -381,8 +381,8 @@ for share, found in zip((0.5, 0.66, 0.8), became):
     print(f"{len(found)} lattices, decay raised to {share} of the circle's end:", ", ".join(words))
 
 # %% [markdown]
-# At half of the circle's limit most still are lattices, at 0.66 hardly any is, and at 0.8 only those are left that have become
-# circles.
+# At half of the circle's limit most still are lattices, at 0.66 hardly any is, and at 0.8 only those are left that have
+# become circles.
 #
 # From a random start a network must climb over the pass, and well below $\lambda_c$ it no longer can (right panel).
 # So from about six tenths of $\lambda_c$ on circles persist where hardly anything forms. This is the right edge of
