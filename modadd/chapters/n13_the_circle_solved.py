@@ -541,9 +541,7 @@ def schedules_figure(
     tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    colors = {kind: STYLES[kind].color for kind in structure.KINDS} | {
-        "dead": blend(LINE, INK, 0.2)
-    }
+    colors = {k: STYLES[k].color for k in structure.KINDS} | {"dead": blend(LINE, INK, 0.2)}
     kinds.note("  ".join(colored(f"■ {kind}", c) for kind, c in colors.items()), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
         share = np.array([(found == kind).mean() for kind in colors])
