@@ -245,9 +245,9 @@ for N, pair in built.items():
 # ## Weaker and longer
 #
 # Does decay help because it keeps forces alive, or because it prefers one arrangement to another, however gently? The
-# two readings part where decay is weak and time is long. A tenth of the decay in ten times the steps lets every preference
-# work as long as before, but leaves less force. If forces must be kept alive, fewer networks should be finished; that was
-# predicted for these seeds after a trial on others.
+# two readings part where decay is weak and time is long. A tenth of the decay in ten times the steps lets every
+# preference work as long as before, but leaves less force. If forces must be kept alive, fewer networks should be
+# finished; that was predicted for these seeds after a trial on others.
 
 # %%
 group = range(THIRD_SEED, THIRD_SEED + notebook.sizes(PROFILE, quick=32, full=60))
@@ -318,9 +318,9 @@ for what, found in (("of a kind", kinds), ("closure", closed)):
 # * *Cause or symptom?* All conditions that build have live forces. It does not follow that live forces build.
 #   Without decay every arrangement that separates the training pairs is a minimum, at infinity: nothing prefers the
 #   finished one. Decay could help by lifting this degeneracy, however gently, and live forces would be the symptom.
-#   Two things speak against it. Decay on the layers alone, or on the embeddings alone, lifts nothing: what it takes from the one
-#   the other can give back ($E \to cE$, $W_1 \to W_1/c$), so the minimum stays at infinity; and both build. And a tenth
-#   of the decay for ten times as long, which prefers the same arrangements, closes less. A third reading remains:
+#   Two things speak against it. Decay on the layers alone, or on the embeddings alone, lifts nothing: what it takes from
+#   the one the other can give back ($E \to cE$, $W_1 \to W_1/c$), so the minimum stays at infinity; and both build. And
+#   a tenth of the decay for ten times as long, which prefers the same arrangements, closes less. A third reading remains:
 #   where decay is weak an unfinished arrangement may itself be at rest. So that live forces are the cause is still a
 #   conjecture. Forces that fade but never vanish build nothing more in ten times the steps.
 

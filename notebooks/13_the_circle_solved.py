@@ -194,7 +194,7 @@ print(f"its limit is {simple.max() / end:.2f} of the exact one")
 # %%
 tested, first = {}, FIRST_SEED + 200
 for name, config in chapter.CONDITIONS.items():
-    most = {59: 2, 113: 1}.get(config.modulus, count)  # large ones take long
+    most = {23: 2, 31: 2, 59: 2, 113: 1}.get(config.modulus, count)  # large ones take long
     tested[name] = chapter.survival(config, range(first, first + most))
     first += 12
 
@@ -203,7 +203,7 @@ show(
     chapter.survival_figure(tested),
     name="13_survival",
     caption="Circles alive (filled) at the end of each hold, "
-    f"{count} networks a row; two of 59 tokens, one of 113. Dotted: the limit.",
+    f"{count} networks a row, but two of 23, 31 and 59 tokens and one of 113. Dotted: the limit.",
 )
 for name, held in tested.items():
     r, u = (100 * np.sqrt(np.nanmean(e[:4] ** 2)) for e in chapter.relative_errors(held))
@@ -320,8 +320,8 @@ show(
 # %% [markdown]
 # ## The landscape: circles and lattices
 #
-# At this decay a circle makes no use of biases, a lattice lives on them. So turning up the bias scale should leave the level of the circles
-# where it is and lower that of the lattices, until they cross.
+# At this decay a circle makes no use of biases, a lattice lives on them. So turning up the bias scale should leave the
+# level of the circles where it is and lower that of the lattices, until they cross.
 
 # %%
 levels = {}
@@ -381,8 +381,8 @@ for share, found in zip((0.5, 0.66, 0.8), became):
     print(f"{len(found)} lattices, decay raised to {share} of the circle's end:", ", ".join(words))
 
 # %% [markdown]
-# At half of the circle's limit most still are lattices, at 0.66 hardly any is, and at 0.8 only those are left that have become
-# circles.
+# At half of the circle's limit most still are lattices, at 0.66 hardly any is, and at 0.8 only those are left that have
+# become circles.
 #
 # From a random start a network must climb over the pass, and well below $\lambda_c$ it no longer can (right panel).
 # So from about six tenths of $\lambda_c$ on circles persist where hardly anything forms. This is the right edge of

@@ -42,8 +42,8 @@ CONDITIONS = {
     "N = 23": TrainingConfig(23),
     "N = 23, Adam": TrainingConfig(23, optimiser="adam", learning_rate=0.003),
     "N = 31": TrainingConfig(31, 64),
-    "N = 59": TrainingConfig(59, 128, learning_rate=1.0),
-    "N = 113": TrainingConfig(113, 256, learning_rate=2.0),
+    "N = 59": TrainingConfig(59, 128, learning_rate=2.0),
+    "N = 113": TrainingConfig(113, 256, learning_rate=4.0),
 }
 """Recipes of the test. The theory speaks of all pairs, short steps and at least 2N units."""
 
@@ -541,7 +541,7 @@ def schedules_figure(
     tall = 30 * len(schedules)
     figure, (kinds, births) = sheet(tall + 128, [(170, 62, 330, tall), (590, 62, 190, tall)])
     kinds.note("<b>Kinds of the same networks</b>", yshift=26)
-    colors = {kind: STYLES[kind].color for kind in structure.KINDS} | {"dead": LINE}
+    colors = {k: STYLES[k].color for k in structure.KINDS} | {"dead": blend(LINE, INK, 0.2)}
     kinds.note("  ".join(colored(f"■ {kind}", c) for kind, c in colors.items()), yshift=8)
     for row, (name, found) in enumerate(schedules.items()):
         share = np.array([(found == kind).mean() for kind in colors])
