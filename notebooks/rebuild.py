@@ -83,8 +83,9 @@ def execute(source: Path, profile: str, label: str) -> Path:
             executed,
             parameters={"PROFILE": profile},
             kernel_name="python3",
+            request_save_on_cell_execute=False,  # but once, at the end
             progress_bar=bar if sys.stderr.isatty() else False,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each warns that it uses TCP
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else it tells of TCP
             coalesce_streams=True,
             store_widget_state=False,  # each plotly widget's state would add 5 MB of script
         )
