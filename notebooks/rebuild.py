@@ -19,6 +19,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from importlib import metadata
 from operator import itemgetter
 from pathlib import Path
 
@@ -96,20 +97,42 @@ def execute(source: Path, profile: str, label: str) -> Path:
 
 def draw(executed: Path) -> None:
     """Give the figures of an executed notebook their pictures, and save those that have names."""
-    from modadd.plots import export, png
+    from modadd.plots import export
 
     notebook = nbformat.read(executed, as_version=4)
     for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
         wanted = output.get("metadata", {}).pop("draw", None)
-        image = wanted and png.draw(wanted["figure"])
-        if image is None:
+        pictures = wanted and drawn(wanted["figure"])
+        if not pictures:
             continue
+        whole, half = pictures
         if wanted["name"] is not None:
-            export.write(FIGURES / f"{wanted['name']}.png", png.squeeze(image))
-        output.data["image/png"] = base64.b64encode(png.squeeze(image, half=True)).decode()
+            export.write(FIGURES / f"{wanted['name']}.png", whole)
+        output.data["image/png"] = base64.b64encode(half).decode()
         output.metadata["image/png"] = {"alt": output.data["text/plain"]}
         del output.data["text/html"]  # what stood for the picture
     nbformat.write(notebook, executed)
+
+
+def drawn(figure: dict) -> tuple[bytes, bytes] | None:
+    """PNG of a figure, and at half its size; from build/ if the same was drawn alike before."""
+    from modadd.plots import export, png
+
+    browser = png.browser()
+    if browser is None:
+        return None
+    means = [metadata.version("plotly"), metadata.version("kaleido"), browser]
+    means += [os.stat(browser).st_mtime_ns, Path(png.__file__).read_text(encoding="utf-8")]
+    key = hashlib.sha256(json.dumps([figure, means], sort_keys=True).encode()).hexdigest()
+    kept = [BUILD / "pictures" / f"{key[:24]}{size}.png" for size in ("", "-half")]
+    if not all(path.exists() for path in kept):
+        image = png.draw(figure)
+        if image is None:
+            return None
+        kept[0].parent.mkdir(parents=True, exist_ok=True)
+        for path, half in zip(kept, (False, True)):
+            export.write(path, png.squeeze(image, half))
+    return tuple(path.read_bytes() for path in kept)
 
 
 def without_papermills(cells: list) -> list:

@@ -17,6 +17,7 @@ from pathlib import Path
 import jupytext
 import jupytext.cli
 import nbformat
+import numpy as np
 import pytest
 import rebuild
 
@@ -267,6 +268,16 @@ def test_without_a_picture_its_stand_in_stays(monkeypatch, tmp_path):
     rebuild.draw(tmp_path / "01_shown.ipynb")
     ((kept,),) = (c.outputs for c in nbformat.read(tmp_path / "01_shown.ipynb", 4).cells)
     assert (kept.data, kept.metadata) == (data, {})
+
+
+def test_equal_figures_are_drawn_once(browser_path, monkeypatch, tmp_path):
+    asked = []
+    image = png.indexed_png(np.eye(2), np.array([[0, 0, 0], [255, 255, 255]]))
+    monkeypatch.setattr(rebuild, "BUILD", tmp_path)
+    monkeypatch.setattr(png, "draw", lambda figure: asked.append(figure) or image)
+    figures = [{"data": [1]}, {"data": [2]}]
+    assert [rebuild.drawn(figure) for figure in figures * 2] == [(image, image)] * 4
+    assert asked == figures
 
 
 def test_rebuild_stops_at_a_failing_cell(tmp_path):
