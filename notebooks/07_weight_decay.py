@@ -164,8 +164,8 @@ show(
 # %% [markdown]
 # Read it from the left. **Without decay** (dotted) residuals and forces fall by orders of magnitude,
 # and closure comes to a stand early. **Decay on everything** holds both up, and closure goes on rising.
-# **On the layers only** it does the same; **on the embeddings only** a part of it. **Switched on late**, residuals and forces come back at once, the frozen structure moves on, and
-# validation accuracy follows: this is delayed generalisation, started by hand. **Switched off**,
+# **On the layers only** it does the same; **on the embeddings only** a part of it. **Switched on late**, residuals and
+# forces come back at once, the frozen structure moves on, and validation accuracy follows: this is delayed generalisation, started by hand. **Switched off**,
 # residuals and forces die and the structure mostly stays, with a small loss; it was the building that
 # needed forces, hardly the keeping. **Smoothed labels** keep residuals alive with no decay at all. At
 # large steps closure lags behind at first and catches up late; at **smaller steps** it rises where without
@@ -216,8 +216,8 @@ show(
 # $\sqrt{1 - 1/N}$.
 #
 # Where that limit is can be computed for circles (notebook 13): with all pairs in training none is at rest
-# beyond the dotted line, and with a fifth held out they let go near it. The curve falls sooner: lattices bear less
-# than circles, and to grow from a random start takes more than to last.
+# beyond the dotted line; with a fifth held out some let go before it and some outlive it. The curve falls sooner:
+# lattices bear less than circles, and to grow from a random start takes more than to last.
 #
 # ## What is finished, and for which N
 #
@@ -308,8 +308,8 @@ for what, found in (("of a kind", kinds), ("closure", closed)):
 # * *Smoothed labels.* At large steps the evidence is weak in 1600 steps: residuals are far higher, but the gain
 #   in closure varies so much that these seeds hardly tell it from zero; which side it falls on depends on the
 #   machine's rounding. At smaller steps the prediction held at once, for closure and validation accuracy. There
-#   nothing pulls weights towards zero, so it takes no rule that prefers small ones. They end smaller all the
-#   same (see the last numbers of the Check), because nothing asks for ever larger logits; that small weights as
+#   nothing pulls weights towards zero, so it takes no rule that prefers small ones. Embeddings end smaller all the
+#   same (last lines of the Check), because nothing asks for ever larger logits; that small weights as
 #   such do it, this control cannot exclude. Live residuals are not sufficient either: the steps must be small
 #   enough to use them.
 # * *The field.* The only thing changed is its memory, and it builds more and generalises. It excludes nothing about
@@ -322,7 +322,8 @@ for what, found in (("of a kind", kinds), ("closure", closed)):
 #   the one the other can give back ($E \to cE$, $W_1 \to W_1/c$), so the minimum stays at infinity; and both build. And
 #   a tenth of the decay for ten times as long, which prefers the same arrangements, closes less. A third reading remains:
 #   where decay is weak an unfinished arrangement may itself be at rest. So that live forces are the cause is still a
-#   conjecture. Forces that fade but never vanish build nothing more in ten times the steps.
+#   conjecture. Where forces fade but never vanish, ten times the steps build nothing that is told apart
+#   from zero.
 
 # %% [markdown]
 # ## Check
@@ -369,7 +370,8 @@ print("... and lattices close more:                 ", closer.low > looser.high)
 print(f"residual at decay 0.02: {np.median(doses[2e-2].residual_rms[-1]):.2f}")
 
 # %% [markdown]
-# The intervals themselves, and in the last lines sizes and losses (0.1: at these smaller steps), which shift a little between machines, because training amplifies
+# The intervals themselves; and in the last lines how large embeddings are, and how many networks have lost training
+# pairs (0.1: at the smaller steps). All of these shift a little between machines, because training amplifies
 # rounding:
 
 
@@ -409,7 +411,7 @@ for name, run in (runs | {f"{name}, 0.1": run for name, run in slower.items()}).
 # ## What stays open, and limits
 #
 # * The amount of residual does not predict the amount of closure. Forgetting raises the residuals of
-#   the field only a few times, and its closure as much as decay raises that of networks. A field that
+#   the field only a few times, and its closure at least as much as decay raises that of networks. A field that
 #   remembers also holds its particles in wells dug at old positions; how much is owed to live
 #   residuals and how much to the erasing of old wells, these controls do not say. Smoothed labels at
 #   small steps erase nothing, so erasing is not necessary.

@@ -79,7 +79,7 @@ for N, found in measured.items():
         print(f"    {title:32} {one.mean:5.2f}  ({one.low:.2f} to {one.high:.2f})")
 
 # %% [markdown]
-# Circles do become rarer. Lattices of the larger moduli close more of their parallelograms than those of the
+# From 17 tokens on circles do become rarer. Lattices of the larger moduli close more of their parallelograms than those of the
 # small ones. But of 59 and 113 tokens more networks are of no kind than of 17 or 31, and they know less of the
 # table. And the shapes spread over much of the map: here and there one is nearly hexagonal, and most are not.
 # It is the *closing* of parallelograms that the forces care about, and every lattice closes them.
@@ -152,8 +152,8 @@ for N, run in runs.items():
 # ## Check
 #
 # The lines were fixed after trials on other seeds (12200 to 12212), before networks of these sizes were drawn.
-# All but the one about cells are about 95 % intervals, and each could be false. *Predicted* are the two
-# expectations from above, and an accuracy over 80 %, which networks of 59 tokens miss. Single large networks
+# All but those about cells and about shortest vectors are about 95 % intervals, and each could be false. *Predicted*
+# are the two expectations from above, and an accuracy over 80 %, which networks of 59 tokens miss. Single large networks
 # end elsewhere where rounding differs, so 59 and 113 are counted together.
 
 # %%

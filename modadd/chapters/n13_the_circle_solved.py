@@ -250,7 +250,7 @@ def oddness(run: Run) -> float:
 class Motion(NamedTuple):
     """Two differences that decay as exp(−2λt) whatever the loss, as measured at T steps."""
 
-    time: np.ndarray  #: (T,) ληt: steps times learning rate times decay
+    time: np.ndarray  #: (T,) λt: decay times steps times learning rate
     ellipses: np.ndarray  #: (T, 2, 2) EᵀE − W1 W1ᵀ
     balance: np.ndarray  #: (T, H) |w1|² + b1² − |w2|² of every hidden unit
 
@@ -385,7 +385,7 @@ def motion_figure(found: Motion) -> go.Figure:
             panel.add(_dots(found.time, column, "network", 5, 0.5, "%{x:.2f}: %{y:.3f}"))
         panel.add(line(found.time, law, BLUE))
         y = {"type": "log", "tickvals": [1, 0.1, 0.01], "ticktext": ["1", "0.1", "0.01"]}
-        panel.axes({"title": {"text": "ληt"}}, y)
+        panel.axes({"title": {"text": "λt"}}, y)
     panels[0].axes(None, {"title": {"text": "over its value at the start"}})
     return figure
 
@@ -462,7 +462,7 @@ def certificate_figure(found: Mapping[int, Sequence[tuple[float, float]]]) -> go
         panel.add(marks(share, excess, {}, "%{x:.2f}: %{y:.1g}", line={"color": tone, "width": 2}))
         panel.note(f"N = {n}", 1, 0.9 - 0.13 * i, xshift=12, font=font(12, tone))
     x = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1], "title": {"text": "λ / λ<sub>c</sub>"}}
-    y = {"tickvals": [1e-9, 1e-6, 1e-3, 1], "ticktext": ["10⁻⁹", "10⁻⁶", "0.1%", "1"]}
+    y = {"tickvals": [1e-9, 1e-6, 1e-3, 1], "ticktext": ["10⁻⁹", "10⁻⁶", "10⁻³", "1"]}
     panel.axes({"type": "log"} | x, {"type": "log"} | y)
     return figure
 
