@@ -61,8 +61,7 @@ def _each(title: str, items: Sequence, run: Callable[..., Run]) -> list[Run]:
 
 def kinds_of(runs: Sequence[Run]) -> np.ndarray:
     """Coarse kinds (C, S) at the end of C runs of S seeds each."""
-    found = [structure.classify(run.final) for run in runs]
-    return np.array([np.where(kinds == "stripe", "grid", kinds) for kinds in found])
+    return np.array([structure.coarse_kinds(run.final) for run in runs])
 
 
 class Agreement(NamedTuple):

@@ -200,6 +200,17 @@ def classify(E: ArrayLike) -> np.ndarray:
     return kinds[()]
 
 
+def coarse_kinds(E: ArrayLike) -> np.ndarray:
+    """The kind of each embedding (..., N, 2), with stripes counted as grids.
+
+    >>> angle = 2 * np.pi * np.arange(17) / 17
+    >>> str(coarse_kinds(np.stack([np.cos(angle), np.sin(angle)], -1)))
+    'circle'
+    """
+    kinds = classify(E)
+    return np.where(kinds == "stripe", "grid", kinds)
+
+
 def procrustes_r2(A: ArrayLike, B: ArrayLike) -> np.ndarray:
     """Agreement R² (...) of two embeddings of the same tokens, 1 for equal shapes, symmetric.
 

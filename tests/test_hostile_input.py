@@ -64,6 +64,7 @@ CALLS = {
     structure.grid: EMBEDDINGS,
     structure.closure: EMBEDDINGS,
     structure.classify: EMBEDDINGS,
+    structure.coarse_kinds: EMBEDDINGS,
     structure.describe: EMBEDDINGS,
     structure.procrustes_r2: {"A": E, "B": E},
     structure.census: {"E_or_kinds": E},

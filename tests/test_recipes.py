@@ -37,5 +37,11 @@ def test_ends_are_turned_onto_the_default(finals):
 
 def test_one_recipe_of_one_seed(finals):
     alone = finals["rings"][:1]
-    recipes({"rings": alone}, alone, {})
-    one_start({"default": alone[0]}, "default")
+    figure = recipes({"rings": alone}, alone, {})
+    (census,) = (t for t in figure.data if "rings, circle: 100%" in (t.hovertemplate or ""))
+    assert list(census.x) == [1.0]
+    assert any(t.mode == "markers" and np.allclose(t.x, [1.0]) for t in figure.data if t != census)
+    (start,) = (
+        t for t in one_start({"default": alone[0]}, "default").data if t.mode == "markers+text"
+    )
+    assert len(start.x) == 17

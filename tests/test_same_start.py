@@ -60,14 +60,14 @@ def test_starts_writes_agreement_with_the_first_row():
 def test_coarse_kinds_count_stripes_as_grids():
     stripe = lattice(16, 8, ((3, 0), (0, 1)))
     assert structure.classify(stripe) == "stripe"
-    assert list(same_start.coarse_kinds([stripe, ring(16, 2)])) == ["grid", "circle"]
+    assert list(structure.coarse_kinds([stripe, ring(16, 2)])) == ["grid", "circle"]
 
 
 def test_compare_counts_a_start_once():
     A, B = noise(4, 7, seed=4), noise(4, 7, seed=5)
     found = compare("floor", [(A, B), (A, A)])
     assert np.allclose(found.r2, (structure.procrustes_r2(A, B) + 1) / 2)
-    same = same_start.coarse_kinds(A) == same_start.coarse_kinds(B)
+    same = structure.coarse_kinds(A) == structure.coarse_kinds(B)
     assert found.same_kind.mean == pytest.approx((same.mean() + 1) / 2)
     assert found.same_kind.low <= found.same_kind.mean <= found.same_kind.high
 

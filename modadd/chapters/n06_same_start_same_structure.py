@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
 
 from modadd import structure
 from modadd.intervals import Effect, bootstrap_mean
@@ -39,17 +38,6 @@ def courses(one: Run, other: Run, limit: Run) -> dict[str, Course]:
     }
 
 
-def coarse_kinds(E: ArrayLike) -> np.ndarray:
-    """The kind of each embedding (..., N, 2), with stripes counted as grids.
-
-    >>> angle = 2 * np.pi * np.arange(17) / 17
-    >>> str(coarse_kinds(np.stack([np.cos(angle), np.sin(angle)], -1)))
-    'circle'
-    """
-    kinds = structure.classify(E)
-    return np.where(kinds == "stripe", "grid", kinds)
-
-
 class Comparison(NamedTuple):
     """How alike embeddings and others of the same starts are."""
 
@@ -69,7 +57,8 @@ def compare(role: str, pairs: Pairs) -> Comparison:
     1.0
     """
     r2 = np.mean([structure.procrustes_r2(A, B) for A, B in pairs], axis=0)
-    kind = np.mean([coarse_kinds(A) == coarse_kinds(B) for A, B in pairs], axis=0)
+    alike = [structure.coarse_kinds(A) == structure.coarse_kinds(B) for A, B in pairs]
+    kind = np.mean(alike, axis=0)
     return Comparison(role, r2, bootstrap_mean(kind))
 
 
